@@ -1,0 +1,58 @@
+# Needs Python 3.11 or later and make; everything else goes into .venv.
+# `make PYTHON=python3.13 test` picks another interpreter (run `make clean` first).
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+CHECKED := lambda_workflow tests $(wildcard examples benchmarks services)
+BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench dist clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or later is needed: make PYTHON=python3.13 ...' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.demo: .venv/.made pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[cli]'
+	@touch $@
+
+.venv/.setup: .venv/.made pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[aws,cli,dev]'
+	@touch .venv/.demo $@
+
+setup: .venv/.setup  ## make .venv with everything that development needs
+
+demo: .venv/.demo  ## run the bank transaction on the embedded engine
+	$(BIN)/lambda-workflow run examples.bank_transaction.app:app transfer \
+		--input @examples/bank_transaction/order.json
+
+test: setup  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: setup  ## check style, formatting, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+
+format: setup  ## put imports and layout in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## run every benchmark; each prints one JSON line
+	@for script in $(BENCHMARKS); do $(BIN)/python $$script || exit 1; done
+
+dist: setup  ## build the wheel and the sdist
+	rm -rf dist
+	$(BIN)/python -m build
+
+clean:  ## remove everything that make made
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

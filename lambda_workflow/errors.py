@@ -1,0 +1,270 @@
+"""Every exception of this package, drawn as one tree, by who has to act.
+
+    WorkflowError                     anything this package raises on purpose
+    ├── ConfigurationError            the deployment: a variable, a registration, an argument is wrong
+    │   ├── UnknownService            a call names a service the App does not have
+    │   └── UnknownWorkflow           a start names a workflow the App does not have
+    ├── PayloadError                  a value does not fit its declared type
+    │   ├── EncodeError               … on the way out: refused at the call
+    │   └── DecodeError               … on the way in: names the field
+    ├── LimitExceeded                 a documented limit was passed; the message names it
+    ├── OperationFailed               reaches the workflow's code: an operation ended badly
+    │   ├── CallFailed                a service answered with an error, and retries are used up
+    │   │   ├── BadResponse           a service answered with a value that is not its response type
+    │   │   └── CallTimedOut          no answer within the call's timeout (also a TimeoutError)
+    │   └── StepFailed                a step raised what cannot be raised again as its own class
+    ├── ServiceError                  raised by a service adapter to choose type, retryable, details
+    ├── NonDeterminismError           the code no longer does what the history says it did
+    ├── NonDeterministicCall          workflow code asked the clock, the dice or the network (strict guard)
+    ├── MessageError                  a message on a queue that cannot be understood
+    ├── ExecutionError                reaches the Client's caller
+    │   ├── ExecutionFailed           the execution ended in failure; carries its error
+    │   ├── ExecutionNotFound         no execution has this id
+    │   ├── ExecutionAlreadyStarted   the id is taken by another workflow or another input
+    │   └── ResultTimeout             the result was not there in time (also a TimeoutError)
+    └── BackendError                  a port failed; the host tries again
+        └── Conflict                  another worker committed this turn first
+
+Suspended is no error and not in this tree: it is a BaseException that unwinds a workflow's stack
+at the end of a turn, after the turn's outcome is fixed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+__all__ = [
+    "BackendError",
+    "BadResponse",
+    "CallFailed",
+    "CallTimedOut",
+    "ConfigurationError",
+    "Conflict",
+    "DecodeError",
+    "EncodeError",
+    "ExecutionAlreadyStarted",
+    "ExecutionError",
+    "ExecutionFailed",
+    "ExecutionNotFound",
+    "LimitExceeded",
+    "MessageError",
+    "NonDeterminismError",
+    "NonDeterministicCall",
+    "OperationFailed",
+    "PayloadError",
+    "ResultTimeout",
+    "ServiceError",
+    "StepFailed",
+    "Suspended",
+    "UnknownService",
+    "UnknownWorkflow",
+    "WorkflowError",
+]
+
+
+class WorkflowError(Exception):
+    """The root of what this package raises on purpose."""
+
+
+class ConfigurationError(WorkflowError):
+    """The deployment is wrong: the message names the variable, registration or argument to mend."""
+
+
+class UnknownService(ConfigurationError):
+    """A workflow calls a service that its App does not list; the message has the line to add."""
+
+
+class UnknownWorkflow(ConfigurationError):
+    """A start names a workflow that the App does not list; the message names those it has."""
+
+
+class PayloadError(WorkflowError):
+    """A value does not fit its declared type; the message has the path of the field."""
+
+
+class EncodeError(PayloadError):
+    """A value cannot be written as its declared type; raised at the call that passes it."""
+
+
+class DecodeError(PayloadError):
+    """A JSON value read from outside does not fit its declared type."""
+
+
+class LimitExceeded(WorkflowError):
+    """A documented limit was passed; the message names the limit and what to do instead."""
+
+
+class OperationFailed(WorkflowError):
+    """An operation of the workflow ended badly.
+
+    Attributes:
+        type: the name of the error's type at its origin.
+        message: the error's own words.
+        details: any JSON value the origin added, or None.
+        stack: the origin's stack as text, or None.
+        attempts: how many attempts were made.
+        operation: the id of the operation in the history.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        type: str = "",
+        message: str = "",
+        details: Any = None,
+        stack: str | None = None,
+        attempts: int = 1,
+        operation: str = "",
+    ) -> None:
+        super().__init__(text)
+        self.type = type
+        self.message = message
+        self.details = details
+        self.stack = stack
+        self.attempts = attempts
+        self.operation = operation
+
+
+class CallFailed(OperationFailed):
+    """A service answered a call with an error that is not, or no longer, retried.
+
+    Attributes:
+        service: the name of the service; for the others see OperationFailed.
+    """
+
+    def __init__(self, text: str, *, service: str = "", **rest: Any) -> None:
+        super().__init__(text, **rest)
+        self.service = service
+
+
+class BadResponse(CallFailed):
+    """A service answered with a value that its declared response type does not accept."""
+
+
+class CallTimedOut(CallFailed, TimeoutError):
+    """No answer came within the call's timeout; a late answer is dropped."""
+
+
+class StepFailed(OperationFailed):
+    """A step raised an exception whose class cannot be imported or rebuilt; it carries the facts."""
+
+
+class ServiceError(WorkflowError):
+    """Raise this in a service adapter to say exactly what the workflow shall see.
+
+    Args:
+        message: the words of CallFailed.message.
+        type: the name that retry policies and CallFailed.type show.
+        retryable: False ends the call at once, whatever its retry policy.
+        details: any JSON value; reaches the workflow as CallFailed.details.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        type: str = "ServiceError",
+        retryable: bool = True,
+        details: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.type = type
+        self.retryable = retryable
+        self.details = details
+
+
+class NonDeterminismError(WorkflowError):
+    """Replaying the code gave other operations than the history holds.
+
+    The execution is BLOCKED: it keeps every fact that arrives, dispatches nothing, and goes on by
+    itself with its next message (or a redrive) once the code fits the history again.
+    """
+
+
+class NonDeterministicCall(WorkflowError, RuntimeError):
+    """Workflow code used the clock, randomness or I/O directly; the message has the safe spelling."""
+
+
+class MessageError(WorkflowError):
+    """A queue message cannot be understood; the host moves it to the dead-letter queue intact."""
+
+
+class ExecutionError(WorkflowError):
+    """Something about one execution that the Client's caller has to know."""
+
+
+class ExecutionFailed(ExecutionError):
+    """The execution ended in failure.
+
+    Attributes:
+        execution_id, workflow: whose failure this is.
+        type, message, details, stack: the error that ended it.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        execution_id: str = "",
+        workflow: str = "",
+        type: str = "",
+        message: str = "",
+        details: Any = None,
+        stack: str | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.execution_id = execution_id
+        self.workflow = workflow
+        self.type = type
+        self.message = message
+        self.details = details
+        self.stack = stack
+
+
+class ExecutionNotFound(ExecutionError):
+    """No execution has this id (or its history has expired)."""
+
+
+class ExecutionAlreadyStarted(ExecutionError):
+    """The execution id is taken by another workflow or by another input."""
+
+
+class ResultTimeout(ExecutionError, TimeoutError):
+    """The result was not there in time; the execution itself goes on."""
+
+
+class BackendError(WorkflowError):
+    """A store, queue, timer or blob operation failed; nothing is lost, the message comes again."""
+
+
+class Conflict(BackendError):
+    """This turn number is taken: another worker was first, and this copy is out of date."""
+
+
+_TOKEN: Final = object()
+
+
+@final
+class Suspended(BaseException):
+    """Unwinds a workflow's stack at the end of a turn; its outcome is fixed already.
+
+    Only the replayer can raise it. Do not catch it: a `finally` may run, but calls made while it
+    unwinds do nothing, and are made for real when the code gets there for good.
+    """
+
+    def __init__(self, token: object = None) -> None:
+        if token is not _TOKEN:
+            raise TypeError(
+                "Suspended cannot be raised by hand: to wait, `await` a call, a timer or a step, "
+                "and the turn ends by itself"
+            )
+        super().__init__(
+            "the turn has ended and this workflow waits for a result; what you see is its stack "
+            "being unwound. The workflow goes on from its history when the result arrives"
+        )
+
+
+def suspended() -> Suspended:
+    """The replayer's way to make one."""
+    return Suspended(_TOKEN)

@@ -1,0 +1,119 @@
+"""Service adapters at work, in this process.
+
+Laws
+ 1. A task's row stays until its result is stored: after a crash the work is done again.
+ 2. At most `concurrency` adapters work at once; the others' tasks wait their turn in memory.
+ 3. An adapter's error is a result. Only the host's own trouble makes a task come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from lambda_workflow.local.backoff import back_off
+from lambda_workflow.local.sqlite import Receipt, task_receipt
+from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.ports import Backend
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.serve import perform
+
+# Is given a result and the receipt of its task's row, and makes sure that it is stored.
+Deliver = Callable[[Update, Receipt], Awaitable[None]]
+
+
+class Crew:
+    """Performs tasks by the adapters of an App.
+
+    Args:
+        held: the receipts of rows that are in work in this engine; shared with the inbox.
+        rested: called whenever nothing is left to do here.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        held: set[Receipt],
+        rested: Callable[[], None],
+        *,
+        backend: Backend,
+        concurrency: int,
+    ) -> None:
+        self._app: Final = app
+        self._held = held
+        self._rested = rested
+        self._backend = backend
+        self._concurrency = concurrency
+        self._waiting: deque[tuple[Task, Deliver]] = deque()
+        self._working: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task is in work or waits."""
+        return bool(self._working or self._waiting)
+
+    @property
+    def free(self) -> int:
+        """How many more tasks could begin at once."""
+        return max(0, self._concurrency - len(self._working) - len(self._waiting))
+
+    def take(self, task: Task, deliver: Deliver) -> None:
+        """Perform a task as soon as there is room, unless its row is in work already."""
+        receipt = task_receipt(task)
+        if receipt in self._held or self._stopped:
+            return
+        self._held.add(receipt)
+        if len(self._working) < self._concurrency:
+            self._begin(task, deliver)
+        else:
+            self._waiting.append((task, deliver))
+
+    async def finish(self, seconds: float) -> None:
+        """Begin nothing more; let what is in work end, for so long; then cancel it."""
+        self._stopped = True
+        self._waiting.clear()
+        if self._working:
+            _, late = await asyncio.wait(list(self._working), timeout=seconds)
+            await _cancel(late)
+
+    async def cancel(self) -> None:
+        """Break off all work, and forget what waits."""
+        self._waiting.clear()
+        await _cancel(list(self._working))
+
+    def _begin(self, task: Task, deliver: Deliver) -> None:
+        work = asyncio.create_task(self._work(task, deliver))
+        self._working.add(work)
+        work.add_done_callback(self._ended)
+
+    def _ended(self, work: asyncio.Task[None]) -> None:
+        self._working.discard(work)
+        if self._waiting:
+            self._begin(*self._waiting.popleft())
+        elif not self._working:
+            self._rested()
+
+    async def _work(self, task: Task, deliver: Deliver) -> None:
+        receipt = task_receipt(task)
+        update: Update | None = None
+        failures = 0
+        while True:
+            try:
+                if update is None:
+                    adapter = self._app.adapters[task.service]
+                    update = await perform(adapter, task, self._backend.blobs)
+                await deliver(update, receipt)
+                return
+            except Exception as error:  # noqa: BLE001  # the host's trouble: the task comes again
+                failures += 1
+                await back_off(self._backend, task.execution_id, failures, error)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    doomed = list(tasks)
+    for task in doomed:
+        task.cancel()
+    await asyncio.gather(*doomed, return_exceptions=True)

@@ -1,0 +1,261 @@
+"""The embedded engine: an App at work over one SQLite file, in this process.
+
+Laws
+ 1. Nothing is done that is not stored first, and nothing stored is forgotten: whatever moment the
+    process dies at, the next engine on the file finishes everything.
+ 2. An execution belongs to one engine at a time; the turn number in the file is the fence for the
+    moment at which two think so.
+ 3. Work that this engine stores for itself reaches it through memory; the rows are for the others,
+    and for the day it dies.
+ 4. An engine with nothing to do sleeps: until its next timer, until this process sends something,
+    or for a tenth of a second, to see whether another process has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.local import change as c
+from lambda_workflow.local import registry
+from lambda_workflow.local.alarm import Alarm
+from lambda_workflow.local.clock import SkippingClock
+from lambda_workflow.local.crew import Crew
+from lambda_workflow.local.inbox import Inbox
+from lambda_workflow.local.presence import Presence
+from lambda_workflow.local.registry import TimerKey
+from lambda_workflow.local.scout import Scout
+from lambda_workflow.local.sqlite import Receipt, SqliteFile
+from lambda_workflow.model.messages import Timer, Update, render
+from lambda_workflow.ports import (
+    ArmTimer,
+    Backend,
+    Clock,
+    DisarmTimer,
+    Effect,
+    Observer,
+    SendMessage,
+    SendTask,
+)
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.client import Client
+from lambda_workflow.runtime.turns import Arrival, Turns
+
+
+class Engine:
+    """Runs an App's executions and, where the App has their adapters, its services.
+
+        async with Engine(app, "orders.db") as engine:
+            execution_id = await engine.client.start(order, request)
+            result = await engine.client.result(execution_id)
+
+    Several engines may have one file open at once, in this process or others of this machine;
+    what one leaves behind, however it ends, another takes over.
+
+    Args:
+        app: its workflows are run here. Tasks of services whose adapters it lacks wait in the file
+            for an engine of an App that has them; see `waiting_services`.
+        path: the file; created when absent. None is `lambda-workflow.db` in the working directory,
+            `:memory:` keeps nothing.
+        clock: a `SkippingClock` lets waits pass at once.
+        observer: is told what happens.
+        concurrency: executions in a turn at the same time; steps run within turns.
+        service_concurrency: service adapters at work at the same time.
+        responses: keep each outcome in the file, for `SqliteFile.receive_responses`.
+        check: replay from the start at every turn and compare; for development.
+        guard: the strict guard; for development.
+        lease_seconds: how long another engine may give no sign of life before it is taken for dead,
+            where its process cannot be looked at (another container).
+        grace_seconds: how long adapters and turns at work may go on when the engine is left.
+
+    Raises:
+        ConfigurationError: an argument is out of its limits; entering: see `SqliteFile`.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+        concurrency: int = 100,
+        service_concurrency: int = 100,
+        responses: bool = False,
+        check: bool = False,
+        guard: bool = False,
+        lease_seconds: float = 15.0,
+        grace_seconds: float = 5.0,
+    ) -> None:
+        if concurrency < 1 or service_concurrency < 1 or lease_seconds <= 0 or grace_seconds < 0:
+            raise ConfigurationError(
+                "Engine: `concurrency` and `service_concurrency` are at least 1, `lease_seconds` "
+                "is above 0, and `grace_seconds` not below it"
+            )
+        self._app = app
+        self._open = lambda: SqliteFile(path, clock=clock, observer=observer, responses=responses)
+        self._concurrency = concurrency
+        self._service_concurrency = service_concurrency
+        self._lease_seconds = lease_seconds
+        self._grace_seconds = grace_seconds
+        self._checks: dict[str, bool] = {"check": check, "guard": guard}
+
+    async def __aenter__(self) -> Self:
+        self._file = file = self._open()
+        try:
+            self._furnish(file)
+            await self._presence.enter()
+            file.sink = self
+            self._group = await asyncio.TaskGroup().__aenter__()
+        except BaseException:
+            await file.aclose()
+            raise
+        loops = (self._scout.run(), self._alarm.run(), self._presence.run())
+        self._loops = [self._group.create_task(loop) for loop in loops]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        watch, alarm, presence = self._loops
+        try:
+            watch.cancel()
+            alarm.cancel()
+            await self._crew.finish(self._grace_seconds)
+            await self._inbox.finish(self._grace_seconds)
+            await self._presence.leave()
+        finally:
+            presence.cancel()
+            try:
+                await self._group.__aexit__(kind, error, trace)
+            finally:
+                self._turns.close()
+                self._file.sink = None
+                await self._file.aclose()
+
+    @property
+    def backend(self) -> Backend:
+        """The ports over the file, while the engine runs."""
+        return self._file.backend
+
+    @property
+    def client(self) -> Client:
+        """Starts executions and asks for them, through this engine's file."""
+        return Client(self._app, self._file.backend)
+
+    @property
+    def path(self) -> str:
+        """The file, as an absolute path."""
+        return self._file.path
+
+    async def waiting_services(self) -> dict[str, int]:
+        """Services with tasks waiting that no engine on this file serves, and how many wait."""
+        return await self._file.reader.call(registry.waiting_services)
+
+    # As the sink of the file
+
+    @property
+    def owner(self) -> int:
+        """This engine's id in the file."""
+        return self._presence.claimant.id
+
+    @property
+    def services(self) -> Collection[str]:
+        """The services that this engine serves."""
+        return self._presence.claimant.services
+
+    def take(self, effects: Sequence[Effect]) -> None:
+        """Act on effects that this process has stored."""
+        for effect in effects:
+            match effect:
+                case SendTask(task):
+                    if task.service in self.services:
+                        self._crew.take(task, self._hand_over)
+                case ArmTimer():
+                    self._alarm.arm((effect.due, effect.execution_id, effect.operation))
+                case DisarmTimer():
+                    self._alarm.disarm((effect.due, effect.execution_id, effect.operation))
+                case SendMessage():
+                    self._scout.wake()
+                case _:
+                    pass  # a header or a response asks nothing of an engine
+
+    def _furnish(self, file: SqliteFile) -> None:
+        backend = file.backend
+        self._turns = Turns(self._app, backend, **self._checks)
+        self._inbox = Inbox(
+            self._turn, file.drop, self._eased, backend=backend, concurrency=self._concurrency
+        )
+        self._crew = Crew(
+            self._app,
+            self._inbox.held,
+            self._eased,
+            backend=backend,
+            concurrency=self._service_concurrency,
+        )
+        self._scout = Scout(
+            file,
+            self._inbox,
+            self._crew,
+            claimant=lambda: self._presence.claimant,
+            post=self._post,
+            eased=self._eased,
+        )
+        self._alarm = Alarm(backend.clock, self._scout.read_timers, self._fire, self._eased)
+        self._presence = Presence(
+            file,
+            self._start_over,
+            self._let_go,
+            workflows=self._app.workflows,
+            services=self._app.adapters,
+            lease_seconds=self._lease_seconds,
+        )
+
+    async def _turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
+        return (await self._turns.run(execution_id, arrivals)).acked
+
+    async def _hand_over(self, update: Update, receipt: Receipt) -> None:
+        """A result for an execution of this engine: its turn deletes the task's row."""
+        self._inbox.hand_over(update, receipt)
+
+    async def _post(self, update: Update, receipt: Receipt) -> None:
+        """A result of a task from the file: whoever owns its execution finds it there."""
+        message = (update.execution_id, render(update))
+        rows = {c.PUT_MESSAGE: [message], receipt.statement: [receipt.row]}
+        await self._file.writer.write(c.Change(rows, self.owner))
+        self._inbox.held.discard(receipt)
+        self._scout.wake()
+
+    def _fire(self, keys: Sequence[TimerKey]) -> None:
+        for due, execution_id, operation in keys:
+            receipt = Receipt(c.DROP_TIMER, (due, execution_id, operation))
+            self._inbox.deliver(Timer(execution_id, operation, due), receipt)
+
+    def _start_over(self) -> None:
+        self._alarm.reset()
+        self._scout.start_over()
+
+    async def _let_go(self) -> None:
+        """Forget everything: another engine has it now."""
+        await self._crew.cancel()
+        await self._inbox.cancel()
+        self._turns.close()
+        self._turns = Turns(self._app, self._file.backend, **self._checks)
+
+    def _eased(self) -> None:
+        """Something has come to rest: there may be room for more, or nothing left but to wait."""
+        self._scout.make_room()
+        clock = self._file.backend.clock
+        if not isinstance(clock, SkippingClock) or self._alarm.unread:
+            return
+        if self._inbox.busy or self._crew.busy or self._scout.busy:
+            return
+        if (due := self._alarm.next_due()) is not None:
+            clock.skip_to(due)

@@ -1,0 +1,235 @@
+"""Engines on one file: who is there, whose an execution is, and what there is to do for one.
+
+Laws
+ 1. An execution belongs to the engine that claimed it, until that engine's row is gone.
+ 2. An engine claims what is nobody's when there is something to do for it: a message or a timer.
+ 3. It leaves alone the executions of workflows that only other engines know.
+ 4. A free task is claimed by an engine that serves it, whoever owns the execution.
+ 5. What cannot be parsed goes to `dead_letters`, body intact, by one engine only.
+
+The functions run on the writer's connection, each in a transaction of its own; it is their last
+argument, so that `partial` makes of them what `Worker.call` takes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lambda_workflow.errors import MessageError
+from lambda_workflow.local import change as c
+from lambda_workflow.local.process import identity
+from lambda_workflow.local.sqlite import Receipt
+from lambda_workflow.model.messages import Message, Request, Task, Timer, parse, parse_task
+
+PAGE: Final = 500  # rows read at once: a scan holds the write lock for some milliseconds
+
+_OWNED: Final = "e.owner, e.owner IN (SELECT id FROM engines), e.workflow"
+_MESSAGES: Final = (
+    f"SELECT m.id, m.execution_id, m.body, {_OWNED} FROM messages m "
+    "LEFT JOIN executions e USING (execution_id) WHERE m.id > ? ORDER BY m.id LIMIT ?"
+)
+_TIMERS: Final = (
+    f"SELECT t.due, t.execution_id, t.operation, {_OWNED} FROM timers t "
+    "LEFT JOIN executions e USING (execution_id) WHERE (t.due, t.execution_id, t.operation) > "
+    "(?, ?, ?) ORDER BY t.due, t.execution_id, t.operation LIMIT ?"
+)
+_CLAIM: Final = (
+    "INSERT INTO executions (execution_id, workflow, owner) VALUES (?, ?, ?) "
+    "ON CONFLICT (execution_id) DO UPDATE SET owner=excluded.owner"
+)
+
+TimerKey = tuple[int, str, str]  # due, execution id, operation: the order in which timers are read
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another engine on the file; `beat` grows as long as it lives."""
+
+    id: int
+    process: str
+    beat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """An engine, as it claims work: its id, and what its App has."""
+
+    id: int
+    workflows: Collection[str]
+    services: Collection[str]
+
+
+@dataclass(slots=True)
+class Found:
+    """What a scan brought: work, what was buried (execution id, reason), and where to go on."""
+
+    messages: list[tuple[Message, Receipt]] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    buried: list[tuple[str, str]] = field(default_factory=list)
+    mark: Any = None
+    more: bool = False
+
+
+def register(
+    workflows: Collection[str], services: Collection[str], connection: sqlite3.Connection
+) -> int:
+    """Enter an engine of this process, and return its id."""
+    with _transaction(connection):
+        entered = connection.execute(
+            "INSERT INTO engines (process, beat, workflows, services) VALUES (?, 0, ?, ?)",
+            (identity(), json.dumps(sorted(workflows)), json.dumps(sorted(services))),
+        )
+    return int(entered.lastrowid or 0)
+
+
+def beat(engine: int, connection: sqlite3.Connection) -> list[Peer] | None:
+    """Give a sign of life, and return the others; None when this engine was taken for dead."""
+    with _transaction(connection):
+        updated = connection.execute("UPDATE engines SET beat=beat+1 WHERE id=?", (engine,))
+        rows = connection.execute("SELECT id, process, beat FROM engines WHERE id<>?", (engine,))
+        return [Peer(*row) for row in rows] if updated.rowcount else None
+
+
+def remove(engines: Sequence[int], connection: sqlite3.Connection) -> None:
+    """Strike engines out, and so free all that they own."""
+    with _transaction(connection):
+        connection.executemany("DELETE FROM engines WHERE id=?", [(engine,) for engine in engines])
+        connection.execute(
+            "UPDATE tasks SET owner=NULL "
+            "WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM engines)"
+        )
+
+
+def take_messages(engine: Claimant, mark: int, now: int, connection: sqlite3.Connection) -> Found:
+    """Messages after `mark` for executions that are this engine's, or become so here and now."""
+    found = Found(mark=mark)
+    with _transaction(connection):
+        owners = _Owners(connection, engine)
+        rows = connection.execute(_MESSAGES, (mark, PAGE)).fetchall()
+        for id_, execution_id, body, *owned in rows:
+            receipt = Receipt(c.DROP_MESSAGE, (id_,))
+            try:
+                message = parse(body)
+            except MessageError as error:
+                _bury(connection, receipt, (now, execution_id, str(error), body))
+                found.buried.append((execution_id, str(error)))
+                continue
+            workflow = message.workflow if isinstance(message, Request) else None
+            if owners.own(execution_id, owned, workflow):
+                found.messages.append((message, receipt))
+        found.mark = rows[-1][0] if rows else mark
+        found.more = len(rows) == PAGE
+    return found
+
+
+def take_timers(engine: Claimant, after: TimerKey, connection: sqlite3.Connection) -> Found:
+    """The next timers of executions that are this engine's, or become so here and now."""
+    found = Found(mark=after)
+    with _transaction(connection):
+        owners = _Owners(connection, engine)
+        rows = connection.execute(_TIMERS, (*after, PAGE)).fetchall()
+        for due, execution_id, operation, *owned in rows:
+            if owners.own(execution_id, owned, None):
+                receipt = Receipt(c.DROP_TIMER, (due, execution_id, operation))
+                found.messages.append((Timer(execution_id, operation, due), receipt))
+        found.mark = tuple(rows[-1][:3]) if rows else after
+        found.more = len(rows) == PAGE
+    return found
+
+
+def take_tasks(engine: Claimant, limit: int, now: int, connection: sqlite3.Connection) -> Found:
+    """Claim up to `limit` free tasks of services that this engine serves."""
+    found = Found()
+    limit = min(limit, PAGE)
+    with _transaction(connection):
+        places = ",".join("?" * len(engine.services))
+        rows = connection.execute(
+            "SELECT task_id, attempt, body FROM tasks "
+            f"WHERE owner IS NULL AND service IN ({places}) LIMIT ?",
+            (*engine.services, limit),
+        ).fetchall()
+        for task_id, attempt, body in rows:
+            try:
+                task = parse_task(body)
+                if (task.task_id, task.attempt) != (task_id, attempt):
+                    raise MessageError(f"the body names {task.task_id}, attempt {task.attempt}")
+            except MessageError as error:
+                receipt = Receipt(c.DROP_TASK, (task_id, attempt))
+                execution_id = task_id.rpartition("/")[0]
+                _bury(connection, receipt, (now, execution_id, str(error), body))
+                found.buried.append((execution_id, str(error)))
+                continue
+            found.tasks.append(task)
+        connection.executemany(
+            "UPDATE tasks SET owner=? WHERE task_id=? AND attempt=?",
+            [(engine.id, task.task_id, task.attempt) for task in found.tasks],
+        )
+        found.more = len(rows) == limit
+    return found
+
+
+def waiting_services(connection: sqlite3.Connection) -> dict[str, int]:
+    """Services that have tasks and no engine to serve them, with how many tasks wait."""
+    served = {
+        service
+        for (text,) in connection.execute("SELECT services FROM engines")
+        for service in json.loads(text)
+    }
+    rows = connection.execute(
+        "SELECT service, count(*) FROM tasks WHERE owner IS NULL GROUP BY service"
+    )
+    return {service: tasks for service, tasks in rows if service not in served}
+
+
+class _Owners:
+    """Decides within one transaction which executions are an engine's."""
+
+    def __init__(self, connection: sqlite3.Connection, engine: Claimant) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._claimed: set[str] = set()
+        self._others: set[str] | None = None
+
+    def own(self, execution_id: str, owned: Sequence[Any], workflow: str | None) -> bool:
+        """Whether an execution is the engine's, claiming it if it is nobody's.
+
+        `owned` is its row's owner, whether that is alive, and its workflow.
+        """
+        owner, alive, known = owned
+        if alive:
+            return bool(owner == self._engine.id)
+        if execution_id in self._claimed:
+            return True
+        workflow = known or workflow
+        if workflow is None:
+            return True  # there is no such execution: the turn will say so, and nothing is claimed
+        if workflow not in self._engine.workflows and workflow in self._of_others():
+            return False
+        self._connection.execute(_CLAIM, (execution_id, workflow, self._engine.id))
+        self._claimed.add(execution_id)
+        return True
+
+    def _of_others(self) -> set[str]:
+        if self._others is None:
+            rows = self._connection.execute(
+                "SELECT workflows FROM engines WHERE id<>?", (self._engine.id,)
+            )
+            self._others = {workflow for (text,) in rows for workflow in json.loads(text)}
+        return self._others
+
+
+def _bury(connection: sqlite3.Connection, receipt: Receipt, letter: c.Row) -> None:
+    connection.execute(receipt.statement.over(1), receipt.row)
+    connection.execute(c.BURY.over(1), letter)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    yield
+    connection.execute("COMMIT")

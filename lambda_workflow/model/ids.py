@@ -1,0 +1,70 @@
+"""Ids: which are legal, and how one is derived from another.
+
+An execution id becomes an SQS FIFO MessageGroupId, which allows 128 characters of letters, digits
+and punctuation, and no space (AWS SQS documentation, `SendMessage`). An operation id is the path of
+the task that started it and a counter within that task: `3`, `2.1`. A task id, which a service sees,
+is `<execution id>/<operation id>`: unique everywhere, and so fit to be an idempotency key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from typing import Final
+
+from lambda_workflow.errors import ConfigurationError
+
+EXECUTION_ID_CHARACTERS_MAX: Final = 128  # MessageGroupId's limit
+NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
+_GROUP_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-_")
+
+
+def check_execution_id(execution_id: str) -> str:
+    """Return the id if SQS takes it as a MessageGroupId.
+
+    Raises:
+        ConfigurationError: it is empty, too long, or has a character that SQS refuses.
+    """
+    if not 0 < len(execution_id) <= EXECUTION_ID_CHARACTERS_MAX:
+        raise ConfigurationError(
+            f"execution id of {len(execution_id)} characters: it must have 1 to "
+            f"{EXECUTION_ID_CHARACTERS_MAX}, the limit of an SQS message group id"
+        )
+    if bad := sorted(set(execution_id) - _GROUP_CHARACTERS):
+        raise ConfigurationError(
+            f"execution id {execution_id!r} has {bad[0]!r}: use letters, digits and punctuation, "
+            "no space (it becomes an SQS message group id)"
+        )
+    return execution_id
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return the name of a workflow, service or app if queues and variables can carry it.
+
+    Raises:
+        ConfigurationError: it is empty, too long, or has a character other than A-Z a-z 0-9 - _.
+    """
+    if not 0 < len(name) <= NAME_CHARACTERS_MAX or set(name) - _NAME_CHARACTERS:
+        raise ConfigurationError(
+            f"{kind} name {name!r}: use 1 to {NAME_CHARACTERS_MAX} letters, digits, '-' and '_'"
+        )
+    return name
+
+
+def task_id(execution_id: str, operation: str) -> str:
+    """The id a service knows a call by, the same for every attempt."""
+    return f"{execution_id}/{operation}"
+
+
+def operation_of(task: str) -> str:
+    """The operation id within a task id; a bare operation id is returned as it is."""
+    return task.rpartition("/")[2]
+
+
+def deduplication_id(*parts: object) -> str:
+    """A stable SQS MessageDeduplicationId: the parts when they fit, else their digest."""
+    text = ":".join(map(str, parts))
+    if len(text) <= EXECUTION_ID_CHARACTERS_MAX and not set(text) - _GROUP_CHARACTERS:
+        return text
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,109 @@
+"""Whether a value that went through JSON and back is still the value it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lambda_workflow.model.payload_refused import Refused, at_key, shown
+
+
+def exactly(back: Any, given: Any) -> bool:
+    """Whether two values are equal and of the same types throughout."""
+    return difference(back, given, narrowed=False) is None
+
+
+def difference(back: Any, given: Any, *, narrowed: bool = True) -> Refused | None:
+    """The first place where a value came back as another one, or None.
+
+    With `narrowed`, a subclass of a builtin may have come back as the builtin, and an int as a
+    float: that is what the declared type asked for.
+    """
+    if type(back) is not type(given) and not (narrowed and _narrows(back, given)):
+        return _changed(back, given)
+    if isinstance(back, dict):
+        return _of_mappings(back, given, narrowed)
+    if isinstance(back, list | tuple):
+        if len(back) != len(given):
+            return _changed(back, given)
+        steps = ((f"[{at}]", *pair) for at, pair in enumerate(zip(back, given, strict=True)))
+        return _first(steps, narrowed)
+    if isinstance(back, set | frozenset):
+        return _of_sets(back, given, narrowed)
+    if (record := _parts(back)) is not None:
+        return _of_mappings(record, _parts(given) or {}, narrowed, record=True)
+    return None if _equal(back, given) else _changed(back, given)
+
+
+def _narrows(back: Any, given: Any) -> bool:
+    kind = type(back)
+    if hasattr(kind, "__pydantic_generic_metadata__"):
+        return kind.__pydantic_generic_metadata__["origin"] is type(given)
+    return kind.__module__ == "builtins" and (
+        isinstance(given, kind) or (kind is float and type(given) is int and back == given)
+    )
+
+
+def _equal(back: Any, given: Any) -> bool:
+    if back == given:
+        return True
+    # In the hour that a zone repeats, aware datetimes of two zones never compare equal.
+    return (
+        isinstance(back, datetime)
+        and back.tzinfo is not None
+        and given.tzinfo is not None
+        and back.astimezone(UTC) == given.astimezone(UTC)
+    )
+
+
+def _parts(value: Any) -> dict[str, Any] | None:
+    """The fields of a record; those of a model without its private attributes and caches."""
+    cls = type(value)
+    if names := getattr(cls, "__pydantic_fields__", None):
+        state = {name: getattr(value, name, _ABSENT) for name in names}
+        return state | (getattr(value, "__pydantic_extra__", None) or {})
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name, _ABSENT) for field in fields(value)}
+    return None
+
+
+_ABSENT = object()
+
+
+def _of_mappings(
+    back: Mapping[Any, Any], given: Mapping[Any, Any], narrowed: bool, record: bool = False
+) -> Refused | None:
+    if len(back) != len(given):
+        return _changed(back, given)
+    own = {key: key for key in given}
+    for key, value in back.items():
+        if key not in own or (type(key) is not type(own[key]) and not narrowed):
+            return _changed(back, given)
+        if (found := difference(value, given[key], narrowed=narrowed)) is not None:
+            return found.inside(f".{key}" if record else at_key(key))
+    return None
+
+
+def _of_sets(back: Any, given: Any, narrowed: bool) -> Refused | None:
+    if len(back) != len(given):
+        return _changed(back, given)
+    own = {item: item for item in given}
+    if any(item not in own for item in back):
+        return _changed(back, given)
+    return _first(((f"{{{item!r}}}", item, own[item]) for item in back), narrowed)
+
+
+def _first(steps: Iterable[tuple[str, Any, Any]], narrowed: bool) -> Refused | None:
+    for step, back, given in steps:
+        if (found := difference(back, given, narrowed=narrowed)) is not None:
+            return found.inside(step)
+    return None
+
+
+def _changed(back: Any, given: Any) -> Refused:
+    return Refused(
+        f"found {shown(given)}, which comes back from JSON as {shown(back)}; "
+        "allowed is what comes back as it was"
+    )

@@ -1,0 +1,90 @@
+"""A service: the named, typed contract of work that is done outside the workflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar, overload
+
+from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.payload import Codec, Json, codec_for
+from lambda_workflow.model.retry import RetryPolicy
+
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+TIMEOUT_MAX: Final = timedelta(days=366)  # as long as a timer may be; see replay.loop
+
+
+class Service(Generic[Req, Res]):
+    """A contract: a name, the type that goes out, the type that comes back, and how long to try.
+
+    Args:
+        name: 1 to 64 letters, digits, '-' and '_'; names the service's queue.
+        request: the type of the payload; a value of another type is refused at the call.
+        response: the type of the result; a result of another type is a `BadResponse`.
+        timeout: how long a call may take in all, retries included; None waits for ever.
+        retry: what happens when the service answers with an error; see `RetryPolicy`.
+
+    Raises:
+        ConfigurationError: the name or the timeout is out of its limits.
+    """
+
+    @overload
+    def __init__(
+        self,
+        name: str,
+        request: type[Req],
+        response: type[Res],
+        *,
+        timeout: timedelta | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        name: str,
+        request: Any,
+        response: Any,
+        *,
+        timeout: timedelta | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        request: Any,
+        response: Any,
+        *,
+        timeout: timedelta | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self.name: Final = check_name("service", name)
+        self.request_codec: Final[Codec[Req]] = codec_for(request)
+        self.response_codec: Final[Codec[Res]] = codec_for(response)
+        self.timeout: Final = check_timeout(timeout, f"service {name!r}")
+        self.retry: Final = retry or RetryPolicy()
+
+    def encode_request(self, payload: Req) -> Json:
+        """The JSON value of a payload.
+
+        Raises:
+            EncodeError: it is not of the request type; has the path of the field.
+        """
+        return self.request_codec.encode(payload, where=f"payload of {self.name}")
+
+    def __repr__(self) -> str:
+        return f"Service({self.name!r})"
+
+
+def check_timeout(timeout: timedelta | None, of: str) -> timedelta | None:
+    """Return the timeout if it is more than nothing and not over the limit.
+
+    Raises:
+        ConfigurationError: otherwise.
+    """
+    if timeout is not None and not timedelta(0) < timeout <= TIMEOUT_MAX:
+        raise ConfigurationError(
+            f"timeout of {of} is {timeout}: it must be above 0 and at most {TIMEOUT_MAX.days} days"
+        )
+    return timeout

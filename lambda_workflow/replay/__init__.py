@@ -1,0 +1,1 @@
+"""Verbs: `replay(workflow, history) -> Decision`, a pure function of its arguments."""

@@ -1,0 +1,138 @@
+"""A batch of queue records: what Lambda's event source mapping, a worker or a test hands over.
+
+Laws
+ 1. A record is answered for in exactly one way: a turn took it, the dead-letter queue has it, or
+    its id is returned as failed and it comes again.
+ 2. Within a group nothing after a failed record counts as done, so that order survives the retry.
+ 3. Groups do not touch each other: one fails, the others succeed.
+ 4. A record that cannot be understood is moved away with its body intact; left to its receive count
+    it would drag the later records of its group along to the dead-letter queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lambda_workflow.model.messages import parse
+from lambda_workflow.model.usage import Usage
+from lambda_workflow.ports import Happening, Observer, Quiet
+from lambda_workflow.runtime.turns import Arrival, TurnResult
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as a queue delivered it, not yet understood.
+
+    Attributes:
+        id: the queue's own id of the message; unique within a batch.
+        group: the FIFO group; what must stay in order.
+        receive_count: how often it was delivered, this time included.
+        attributes: what else the queue says of it, as text.
+    """
+
+    id: str
+    body: str
+    group: str
+    receive_count: int = 1
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class DeadLetters(Protocol):
+    """Where records go that nobody can understand."""
+
+    async def put(self, record: Record, reason: str) -> None:
+        """Keep a record, body and attributes as they came, with the reason.
+
+        Raises:
+            BackendError: it is not kept; the record comes again.
+        """
+        ...
+
+
+class RunsTurns(Protocol):
+    """What a batch needs of `Turns`."""
+
+    async def run(
+        self, execution_id: str, arrivals: Sequence[Arrival], *, consumed: Usage = ...
+    ) -> TurnResult:
+        """One turn of one execution; see `Turns.run`."""
+        ...
+
+
+async def run_batch(
+    turns: RunsTurns,
+    records: Sequence[Record],
+    dead_letters: DeadLetters,
+    *,
+    consumed: Usage = Usage(),
+    observer: Observer | None = None,
+) -> set[str]:
+    """Run one turn for each execution that has records here, groups side by side.
+
+    `consumed` is what bringing and acknowledging the batch costs; each execution in it counts that.
+
+    Returns:
+        the ids of the records that failed and must come again; the others may be acknowledged.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.group, []).append(record)
+    batch = _Batch(turns, dead_letters, consumed, observer or Quiet())
+    if len(groups) == 1:
+        return await batch.run_group(records)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(batch.run_group(group)) for group in groups.values()]
+    return set().union(*(task.result() for task in running))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    turns: RunsTurns
+    dead_letters: DeadLetters
+    consumed: Usage
+    observer: Observer
+
+    async def run_group(self, records: Sequence[Record]) -> set[str]:
+        """The ids of a group's records that failed."""
+        arrived: dict[str, list[tuple[int, Arrival]]] = {}
+        moved: set[int] = set()
+        failed_from = len(records)
+        for position, record in enumerate(records):
+            try:
+                message = parse(record.body)
+            except Exception as error:  # noqa: BLE001  # what a body raises once it raises always
+                if not await self._move_away(record, f"{type(error).__name__}: {error}"):
+                    failed_from = position
+                    break
+                moved.add(position)
+            else:
+                arrival = (position, Arrival(message, record.id))
+                arrived.setdefault(message.execution_id, []).append(arrival)
+        for execution_id, arrivals in arrived.items():
+            if not await self._run_turn(execution_id, [arrival for _, arrival in arrivals]):
+                failed_from = min(failed_from, arrivals[0][0])
+                break  # what is left in the group came later, and fails with it
+        return {r.id for n, r in enumerate(records) if n >= failed_from and n not in moved}
+
+    async def _run_turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
+        try:
+            await self.turns.run(execution_id, arrivals, consumed=self.consumed)
+        except Exception as error:  # noqa: BLE001  # one execution's failure is not its neighbours'
+            self._notify("failed", execution_id, error=f"{type(error).__name__}: {error}")
+            return False
+        return True
+
+    async def _move_away(self, record: Record, reason: str) -> bool:
+        try:
+            await self.dead_letters.put(record, reason)
+        except Exception as error:  # noqa: BLE001  # as for a turn: only this group has to come again
+            self._notify("failed", record.group, error=f"dead-letter queue: {error}")
+            return False
+        self._notify("dead_letter", record.group, reason=reason, message_id=record.id)
+        return True
+
+    def _notify(self, kind: str, execution_id: str, **fields: str) -> None:
+        self.observer.notify(Happening(kind, execution_id, fields=fields))

@@ -1,0 +1,124 @@
+"""Shapes that wait, that step, and that ask for the time, for ids and for chance."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.replay.context import Context
+from lambda_workflow.replay.workflow import workflow
+from lambda_workflow.testing.simulation.corpus.contracts import DOUBLE, JOIN, SILENT
+from lambda_workflow.testing.simulation.corpus.plain import few
+from lambda_workflow.testing.simulation.shape import Outcome, Shape, returns
+
+
+@workflow
+async def slept(ctx: Context, hours: int) -> bool:
+    begin = ctx.now()
+    await asyncio.sleep(3600 * hours)
+    return ctx.now() - begin >= timedelta(hours=hours)
+
+
+@workflow
+async def slept_until(ctx: Context, days: int) -> bool:
+    morning = ctx.now() + timedelta(days=100 * days)
+    await ctx.sleep(morning)
+    await ctx.sleep(timedelta(seconds=days))
+    return ctx.now() >= morning + timedelta(seconds=days)
+
+
+@workflow
+async def naps(ctx: Context, count: int) -> int:
+    await asyncio.gather(*(ctx.sleep(timedelta(seconds=n % 3 + 1)) for n in range(3 * count)))
+    return count
+
+
+@workflow
+async def reminded(ctx: Context, times: int) -> list[str]:
+    log = []
+    for time in range(times):
+        log.append(await ctx.call(JOIN, ["reminder", str(time)]))
+        await ctx.sleep(timedelta(days=1))
+    return log
+
+
+@workflow
+async def stepped(ctx: Context, number: int) -> int:
+    async def triple() -> int:
+        return 3 * number
+
+    first = await ctx.step(triple)
+    second = await ctx.call(DOUBLE, first)
+    return await ctx.step(lambda: second + 1)
+
+
+@workflow
+async def steps_side_by_side(ctx: Context, count: int) -> list[int]:
+    return await asyncio.gather(*(ctx.step(_squared(number)) for number in range(count)))
+
+
+def _squared(number: int):  # type: ignore[no-untyped-def]  # a plain closure is what users write
+    return lambda: number * number
+
+
+@workflow
+async def dice(ctx: Context, count: int) -> list[int]:
+    rolls = [ctx.random.randint(1, 6) for _ in range(count)]
+    for roll in rolls:
+        if roll % 2:
+            await ctx.call(DOUBLE, roll)
+        else:
+            await ctx.sleep(timedelta(minutes=roll))
+        rolls[-1] += ctx.random.randint(0, 0)
+    return rolls
+
+
+def _rolled(count: int, outcome: Outcome) -> bool:
+    rolls = outcome.result
+    return (
+        outcome.status is Status.COMPLETED
+        and isinstance(rolls, list)
+        and len(rolls) == count
+        and all(roll in range(1, 7) for roll in rolls)
+    )
+
+
+@workflow
+async def stamped(ctx: Context, number: int) -> list[str]:
+    first, moment = ctx.uuid(), ctx.now()
+    echoed = await ctx.call(JOIN, [str(first), moment.isoformat()])
+    second = ctx.uuid()
+    same = echoed == f"{first} {moment.isoformat()}"
+    return ["same" if same else "other", "new" if first != second else "old"]
+
+
+@workflow
+async def informed(ctx: Context, number: int) -> list[str]:
+    await ctx.call(DOUBLE, number)
+    return [ctx.info.workflow, ctx.execution_id.partition("-")[0]]
+
+
+@workflow
+async def escalated(ctx: Context, number: int) -> str:
+    for step in ("mail", "phone"):
+        try:
+            async with asyncio.timeout(timedelta(days=number).total_seconds()):
+                await ctx.call(SILENT, number)
+        except TimeoutError:
+            await ctx.call(JOIN, [step, "the user"])
+    return "gave up"
+
+
+SHAPES = (
+    Shape(slept, few, returns(lambda n: True)),
+    Shape(slept_until, few, returns(lambda n: True)),
+    Shape(naps, few, returns(lambda n: n)),
+    Shape(reminded, few, returns(lambda n: [f"reminder {i}" for i in range(n)])),
+    Shape(stepped, few, returns(lambda n: 6 * n + 1)),
+    Shape(steps_side_by_side, few, returns(lambda n: [i * i for i in range(n)])),
+    Shape(dice, few, _rolled),
+    Shape(stamped, few, returns(lambda n: ["same", "new"])),
+    Shape(informed, few, returns(lambda n: ["informed", "informed"])),
+    Shape(escalated, few, returns(lambda n: "gave up")),
+)

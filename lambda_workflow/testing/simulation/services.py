@@ -1,0 +1,124 @@
+"""The services' side: adapters that answer, late, twice, out of order, with errors, or crash first.
+
+The adapters themselves are the App's, run by `perform` as on every host; what is simulated is their
+fate. A service never lies: each answer is what its adapter said, or an error of the same attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from lambda_workflow.model.events import Failure
+from lambda_workflow.model.ids import operation_of
+from lambda_workflow.model.messages import Task, Update, parse_task, render
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.serve import perform
+from lambda_workflow.testing.simulation.queues import Delivery
+from lambda_workflow.testing.simulation.world import World
+
+VISIBILITY: Final = 120.0
+SILENT: Final = "silent"  # the name of a service that never answers
+UNLUCKY_MAX: Final = 2  # errors that chance adds to a call: fewer than any retry policy here allows
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """How often what happens to a service's task; all zero is a service that just answers."""
+
+    crash: float = 0.0
+    error: float = 0.0
+    twice: float = 0.0
+    late: float = 0.0
+    anonymous: float = 0.0  # a success that does not say which attempt it answers
+
+    @classmethod
+    def draw(cls, rng: Random) -> Temper:
+        """For one seed."""
+        often = rng.choice((0.0, 0.05, 0.3))
+        return cls(*(often * rng.random() for _ in range(5)))
+
+
+@dataclass(slots=True)
+class Services:
+    """All services of an App, on one standard queue.
+
+    Attributes:
+        performed: how often each task id was carried out.
+        answers: what was answered, by task id: the JSON bodies of the updates.
+    """
+
+    world: World
+    app: App
+    temper: Temper
+    performed: Counter[str] = field(default_factory=Counter)
+    answers: dict[str, set[str]] = field(default_factory=dict)
+    _unlucky: Counter[str] = field(default_factory=Counter)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._spawn(self._poll())
+
+    def calm(self) -> None:
+        """From now on just answer."""
+        self.temper = Temper()
+
+    async def _poll(self) -> None:
+        tasks = self.world.tasks
+        while True:
+            await tasks.wait_message()
+            for delivery in tasks.receive(10, VISIBILITY):
+                self._spawn(self._serve(delivery))
+
+    def _spawn(self, coroutine: object) -> None:
+        task = self.world.loop.create_task(coroutine)  # type: ignore[arg-type]  # always a coroutine
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _serve(self, delivery: Delivery) -> None:
+        world, rng, temper = self.world, self.world.rng, self.temper
+        task = parse_task(delivery.body)
+        await asyncio.sleep(rng.expovariate(1 / 2.0))
+        if rng.random() < temper.crash:
+            world.note("service", f"crashes before {task.task_id}")
+            return
+        if task.service == SILENT:
+            self.performed[task.task_id] += 1
+            world.tasks.delete(delivery.receipt)
+            return
+        update = await perform(self.app.adapters[task.service], task, world.blobs)
+        self.performed[task.task_id] += 1
+        if rng.random() < temper.crash:
+            world.note("service", f"crashes after {task.task_id}")
+            return
+        self._answer(task, self._spoil(task, update))
+        world.tasks.delete(delivery.receipt)
+
+    def _spoil(self, task: Task, update: Update) -> Update:
+        """Now and then an error instead, of the kind that a further attempt mends."""
+        if self._unlucky[task.task_id] < SILENT: Final = "silent"  # the name of a service that never answers
+UNLUCKY_MAX and self.world.rng.random() < self.temper.error:
+            self._unlucky[task.task_id] += 1
+            return task.update(failure=Failure("Unlucky", "simulated outage"))
+        return update
+
+    def _answer(self, task: Task, update: Update) -> None:
+        world, rng, temper = self.world, self.world.rng, self.temper
+        if update.failure is None and rng.random() < temper.anonymous:
+            operation = operation_of(task.task_id)
+            update = Update(task.execution_id, operation, update.payload)
+        self.answers.setdefault(task.task_id, set()).add(render(update))
+        self._post(task, update, f"{task.task_id}:{task.attempt}")
+        if rng.random() < temper.twice:
+            self._post(task, update, f"{task.task_id}:{rng.random()}")
+
+    def _post(self, task: Task, update: Update, deduplication: str) -> None:
+        world, rng = self.world, self.world.rng
+        late = rng.choice((10.0, 400.0, 100_000.0)) if rng.random() < self.temper.late else 0.0
+        world.note("service", f"answers {task.task_id} attempt {task.attempt}, {late:.0f} s late")
+        delay = late * rng.random()
+        world.loop.call_later(delay, world.send, update, deduplication, task.callback_queue_url)

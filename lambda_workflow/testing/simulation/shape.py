@@ -1,0 +1,79 @@
+"""A workflow shape: a workflow, requests for it, and the model that says how it may end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from lambda_workflow.model.events import Failure
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload import Json
+from lambda_workflow.model.turn import Turn
+from lambda_workflow.runtime.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an execution ended; `result` is inline even where it was offloaded."""
+
+    status: Status
+    result: Json = None
+    failure: Failure | None = None
+    turns: Sequence[Turn] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One shape of the corpus.
+
+    Attributes:
+        workflow: the `Workflow` value, as an App takes it.
+        request: draws a request.
+        allows: the model: whether an execution of this request may end so.
+        diverged: a workflow of the same name with other code, as a bad deploy brings it; None where
+            the shape is not used for that.
+    """
+
+    workflow: Any
+    request: Callable[[Random], Any]
+    allows: Callable[[Any, Outcome], bool]
+    diverged: Any = None
+
+    @property
+    def name(self) -> str:
+        """The name of the workflow."""
+        return str(self.workflow.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Shapes, the App that has them all, and the App that a bad deploy would bring."""
+
+    shapes: Sequence[Shape]
+    app: App
+    bad_app: App
+
+
+def returns(expected: Callable[[Any], Json]) -> Callable[[Any, Outcome], bool]:
+    """The model of a workflow that completes with exactly this."""
+    return lambda request, outcome: (
+        outcome.status is Status.COMPLETED and outcome.result == expected(request)
+    )
+
+
+def returns_one_of(expected: Callable[[Any], Sequence[Json]]) -> Callable[[Any, Outcome], bool]:
+    """The model of a workflow whose result depends on what came first."""
+    return lambda request, outcome: (
+        outcome.status is Status.COMPLETED and outcome.result in expected(request)
+    )
+
+
+def fails_with(*types: str) -> Callable[[Any, Outcome], bool]:
+    """The model of a workflow that ends in an error of one of these types."""
+    return lambda _, outcome: (
+        outcome.status is Status.FAILED
+        and outcome.failure is not None
+        and outcome.failure.type in types
+    )

@@ -1,0 +1,78 @@
+"""Run seeds, and report what broke in a form that reproduces it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lambda_workflow.errors import WorkflowError
+from lambda_workflow.testing.simulation.corpus import CORPUS
+from lambda_workflow.testing.simulation.faults import FAULTS, Fate, OnePoint, Plan
+from lambda_workflow.testing.simulation.laws import violations
+from lambda_workflow.testing.simulation.run import Run, prepare
+from lambda_workflow.testing.simulation.shape import Corpus, Shape
+
+COMMAND = "python -m lambda_workflow.testing.simulation"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run came to.
+
+    Attributes:
+        name: the options that reproduce it.
+        broken: the laws that it broke, in words.
+        points: how many calls the workers made.
+        trace: one line for everything that happened, if it was asked for.
+    """
+
+    name: str
+    broken: Sequence[str]
+    executions: int
+    turns: int
+    points: int
+    trace: Sequence[str] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        if not self.broken:
+            return f"{self.name}: {self.executions} executions, {self.turns} turns, all laws hold"
+        lines = [f"{self.name} breaks {len(self.broken)} laws:", *(f"  {b}" for b in self.broken)]
+        return "\n".join([*lines, f"reproduce it with: {COMMAND} {self.name} --trace"])
+
+
+def simulate(seed: int, *, corpus: Corpus = CORPUS, trace: bool = False) -> Report:
+    """Run one seed: what it runs, the faults and the noise are drawn from it."""
+    return _play(f"--seed {seed}", prepare(seed, corpus), trace)
+
+
+def simulate_point(
+    shape: Shape, fate: Fate, point: int, *, corpus: Corpus = CORPUS, trace: bool = False
+) -> Report:
+    """Run one execution of a shape with exactly one fault, at one point; all else is sound."""
+    plan = OnePoint(point, fate)
+    run = prepare(0, corpus, plan=plan, shapes=[shape], calm=True)
+    return _play(f"--shape {shape.name} --fate {fate.name} --point {point}", run, trace)
+
+
+def every_point(shape: Shape, *, fates: Sequence[Fate] = FAULTS) -> Iterator[Report]:
+    """Run one execution of a shape again and again, with each fault at each of its points."""
+    sound = simulate_point(shape, Fate.GO, 0)
+    yield sound
+    for fate in fates:
+        for point in range(sound.points):
+            yield simulate_point(shape, fate, point)
+
+
+def _play(name: str, run: Run, trace: bool) -> Report:
+    world, loop = run.world, run.world.loop
+    world.trace = [] if trace else None
+    broken = []
+    try:
+        with contextlib.closing(loop):
+            loop.run_until_complete(run.play())
+    except WorkflowError as error:  # it is stuck, or the core raised where it must not
+        broken.append(f"the run ended early: {type(error).__name__}: {error}")
+    broken += violations(run)
+    turns = sum(len(run.turns(execution)) for execution in run.executions)
+    return Report(name, broken, len(run.executions), turns, world.points, world.trace or ())

@@ -1,0 +1,1 @@
+"""The nouns: payloads, retries, events, messages, histories."""
