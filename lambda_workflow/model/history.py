@@ -55,6 +55,7 @@ class History:
         self.execution_id = execution_id
         self.turns: list[Turn] = []
         self.open: dict[str, c.ScheduleCall | c.StartTimer | c.RunStep] = {}
+        self.timers: dict[str, c.StartTimer] = {}  # all that were started, to be disarmed
         self._attempts: dict[str, int] = {}  # the attempt under way, where it is not the first
         self._taken: dict[str, int] = {}  # fact key -> number of the turn that took it
         self._undecided: list[str] = []  # calls whose last attempt erred, retry not yet known
@@ -222,8 +223,9 @@ class History:
     def _apply(self, command: c.Command) -> None:
         match command:
             case c.ScheduleCall() | c.StartTimer() | c.RunStep():
-                settled = command.operation in self._taken
-                if not settled:
+                if isinstance(command, c.StartTimer):
+                    self.timers[command.operation] = command
+                if command.operation not in self._taken:
                     self.open[command.operation] = command
             case c.RetryCall():
                 self._attempts[command.operation] = command.attempt

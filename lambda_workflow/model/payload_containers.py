@@ -47,7 +47,8 @@ class Items:
         except Refused as refused:
             at = len(out)  # `extend` keeps what came before the item that is refused
             step = f"{{{shown(list(value)[at])}}}" if self._sorts else f"[{at}]"
-            raise refused.inside(step) from None
+            refused.inside(step)
+            raise
         if self._sorts:
             out.sort(key=canonical)
         return out
@@ -60,7 +61,8 @@ class Items:
         try:
             out.extend(map(self._decode_item, value))
         except Refused as refused:
-            raise refused.inside(f"[{len(out)}]") from None
+            refused.inside(f"[{len(out)}]")
+            raise
         if self._cls is list:
             return out
         try:
@@ -109,7 +111,8 @@ class Places:
             for function, value in zip(functions, values, strict=True):
                 out.append(function(value))
         except Refused as refused:
-            raise refused.inside(f"[{len(out)}]") from None
+            refused.inside(f"[{len(out)}]")
+            raise
         return out
 
 
@@ -146,7 +149,8 @@ class Mapped:
             for key, item in value.items():
                 out[encode_key(key)] = encode_item(item)
         except Refused as refused:
-            raise refused.inside(at_key(key)) from None
+            refused.inside(at_key(key))
+            raise
         if len(out) != len(value):
             raise Refused(f"two keys of this {self.label} have the same JSON text")
         return out
@@ -162,7 +166,8 @@ class Mapped:
             for key, item in value.items():
                 out[decode_key(key)] = decode_item(item)
         except Refused as refused:
-            raise refused.inside(at_key(key)) from None
+            refused.inside(at_key(key))
+            raise
         return out
 
 

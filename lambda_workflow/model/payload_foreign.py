@@ -140,10 +140,12 @@ def _step(part: str | int) -> str:
 
 
 def all_notes(notes: list[Any]) -> list[Any]:
+    """The annotations of a type with those that `Field(…)` brings along."""
     return [part for note in notes for part in (note, *getattr(note, "metadata", ()))]
 
 
 def is_custom(note: Any) -> bool:
+    """Whether an annotation changes how pydantic reads or writes: `PlainSerializer`, `EmailStr`…"""
     return hasattr(note, "__get_pydantic_core_schema__")
 
 

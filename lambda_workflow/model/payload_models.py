@@ -54,7 +54,8 @@ class Model:
             try:
                 shape = shape_of(field.annotation)
             except Refused as refused:
-                raise refused.inside(f".{name}") from None
+                refused.inside(f".{name}")
+                raise
             self._encoders.append((name, plan.key(name), shape.encode))
             if not plan.carries(name):
                 self._decoders += [(key, shape.decode) for key in plan.keys[name]]
@@ -102,7 +103,8 @@ class Model:
             for name, key, encode in self._encoders:
                 out[key] = encode(getattr(value, name))
         except Refused as refused:
-            raise refused.inside(f".{name}") from None
+            refused.inside(f".{name}")
+            raise
         except AttributeError:
             raise Refused(f"missing: this {self.label} lacks it").inside(f".{name}") from None
         return out
@@ -139,5 +141,6 @@ class Model:
                 try:
                     out[key] = decode(out[key])
                 except Refused as refused:
-                    raise refused.inside(f".{key}") from None
+                    refused.inside(f".{key}")
+                    raise
         return out

@@ -65,7 +65,8 @@ class Typed:
                     raise Refused(f"{self.label} has no such key")
                 out[name] = encode(item)
         except Refused as refused:
-            raise refused.inside(f".{name}") from None
+            refused.inside(f".{name}")
+            raise
         return out
 
     def decode(self, value: Json) -> Any:
@@ -119,7 +120,8 @@ class Structured:
             for name, encode in self._encoders:
                 out[name] = encode(getattr(value, name))
         except Refused as refused:
-            raise refused.inside(f".{name}") from None
+            refused.inside(f".{name}")
+            raise
         except AttributeError:
             raise Refused(f"missing: this {self.label} has lost it").inside(f".{name}") from None
         if self._runs_code and (changed := difference(self.decode(out), value)) is not None:
@@ -223,7 +225,8 @@ def _fields(
         try:
             shape = shape_of(hint)
         except Refused as refused:
-            raise refused.inside(f".{name}") from None
+            refused.inside(f".{name}")
+            raise
         out[name] = (shape.encode, shape.decode)
     return out
 
@@ -244,5 +247,6 @@ def _decoded(
             if name in value:
                 out[name] = decode(value[name])
     except Refused as refused:
-        raise refused.inside(f".{name}") from None
+        refused.inside(f".{name}")
+        raise
     return out

@@ -141,7 +141,8 @@ def _plain_dict(value: dict[Any, Any]) -> dict[str, Json]:
             else:
                 out[key] = plain(item)
     except Refused as refused:
-        raise refused.inside(at_key(key)) from None
+        refused.inside(at_key(key))
+        raise
     return out
 
 
@@ -150,7 +151,8 @@ def _plain_list(value: list[Any]) -> list[Json]:
     try:
         out.extend(map(plain, value))
     except Refused as refused:  # `extend` keeps what came before the item that is refused
-        raise refused.inside(f"[{len(out)}]") from None
+        refused.inside(f"[{len(out)}]")
+        raise
     return out
 
 

@@ -69,7 +69,8 @@ class Union:
             try:
                 return self._tagged[tag].decode(value[_VALUE])
             except Refused as refused:
-                raise refused.inside(f".{_VALUE}") from None
+                refused.inside(f".{_VALUE}")
+                raise
         return self._untagged(value)
 
     def _is_sure(self, member: Shape, kind: type) -> bool:
@@ -88,21 +89,21 @@ class Union:
         """The member whose value this is, and its JSON."""
         kind = type(value)
         likely = [m for m in self._members if m.value_types is None or kind in m.value_types]
-        if len(likely) == 1:
+        if len(likely) == 1 and likely[0].value_types is not None:
             return likely[0], likely[0].encode(value)
         narrowed = None
         refusals: list[tuple[Shape, Refused]] = []
-        for member in likely or self._members:
+        for member in (*likely, *(m for m in self._members if m not in likely)):
             try:
                 out = member.encode(value)
                 if exactly(member.decode(out), value):
                     return member, out
             except Refused as refused:
-                refusals.append((member, refused))
+                refusals += [(member, refused)] if member in likely else []
             else:
                 narrowed = narrowed or (member, out)
         if narrowed is None:
-            raise self._none_of(value, refusals if likely else [])
+            raise self._none_of(value, refusals)
         return narrowed
 
     def _reader(self, value: Json) -> Shape | None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar, overload
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.ids import check_name
-from lambda_workflow.model.payload import Codec, Json, codec_for
+from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import RetryPolicy
 
 Req = TypeVar("Req")
@@ -62,16 +62,10 @@ class Service(Generic[Req, Res]):
         self.name: Final = check_name("service", name)
         self.request_codec: Final[Codec[Req]] = codec_for(request)
         self.response_codec: Final[Codec[Res]] = codec_for(response)
+        self.payload_label: Final = f"payload of {name}"
+        self.response_label: Final = f"response of {name}"
         self.timeout: Final = check_timeout(timeout, f"service {name!r}")
         self.retry: Final = retry or RetryPolicy()
-
-    def encode_request(self, payload: Req) -> Json:
-        """The JSON value of a payload.
-
-        Raises:
-            EncodeError: it is not of the request type; has the path of the field.
-        """
-        return self.request_codec.encode(payload, where=f"payload of {self.name}")
 
     def __repr__(self) -> str:
         return f"Service({self.name!r})"

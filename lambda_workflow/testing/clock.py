@@ -90,16 +90,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     """An event loop without I/O, on which time jumps when all is blocked.
 
     `asyncio.Runner(loop_factory=VirtualLoop)` runs a test on it; `asyncio.sleep` and `timeout` go
-    by the same `clock`. Functions meant for a thread run on the loop itself, so that nothing depends
-    on how threads are scheduled. When nothing can run, now or ever, it raises `WorkflowError`.
+    by the same `clock`. Functions meant for a thread run on the loop itself, so that nothing
+    depends on how threads are scheduled. It raises `WorkflowError` when nothing can ever run again.
     """
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
         super().__init__()
         self.clock: Final = clock or VirtualClock()
-        self._selector = (
-            self  # BaseEventLoop asks its selector to wait
-        )
+        self._selector = self  # BaseEventLoop asks its selector to wait
         self._clock_resolution = _RESOLUTION
 
     def time(self) -> float:

@@ -235,6 +235,14 @@ def test_a_type_that_cannot_be_a_payload_is_refused_when_it_is_used(tp: Any, mes
         assert message in str(caught.value)
 
 
+def test_the_error_of_a_types_own_code_is_the_cause() -> None:
+    with pytest.raises(
+        DecodeError, match=r"payload\[0\]\['a'\]: Checked does not accept"
+    ) as caught:
+        codec_for(list[dict[str, Checked]]).decode([{"a": {"amount": -1}}])
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
 def test_a_long_value_is_shown_short() -> None:
     with pytest.raises(EncodeError) as caught:
         codec_for(int).encode(["x" * 1000] * 1000)  # type: ignore[arg-type] # is what is tested

@@ -13,6 +13,7 @@ from typing import Any, get_origin
 from zoneinfo import ZoneInfo
 
 import pytest
+import typing_extensions
 from pydantic import HttpUrl, create_model
 
 from lambda_workflow.model.payload import Codec, codec_for, dumps, loads
@@ -32,6 +33,11 @@ from tests.model.payload_types import (
     Point,
     Remembering,
 )
+
+
+class Backported(typing_extensions.TypedDict):
+    name: str
+    data: typing_extensions.NotRequired[bytes]
 
 
 def through_text(codec: Codec[Any], value: Any) -> Any:
@@ -168,6 +174,14 @@ def test_the_hour_that_a_zone_repeats_comes_back_as_the_same_instant() -> None:
             back = through_text(codec_for(tp), value)
             found = back.at if isinstance(back, Basket) else back
             assert found.astimezone(UTC) == at.astimezone(UTC)
+
+
+def test_the_typed_dict_that_pydantic_wants_before_3_12_comes_back() -> None:
+    value = Backported(name="a", data=b"\xff")
+    assert through_text(codec_for(Backported), value) == value
+    model = create_model("Made", f=(Backported, ...))
+    made: Any = model(f=value)
+    assert through_text(codec_for(model), made) == made
 
 
 def test_foreign_types_of_pydantic_come_back() -> None:

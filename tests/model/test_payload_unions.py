@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict, Union
 from uuid import UUID
 
 import pytest
-from pydantic import Field, create_model
+from pydantic import Field, HttpUrl, create_model
 
 from lambda_workflow.errors import DecodeError, EncodeError
 from lambda_workflow.model.payload import Codec, codec_for, dumps, loads
@@ -172,6 +172,14 @@ def test_untagged_json_of_others_is_read_by_what_fits_best(tp: Any, json: Any, v
         assert isinstance(found, datetime)
     else:
         assert exactly(found, value)
+
+
+def test_a_narrowed_value_finds_its_member_beside_a_foreign_one() -> None:
+    codec: Codec[Any] = Codec(HttpUrl | str)
+    assert exactly(codec.decode(codec.encode(Color.RED)), "red")
+    url = HttpUrl("https://example.com/")
+    for value in (url, str(url), "red"):
+        assert exactly(codec.decode(codec.encode(value)), value)
 
 
 def test_a_recursive_union_comes_back() -> None:

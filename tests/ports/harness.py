@@ -62,7 +62,7 @@ class Harness(Protocol):
         ...
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass on `backend.clock` and everywhere else, and fire the timers that are due."""
+        """Let time pass on `backend.clock` and everywhere else, and fire what timers are due."""
         ...
 
 

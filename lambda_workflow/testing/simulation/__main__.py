@@ -12,7 +12,6 @@ from multiprocessing import get_context
 
 from lambda_workflow.testing.simulation.corpus import CORPUS
 from lambda_workflow.testing.simulation.faults import Fate
-from lambda_workflow.testing.simulation.shape import Shape
 from lambda_workflow.testing.simulation.simulate import (
     Report,
     every_point,

@@ -93,8 +93,7 @@ class Run:
     """A run and, after `play`, what it left behind."""
 
     seed: int
-    app: App
-    bad_app: App
+    corpus: Corpus
     executions: Sequence[Execution]
     setting: Setting
     world: World
@@ -129,11 +128,16 @@ class Run:
         bad = setting.bad_deploys and not self._healed and rng.random() < 0.3
         self._hired += 1
         name = f"worker{self._hired}{'-bad' if bad else ''}"
-        worker = Worker(self.world, name, self.bad_app if bad else self.app, setting.habits)
+        app = self._bad_app() if bad else self.corpus.app
+        worker = Worker(self.world, name, app, setting.habits)
         worker.on_death = self._replace
         worker.start()
         worker.clock.skew = rng.randint(-setting.skew, setting.skew)
         self._workers.append(worker)
+
+    def _bad_app(self) -> App:
+        begun = all(self.turns(execution) for execution in self.executions)
+        return self.corpus.diverging if begun else self.corpus.ignorant
 
     def _replace(self, dead: Worker) -> None:
         self._workers.remove(dead)
@@ -185,7 +189,7 @@ class Run:
         self.services.calm()
         self._healed = True
         for worker in list(self._workers):
-            if worker.app is self.bad_app or rng.random() < 0.5:
+            if worker.app is not self.corpus.app or rng.random() < 0.5:
                 worker.stop()
                 self._workers.remove(worker)
                 self._hire()
@@ -219,7 +223,7 @@ def prepare(
     plan = plan or RandomPlan.draw(rng)
     world = World.create(loop, rng, plan, max_receives=setting.max_receives)
     services = Services(world, corpus.app, setting.temper)
-    return Run(seed, corpus.app, corpus.bad_app, executions, setting, world, services)
+    return Run(seed, corpus, executions, setting, world, services)
 
 
 def _draw_execution(number: int, shape: Shape, rng: Random) -> Execution:

@@ -100,14 +100,16 @@ class Services:
 
     def _spoil(self, task: Task, update: Update) -> Update:
         """Now and then an error instead, of the kind that a further attempt mends."""
-        if self._unlucky[task.task_id] < SILENT: Final = "silent"  # the name of a service that never answers
-UNLUCKY_MAX and self.world.rng.random() < self.temper.error:
+        if (
+            self._unlucky[task.task_id] < UNLUCKY_MAX
+            and self.world.rng.random() < self.temper.error
+        ):
             self._unlucky[task.task_id] += 1
             return task.update(failure=Failure("Unlucky", "simulated outage"))
         return update
 
     def _answer(self, task: Task, update: Update) -> None:
-        world, rng, temper = self.world, self.world.rng, self.temper
+        rng, temper = self.world.rng, self.temper
         if update.failure is None and rng.random() < temper.anonymous:
             operation = operation_of(task.task_id)
             update = Update(task.execution_id, operation, update.payload)

@@ -32,14 +32,11 @@ class Shape:
         workflow: the `Workflow` value, as an App takes it.
         request: draws a request.
         allows: the model: whether an execution of this request may end so.
-        diverged: a workflow of the same name with other code, as a bad deploy brings it; None where
-            the shape is not used for that.
     """
 
     workflow: Any
     request: Callable[[Random], Any]
     allows: Callable[[Any, Outcome], bool]
-    diverged: Any = None
 
     @property
     def name(self) -> str:
@@ -49,11 +46,18 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Shapes, the App that has them all, and the App that a bad deploy would bring."""
+    """Shapes, the App that has them all, and the Apps that a bad deploy may bring.
+
+    Attributes:
+        ignorant: knows none of the workflows.
+        diverging: has other code under their names, which parts from every history at once. Not for
+            executions that have not begun: they would belong to that code for good.
+    """
 
     shapes: Sequence[Shape]
     app: App
-    bad_app: App
+    ignorant: App
+    diverging: App
 
 
 def returns(expected: Callable[[Any], Json]) -> Callable[[Any, Outcome], bool]:

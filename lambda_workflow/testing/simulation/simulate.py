@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.testing.simulation.corpus import CORPUS
-from lambda_workflow.testing.simulation.faults import FAULTS, Fate, OnePoint, Plan
+from lambda_workflow.testing.simulation.faults import FAULTS, Fate, OnePoint
 from lambda_workflow.testing.simulation.laws import violations
 from lambda_workflow.testing.simulation.run import Run, prepare
 from lambda_workflow.testing.simulation.shape import Corpus, Shape

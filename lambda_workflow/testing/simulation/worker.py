@@ -188,7 +188,9 @@ class WorkerQueue:
 
     async def _send(self, what: str, sends: Sequence[Effect]) -> None:
         for first in range(0, len(sends), 10):
-            await self.gate.call(what, *effects_of(self.gate, self.clock, sends[first : first + 10]))
+            await self.gate.call(
+                what, *effects_of(self.gate, self.clock, sends[first : first + 10])
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +280,11 @@ class Worker:
         gate.on_kill = self._fall
         self.clock = clock = WorkerClock(gate)
         store = WorkerStore(gate, clock, habits.transactional)
-        queue, timers, blobs = WorkerQueue(gate, clock), WorkerTimers(gate, clock), WorkerBlobs(gate)
+        queue, timers, blobs = (
+            WorkerQueue(gate, clock),
+            WorkerTimers(gate, clock),
+            WorkerBlobs(gate),
+        )
         backend = Backend(store, queue, timers, blobs, clock, world, inbox_url=INBOX_URL)
         self.turns = Turns(self.app, backend, live_max=habits.live_max, check=habits.check)
         loop = world.loop
@@ -315,7 +321,6 @@ class Worker:
                 self.world.note(self.name, error)
 
     async def _work(self, batch: Sequence[Delivery]) -> None:
-        inbox = self.world.inbox
         records = [Record(d.id, d.body, d.group, d.receives) for d in batch]
         failed = await run_batch(
             self.turns, records, self, consumed=RECEIVE_COST, observer=self.world

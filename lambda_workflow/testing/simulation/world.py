@@ -16,10 +16,24 @@ from random import Random
 from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.messages import Message, Timer, parse, render, render_response
-from lambda_workflow.model.messages import render_task
-from lambda_workflow.ports import ArmTimer, Effect, PutHeader, SendMessage, SendResponse, SendTask
-from lambda_workflow.ports import DisarmTimer, Happening
+from lambda_workflow.model.messages import (
+    Message,
+    Timer,
+    parse,
+    render,
+    render_response,
+    render_task,
+)
+from lambda_workflow.ports import (
+    ArmTimer,
+    DisarmTimer,
+    Effect,
+    Happening,
+    PutHeader,
+    SendMessage,
+    SendResponse,
+    SendTask,
+)
 from lambda_workflow.testing.clock import VirtualClock, VirtualLoop
 from lambda_workflow.testing.memory import MemoryBlobs, MemoryStore
 from lambda_workflow.testing.simulation.faults import Plan
@@ -88,9 +102,7 @@ class World:
     _scheduled: int = 0
 
     @classmethod
-    def create(
-        cls, loop: SimulationLoop, rng: Random, plan: Plan, *, max_receives: int
-    ) -> World:
+    def create(cls, loop: SimulationLoop, rng: Random, plan: Plan, *, max_receives: int) -> World:
         """An empty world."""
         inbox = FifoQueue("inbox", loop, rng, max_receives=max_receives)
         delays = StandardQueue("delays", loop, rng)
@@ -117,7 +129,7 @@ class World:
             raise Stuck(f"{self.points} calls and no end; {who} is at {what}; {self.losses[-3:]}")
 
     def apply(self, effect: Effect, clock_now: int) -> None:
-        """Let an effect happen, as the service behind its port does; `clock_now` is the sender's."""
+        """Let an effect happen, as AWS does behind a port; `clock_now` is the sender's."""
         match effect:
             case SendTask():
                 self.tasks.send(render_task(effect.task))

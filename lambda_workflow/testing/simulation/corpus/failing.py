@@ -1,4 +1,4 @@
-"""Shapes in which something breaks: retries, errors that are caught, errors that end it, undoing."""
+"""Shapes in which something breaks: retries, errors caught, errors that end it, undoing."""
 
 from __future__ import annotations
 

@@ -19,10 +19,7 @@ async def nothing(ctx: Context, number: int) -> int:
 
 @workflow
 async def sequential(ctx: Context, count: int) -> list[int]:
-    results = []
-    for number in range(count):
-        results.append(await ctx.call(DOUBLE, number))
-    return results
+    return [await ctx.call(DOUBLE, number) for number in range(count)]
 
 
 @workflow

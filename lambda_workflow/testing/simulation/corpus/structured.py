@@ -84,7 +84,7 @@ async def anyio_branch_fails(ctx: Context, number: int) -> list[str]:
 @workflow
 async def anyio_stream(ctx: Context, count: int) -> list[int]:
     send, receive = anyio.create_memory_object_stream[int](1)
-    results = []
+    results: list[int] = []
 
     async def produce() -> None:
         async with send:
@@ -93,8 +93,7 @@ async def anyio_stream(ctx: Context, count: int) -> list[int]:
 
     async with anyio.create_task_group() as group, receive:
         group.start_soon(produce)
-        async for number in receive:
-            results.append(await ctx.call(DOUBLE, number))
+        results += [await ctx.call(DOUBLE, number) async for number in receive]
     return results
 
 

@@ -1,0 +1,111 @@
+"""The non-determinism error: what the code did, what the history has, and where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambda_workflow.errors import NonDeterminismError
+from lambda_workflow.model import commands as c
+from lambda_workflow.model.history import digest
+from lambda_workflow.model.payload import dumps
+from lambda_workflow.model.turn import Turn
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.execution import Execution
+
+_PAYLOAD_CHARACTERS_SHOWN = 120
+
+
+def difference(
+    execution: Execution, turn: Turn, made: list[c.Command]
+) -> NonDeterminismError | None:
+    """The error for the first difference that matters; None where only details differ.
+
+    The time of a timer, and what a policy decided, may change with the code: the history's counts.
+    """
+    recorded = list(turn.commands)
+    for index in range(max(len(made), len(recorded))):
+        ours = made[index] if index < len(made) else None
+        theirs = recorded[index] if index < len(recorded) else None
+        if ours is None or theirs is None or not _same(ours, theirs):
+            return NonDeterminismError(_told(execution, turn, ours, theirs, index))
+    return None
+
+
+def _same(ours: c.Command, theirs: c.Command) -> bool:
+    if isinstance(ours, c.StartTimer) and isinstance(theirs, c.StartTimer):
+        return ours.operation == theirs.operation
+    if isinstance(ours, c.ScheduleCall) and isinstance(theirs, c.ScheduleCall):
+        return (ours.operation, ours.service, ours.name) == (
+            theirs.operation,
+            theirs.service,
+            theirs.name,
+        ) and digest(ours.payload) == digest(theirs.payload)
+    if isinstance(ours, c.Complete) and isinstance(theirs, c.Complete):
+        return digest(ours.payload) == digest(theirs.payload)
+    if isinstance(ours, c.Fail) and isinstance(theirs, c.Fail):
+        return ours.failure.type == theirs.failure.type
+    return ours == theirs
+
+
+def _told(
+    execution: Execution, turn: Turn, ours: c.Command | None, theirs: c.Command | None, index: int
+) -> str:
+    operation = getattr(ours or theirs, "operation", "the end")
+    where = f"operation {operation}, turn {turn.number}, command {index + 1}"
+    site = execution.site_of(getattr(ours, "operation", "")) if ours is not None else ""
+    subject = f"{site}" if site not in ("", "?") else f"workflow `{execution.workflow.name}`"
+    if ours is None:
+        head = f"{subject} no longer reaches {_named(theirs)}, which the history has ({where})"
+    elif theirs is None:
+        head = f"{subject} {_named(ours)} where the history has nothing more ({where})"
+    else:
+        head = f"{subject} {_named(ours)} where the history has {_noun(theirs)} ({where})"
+    return (
+        f"{head}; execution {execution.execution_id}\n"
+        f"  - history: {_shown(theirs)}\n"
+        f"  + code:    {_shown(ours)}\n"
+        "Restore the earlier order of operations, or give the changed workflow a new name; the "
+        "execution keeps what arrives and goes on once the code fits."
+    )
+
+
+def _named(command: c.Command | None) -> str:
+    match command:
+        case c.ScheduleCall():
+            return f"calls `{command.service}`"
+        case c.StartTimer():
+            return "starts a timer"
+        case c.RunStep():
+            return f"runs step `{command.name}`"
+        case c.Complete():
+            return "completes"
+        case c.Fail():
+            return f"fails with {command.failure.type}"
+        case None:
+            return "does nothing"
+        case _:
+            return f"does {type(command).__name__}"
+
+
+def _noun(command: c.Command) -> str:
+    match command:
+        case c.ScheduleCall():
+            return f"`{command.service}`"
+        case c.StartTimer():
+            return "a timer"
+        case c.RunStep():
+            return f"step `{command.name}`"
+        case _:
+            return type(command).__name__
+
+
+def _shown(command: c.Command | None) -> str:
+    if command is None:
+        return "nothing"
+    if isinstance(command, c.ScheduleCall):
+        payload = command.payload if not hasattr(command.payload, "key") else "(stored apart)"
+        text = dumps(payload)[:_PAYLOAD_CHARACTERS_SHOWN]  # type: ignore[arg-type]  # no BlobRef
+        named = f" name={command.name!r}" if command.name else ""
+        return f"call {command.operation} {command.service}({text}){named}"
+    return repr(command)[: 2 * _PAYLOAD_CHARACTERS_SHOWN]

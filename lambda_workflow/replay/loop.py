@@ -1,0 +1,359 @@
+"""The deterministic event loop that workflow code runs on.
+
+Laws
+ 1. It has a ready queue and a virtual time, nothing else: no thread, no socket, no clock.
+ 2. What is ready runs in the order in which it became ready, until nothing is.
+ 3. Time stands still while code runs; it moves when a fact is fed.
+ 4. Tasks and futures hash by the order of their creation, so that a set of them has one order.
+ 5. A task's path is its parent's path and its number among its siblings; an operation's id is the
+    path of its task and its number within the task. Other branches cannot shift it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context as Variables
+from math import ceil
+from types import FrameType
+from typing import Any, Final, NoReturn, Protocol, TypeVar
+
+from lambda_workflow.errors import LimitExceeded, WorkflowError
+
+T = TypeVar("T")
+
+STEPS_PER_DRAIN_MAX: Final = 10_000_000  # a loop that never waits is a bug; this is minutes of it
+_ASYNCIO_TASKS: Final = asyncio.tasks.__file__
+
+
+class Path:
+    """Where a task stands in the tree, and what it has numbered so far."""
+
+    __slots__ = ("children", "name", "operations")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.operations = 0
+        self.children = 0
+
+    def operation(self) -> str:
+        """The id of the next operation of this task."""
+        self.operations += 1
+        return f"{self.name}{self.operations}"
+
+    def child(self) -> Path:
+        """The path of the next task that this one starts."""
+        self.children += 1
+        return Path(f"{self.name}{self.children}.")
+
+
+class OrderedFuture(asyncio.Future[T]):
+    """A future that hashes by creation order (law 4)."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._order = loop.next_order()
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._order
+
+
+class OrderedTask(asyncio.Task[T]):
+    """A task that hashes by creation order (law 4) and knows its path (law 5)."""
+
+    def __init__(self, coro: Any, loop: Loop, path: Path, context: Variables | None) -> None:
+        self._order = loop.next_order()
+        self.path = path
+        super().__init__(coro, loop=loop, name=path.name.rstrip(".") or "main", context=context)
+
+    def __hash__(self) -> int:
+        return self._order
+
+
+class DurableHandle(asyncio.TimerHandle):
+    """A callback at a virtual time; the operation it belongs to outlives the process."""
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], loop: Loop,
+        context: Variables | None,
+    ) -> None:  # fmt: skip
+        super().__init__(when, callback, args, loop, context)
+        self.operation = ""
+        self.due = ceil(round(when * 1000, 3))
+
+
+class TimerKeeper(Protocol):
+    """Who keeps the loop's timers: the execution."""
+
+    def timer_started(self, handle: DurableHandle, path: Path) -> None: ...
+    def timer_cancelled(self, handle: DurableHandle) -> None: ...
+
+
+class Loop(asyncio.AbstractEventLoop):
+    """See the module's laws. One per execution; driven by `drain`, never by `run_forever`."""
+
+    def __init__(self, keeper: TimerKeeper) -> None:
+        self.ready: deque[asyncio.Handle] = deque()
+        self.now = 0  # milliseconds since the epoch
+        self.tasks: dict[OrderedTask[Any], None] = {}
+        self.root = Path("")
+        self.callbacks = Path("_.")  # operations that callbacks start, outside of any task
+        self.stopped = False
+        self.frozen = False
+        self.complaints: list[dict[str, Any]] = []
+        self._keeper = keeper
+        self._orders = 0
+        self._draining = False
+
+    def next_order(self) -> int:
+        """The creation number of a task or future."""
+        self._orders += 1
+        return self._orders
+
+    def path(self) -> Path:
+        """The path of the task that is running."""
+        task = asyncio.current_task(self)
+        return task.path if isinstance(task, OrderedTask) else self.callbacks
+
+    def drain(self) -> None:
+        """Run what is ready until nothing is, or until `stopped`.
+
+        Raises:
+            LimitExceeded: the code does not come to rest.
+        """
+        before = asyncio._get_running_loop()
+        hooks = sys.get_asyncgen_hooks()
+        asyncio._set_running_loop(self)
+        sys.set_asyncgen_hooks(firstiter=None, finalizer=self._finish_generator)
+        self._draining = True
+        try:
+            ready = self.ready
+            for _ in range(STEPS_PER_DRAIN_MAX):
+                if not ready or self.stopped:
+                    return
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()
+            raise LimitExceeded(
+                f"the workflow ran {STEPS_PER_DRAIN_MAX} steps without waiting for anything: "
+                "look for a loop that awaits nothing durable"
+            )
+        finally:
+            self._draining = False
+            sys.set_asyncgen_hooks(*hooks)
+            asyncio._set_running_loop(before)
+
+    # what asyncio and anyio call
+
+    def time(self) -> float:
+        """Virtual time, in seconds since the epoch."""
+        return self.now / 1000
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Variables | None = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self.ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any,
+        context: Variables | None = None,
+    ) -> asyncio.TimerHandle:  # fmt: skip
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any,
+        context: Variables | None = None,
+    ) -> asyncio.TimerHandle:  # fmt: skip
+        if when == float("inf"):
+            return DurableHandle(0, callback, args, self, context)
+        handle = DurableHandle(when, callback, args, self, context)
+        if handle.due <= self.now:
+            self.ready.append(handle)
+        elif not self.frozen:
+            handle._scheduled = True
+            self._keeper.timer_started(handle, self.path())
+        return handle
+
+    def fire(self, handle: DurableHandle) -> None:
+        """A timer's time has come: its callback is ready."""
+        self.now = max(self.now, handle.due)
+        handle._scheduled = False
+        self.ready.append(handle)
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return OrderedFuture(self)
+
+    def create_task(
+        self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], *,
+        name: object = None, context: Variables | None = None, **_: Any,
+    ) -> asyncio.Task[T]:  # fmt: skip
+        task: OrderedTask[T] = OrderedTask(coro, self, self._path_for(coro), context)
+        if name is not None:
+            task.set_name(name)
+        self.tasks[task] = None
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.pop(task, None)  # type: ignore[call-overload]  # only our own tasks come here
+
+    def _path_for(self, coro: Any) -> Path:
+        """The new task's path; asyncio's own wrapping must not show in it.
+
+        `wait_for` wraps a coroutine in a task on Python 3.11 only: there it keeps its parent's
+        path. `as_completed` starts bare coroutines in the order of a set, which is that of memory
+        addresses: they are numbered by their place in the caller's sequence instead.
+        """
+        parent = self.path()
+        frame = _asyncio_caller()
+        if frame is None:
+            return parent.child()
+        if frame.f_code.co_name == "wait_for":
+            return parent
+        given = frame.f_locals.get("fs", frame.f_locals.get("aws"))
+        if not isinstance(given, list | tuple):
+            raise TypeError(
+                "asyncio.as_completed over coroutines that are not in a list has no stable order: "
+                "pass a list, or start the calls before"
+            )
+        batch = self._as_completed_batch(frame, parent, given)
+        return Path(f"{parent.name}{batch + given.index(coro) + 1}.")
+
+    def _as_completed_batch(self, frame: FrameType, parent: Path, given: Any) -> int:
+        known = getattr(self, "_batch", None)
+        if known is not None and known[0] is given and known[1] is frame:
+            return int(known[2])
+        self._batch = (given, frame, parent.children)
+        parent.children += len(given)
+        return int(self._batch[2])
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """asyncio's debug mode has no meaning here."""
+
+    def get_task_factory(self) -> None:
+        return None
+
+    def is_running(self) -> bool:
+        return self._draining
+
+    def is_closed(self) -> bool:
+        return self.frozen
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        if isinstance(handle, DurableHandle) and handle._scheduled:
+            handle._scheduled = False
+            self._keeper.timer_cancelled(handle)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep asyncio's complaint; the execution decides what it is worth."""
+        if len(self.complaints) < 100:
+            self.complaints.append(context)
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        self.call_exception_handler(context)
+
+    def get_exception_handler(self) -> None:
+        return None
+
+    def _finish_generator(self, generator: Any) -> None:
+        if not self.frozen:
+            self.call_soon(self.create_task, generator.aclose())
+
+    # what is refused: it would not be there on the next replay
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> NoReturn:
+        _refuse("a thread (`asyncio.to_thread`, `run_in_executor`)")
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: Any, context: Variables | None = None
+    ) -> NoReturn:
+        _refuse("another thread (`call_soon_threadsafe`)")
+
+    def run_forever(self) -> NoReturn:
+        _refuse("an event loop of its own (`run_forever`)")
+
+    def run_until_complete(self, future: Any) -> NoReturn:
+        _refuse("an event loop of its own (`run_until_complete`)")
+
+    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("the network (`getaddrinfo`)")
+
+    async def create_connection(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("the network (`create_connection`)")
+
+    async def create_server(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("the network (`create_server`)")
+
+    async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("the network (`create_datagram_endpoint`)")
+
+    async def create_unix_connection(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("a socket (`create_unix_connection`)")
+
+    async def sock_connect(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("a socket (`sock_connect`)")
+
+    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("a process (`create_subprocess_exec`)")
+
+    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("a process (`create_subprocess_shell`)")
+
+    def add_signal_handler(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("signals (`add_signal_handler`)")
+
+    def add_reader(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("files (`add_reader`)")
+
+    def add_writer(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("files (`add_writer`)")
+
+
+def refuse_threads_of_anyio() -> None:
+    """Make `anyio.to_thread` refuse inside a workflow; elsewhere it works as before.
+
+    anyio starts its threads without asking the event loop, so there is no method of Loop to refuse
+    in. Does nothing while anyio's asyncio backend is not loaded.
+    """
+    module = sys.modules.get("anyio._backends._asyncio")
+    backend = getattr(module, "AsyncIOBackend", None)
+    if backend is None or hasattr(backend, "_lambda_workflow"):
+        return
+    original = backend.run_sync_in_worker_thread.__func__
+
+    async def run_sync_in_worker_thread(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(asyncio._get_running_loop(), Loop):
+            _refuse("a thread (`anyio.to_thread`)")
+        return await original(cls, *args, **kwargs)
+
+    backend.run_sync_in_worker_thread = classmethod(run_sync_in_worker_thread)
+    backend._lambda_workflow = True
+
+
+def _refuse(what: str) -> NoReturn:
+    raise WorkflowError(
+        f"workflow code asked for {what}, which a replay cannot repeat: put the work into "
+        "`await ctx.step(function)` or into a service"
+    )
+
+
+def _asyncio_caller() -> FrameType | None:
+    """The frame of `wait_for` or `as_completed`, when it is asyncio that creates the task."""
+    frame: FrameType | None = sys._getframe(3)
+    for _ in range(5):
+        if frame is None or frame.f_code.co_filename != _ASYNCIO_TASKS:
+            return None
+        name = frame.f_code.co_name
+        if name == "wait_for":
+            return frame if sys.version_info < (3, 12) else None
+        if name == "as_completed" or (name == "__init__" and "aws" in frame.f_locals):
+            return frame
+        frame = frame.f_back
+    return None

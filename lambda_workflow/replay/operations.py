@@ -1,0 +1,169 @@
+"""Operations: the awaitables that workflow code holds. Each is a future that a fact resolves.
+
+Laws
+ 1. An operation is registered when it is made, not when it is awaited.
+ 2. Cancelling it takes effect at once; the other side is told with the turn's commands.
+ 3. Retry decisions are made once, live, and read from the history ever after: a changed policy
+    changes the attempts to come, never those that were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Generator
+from functools import cache
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from lambda_workflow.errors import StepFailed
+from lambda_workflow.model.commands import RunStep, ScheduleCall
+from lambda_workflow.model.events import Failure
+from lambda_workflow.model.payload import Codec, codec_for
+from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
+from lambda_workflow.model.service import Service
+from lambda_workflow.replay.loop import Loop, OrderedFuture
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.execution import Execution
+
+T = TypeVar("T")
+
+Site = tuple[CodeType, int]  # a code object and an instruction in it: the line, worked out late
+
+
+def line_of(site: Site | None) -> str:
+    """`flow.py:42`, or a question mark where it is not known."""
+    if site is None:
+        return "?"
+    code, instruction = site
+    positions = list(code.co_positions())
+    line = positions[instruction // 2][0] if instruction // 2 < len(positions) else None
+    return f"{code.co_filename.rpartition('/')[2]}:{line or code.co_firstlineno}"
+
+
+class Operation(OrderedFuture[T], Generic[T]):
+    """An operation under way. Await it, gather it, wait for it, cancel it: it is a future."""
+
+    def __init__(self, execution: Execution, operation: str, name: str, site: Site) -> None:
+        self.operation = operation
+        self.name = name
+        self.site = site
+        self.attempt = 1
+        self.own_timers: list[str] = []
+        self.resting = False  # between two attempts
+        self._execution = execution
+        super().__init__(execution.loop)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self._execution.unawaited.pop(self.operation, None)
+        if not self.done():
+            self._execution.hurry(self)
+        return (yield from super().__await__())
+
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
+        """As for any future; whoever adds one counts as awaiting it."""
+        self._execution.unawaited.pop(self.operation, None)
+        super().add_done_callback(fn, context=context)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Give the operation up: it ends as cancelled at once, a later result is dropped."""
+        if not super().cancel(msg):
+            return False
+        self._execution.withdraw(self)
+        return True
+
+
+class Call(Operation[T]):
+    """A call of a service under way; `await` gives its result."""
+
+    def __init__(
+        self, execution: Execution, command: ScheduleCall, site: Site, service: Service[Any, T]
+    ) -> None:
+        self.service = service
+        self.retry: RetryPolicy = service.retry
+        super().__init__(execution, command.operation, command.name or service.name, site)
+
+    def resolve(self, payload: Any) -> None:
+        """The service answered."""
+        self.set_result(self.service.response_codec.decode(payload, self.service.response_label))
+
+
+class Step(Operation[T]):
+    """Inline work under way; `await` gives its result."""
+
+    def __init__(
+        self, execution: Execution, command: RunStep, site: Site, work: Callable[[], Any]
+    ) -> None:
+        self.work = work
+        self.is_async = False
+        self.codec: Codec[Any] = codec_for(Any)
+        self.retry: RetryPolicy = NO_RETRY
+        super().__init__(execution, command.operation, command.name, site)
+
+    def resolve(self, payload: Any) -> None:
+        """The work is done; what it gave comes back as it would from the history."""
+        self.set_result(self.codec.decode(payload, self.name))
+
+
+def caller(depth: int) -> Site:
+    """The first frame outside of asyncio, anyio and this package, `depth` frames up or higher."""
+    frame = sys._getframe(depth)
+    while frame.f_back is not None and _is_machinery(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame.f_code, frame.f_lasti
+
+
+@cache
+def _is_machinery(filename: str) -> bool:
+    return any(part in filename for part in ("/asyncio/", "/anyio/", "lambda_workflow/replay/"))
+
+
+def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
+    """A step's own exception, where its class can be found and made from its message."""
+    module, _, name = failure.type.rpartition(".")
+    found = getattr(sys.modules.get(module or "builtins"), name, None)
+    if isinstance(found, type) and issubclass(found, Exception):
+        try:
+            error = found(*([failure.message] if failure.message else []))
+        except Exception:  # noqa: BLE001  # a constructor of its own: the facts go on in StepFailed
+            error = None
+        if error is not None and str(error) == failure.message:
+            return error
+    return StepFailed(
+        f"step {step.name!r} (operation {step.operation}) failed with {failure.type}: "
+        f"{failure.message}",
+        type=failure.type,
+        message=failure.message,
+        details=failure.details,
+        stack=failure.stack,
+        attempts=attempts,
+        operation=step.operation,
+    )
+
+
+def failure_of(error: BaseException, stack: str | None = None) -> Failure:
+    """What a history keeps of an exception."""
+    kind = type(error)
+    plain = kind.__module__ == "builtins"
+    name = kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
+    retryable = getattr(error, "retryable", True) is not False
+    details = getattr(error, "details", None)
+    return Failure(name, str(error), retryable, details, stack)
+
+
+def pending_leaf(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
+    """The future that a task waits on, unless that is another task or a group of futures."""
+    waiter = getattr(task, "_fut_waiter", None)
+    if waiter is None or isinstance(waiter, asyncio.Task) or waiter.done():
+        return None
+    if not isinstance(waiter, OrderedFuture) and isinstance(waiter.get_loop(), Loop):
+        # a gathering future: its children are reached through their own tasks, or are operations
+        children = getattr(waiter, "_children", None)
+        if children:
+            return next((f for f in children if not f.done() and not _is_task(f)), None)
+    return waiter  # type: ignore[no-any-return]  # a private attribute of asyncio's
+
+
+def _is_task(future: asyncio.Future[Any]) -> bool:
+    return isinstance(future, asyncio.Task)

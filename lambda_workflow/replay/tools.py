@@ -1,0 +1,51 @@
+"""What the host lends to a replay, which may not have it by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lambda_workflow.model.service import Service
+
+if TYPE_CHECKING:
+    import logging
+    import random
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a workflow may know of its own execution.
+
+    Attributes:
+        attempt: which attempt of this execution runs, from 1.
+        started_at: when it was started, in UTC.
+        version: the code version that the App recorded when it started.
+    """
+
+    execution_id: str
+    workflow: str
+    attempt: int
+    started_at: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Lent by the runtime.
+
+    Attributes:
+        make_random: a generator from a seed, the same for the same seed.
+        make_logger: a logger that is silent while the given function says so.
+        services: the App's services, by name; None lets every service pass.
+        around: entered around each drain of workflow code (the strict guard).
+        strict: a call that nobody awaited fails the execution instead of a warning.
+    """
+
+    make_random: Callable[[str], random.Random]
+    make_logger: Callable[[Info, Callable[[], bool]], logging.LoggerAdapter[Any]]
+    services: Mapping[str, Service[Any, Any]] | None = None
+    around: Callable[[], AbstractContextManager[object]] | None = None
+    strict: bool = field(default=False)

@@ -1,0 +1,101 @@
+"""A workflow: a coroutine function with a name, and the types that go in and come out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_type_hints, overload
+
+from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.payload import Codec, codec_for
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.context import Context
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Workflow(Generic[In, Out]):
+    """What `@workflow` makes of a function; register it with an `App`.
+
+    Attributes:
+        name: the name it is started by; the function's own unless given.
+        function: the coroutine function itself, to be called with a Context and the request.
+    """
+
+    def __init__(
+        self, function: Callable[[Context, In], Coroutine[Any, Any, Out]], name: str | None
+    ) -> None:
+        if not inspect.iscoroutinefunction(function):
+            raise ConfigurationError(f"workflow {function!r} must be an `async def` function")
+        if len(inspect.signature(function).parameters) != 2:
+            raise ConfigurationError(
+                f"workflow {function.__name__!r} must take exactly two parameters, "
+                "the context and the request: `async def name(ctx: Context, request: Request)`"
+            )
+        self.function: Final = function
+        self.name: Final = check_name("workflow", name or function.__name__)
+        self.__doc__ = function.__doc__
+        self._codecs: tuple[Codec[Any], Codec[Any]] | None = None
+
+    async def __call__(self, ctx: Context, request: In) -> Out:
+        """Run the code as a part of another workflow."""
+        return await self.function(ctx, request)
+
+    @property
+    def request_codec(self) -> Codec[Any]:
+        """Of the second parameter's type; any JSON value where it has no annotation."""
+        return self._types()[0]
+
+    @property
+    def result_codec(self) -> Codec[Any]:
+        """Of the return type; any JSON value where it has no annotation."""
+        return self._types()[1]
+
+    def _types(self) -> tuple[Codec[Any], Codec[Any]]:
+        if self._codecs is None:
+            names = list(inspect.signature(self.function).parameters)
+            try:
+                hints = get_type_hints(self.function, include_extras=True)
+            except NameError:
+                # the context's or a local type cannot be looked up by name: take what is there
+                hints = {
+                    k: v for k, v in self.function.__annotations__.items() if not isinstance(v, str)
+                }
+                if len(hints) < len(self.function.__annotations__) - 1:
+                    raise ConfigurationError(
+                        f"workflow {self.name!r}: its annotations cannot be resolved; define the "
+                        "request and result types at module level"
+                    ) from None
+            self._codecs = codec_for(hints.get(names[1], Any)), codec_for(hints.get("return", Any))
+        return self._codecs
+
+    def __repr__(self) -> str:
+        return f"Workflow({self.name!r})"
+
+
+@overload
+def workflow(
+    function: Callable[[Context, In], Coroutine[Any, Any, Out]], /
+) -> Workflow[In, Out]: ...
+@overload
+def workflow(
+    *, name: str
+) -> Callable[[Callable[[Context, In], Coroutine[Any, Any, Out]]], Workflow[In, Out]]: ...
+def workflow(function: Any = None, /, *, name: str | None = None) -> Any:
+    """Make a workflow of an `async def` function that takes a Context and a request.
+
+    Args:
+        name: the name it is started by, 1 to 64 letters, digits, '-' and '_'.
+
+    Raises:
+        ConfigurationError: it is no coroutine function, or has other parameters, or a bad name.
+    """
+    if function is not None:
+        return Workflow(function, name)
+    return lambda function: Workflow(function, name)
+
+
+StepFunction = Callable[..., Awaitable[Any] | Any]

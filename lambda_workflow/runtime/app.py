@@ -1,0 +1,69 @@
+"""The App: the workflows, services and adapters that are deployed together. There is no registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from lambda_workflow.errors import ConfigurationError, UnknownWorkflow
+from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.service import Service
+from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.runtime.serve import Adapter
+
+Named = TypeVar("Named")
+
+
+class App:
+    """What one deployment can run.
+
+    Args:
+        name: 1 to 64 letters, digits, '-' and '_'.
+        workflows: what it runs.
+        services: what its workflows may call; a call to another fails with the line to add.
+        adapters: the services it serves itself (`@serve`); they count as listed.
+        version: the code version that new executions record.
+
+    Raises:
+        ConfigurationError: two parts have one name, or a name is not legal.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        workflows: Sequence[Workflow[Any, Any]],
+        services: Sequence[Service[Any, Any]] = (),
+        adapters: Sequence[Adapter[Any, Any]] = (),
+        version: str = "",
+    ) -> None:
+        self.name: Final = check_name("app", name)
+        self.version: Final = version
+        self.workflows: Final = _by_name("workflow", ((w.name, w) for w in workflows))
+        self.adapters: Final = _by_name("adapter", ((a.service.name, a) for a in adapters))
+        listed = {id(s): s for s in [*services, *(a.service for a in adapters)]}
+        self.services: Final = _by_name("service", ((s.name, s) for s in listed.values()))
+
+    def workflow(self, name: str) -> Workflow[Any, Any]:
+        """The workflow of a name.
+
+        Raises:
+            UnknownWorkflow: there is none; the message names those there are.
+        """
+        found = self.workflows.get(name)
+        if found is None:
+            raise UnknownWorkflow(
+                f"app {self.name!r} has no workflow {name!r}; it has "
+                f"{', '.join(sorted(self.workflows)) or 'none'}: add it to App(workflows=[…])"
+            )
+        return found
+
+
+def _by_name(kind: str, parts: Iterable[tuple[str, Named]]) -> Mapping[str, Named]:
+    found: dict[str, Named] = {}
+    for name, part in parts:
+        if name in found:
+            raise ConfigurationError(f"two {kind}s are named {name!r}: give one another name")
+        found[name] = part
+    return MappingProxyType(found)

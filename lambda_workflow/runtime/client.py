@@ -1,0 +1,266 @@
+"""The Client: start executions, wait for them, look at them, set them going again."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+from lambda_workflow.errors import (
+    ExecutionAlreadyStarted,
+    ExecutionFailed,
+    ExecutionNotFound,
+    ResultTimeout,
+)
+from lambda_workflow.model import commands as c
+from lambda_workflow.model import events as e
+from lambda_workflow.model.history import History, digest
+from lambda_workflow.model.ids import check_execution_id, deduplication_id
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.messages import Redrive, Request
+from lambda_workflow.model.payload import fingerprint
+from lambda_workflow.model.turn import decode_turn
+from lambda_workflow.ports import Backend, Header, Page, Query, SendMessage
+from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.offload import deposit, fetch, inflate
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+T = TypeVar("T")
+
+POLL_SECONDS: Final = (0.02, 2.0)  # between two looks for a result: the first, and the longest
+
+
+class Handle(Generic[Out]):
+    """A started execution."""
+
+    def __init__(self, client: Client, execution_id: str, workflow: Workflow[Any, Out]) -> None:
+        self.execution_id: Final = execution_id
+        self._client = client
+        self._workflow = workflow
+
+    async def result(self, timeout: timedelta | None = None) -> Out:
+        """Wait for the result; see `Client.result`."""
+        result: Out = await self._client.result(self.execution_id, timeout=timeout)
+        return result
+
+    def __repr__(self) -> str:
+        return f"Handle({self.execution_id!r})"
+
+
+class Client:
+    """Talks to the executions of an App through a backend.
+
+    Every method is a coroutine and may raise BackendError; `Client.sync` is a door for code that
+    has no event loop.
+    """
+
+    def __init__(
+        self, app: App, backend: Backend, *, wait: Callable[[str, float], Any] | None = None
+    ) -> None:
+        self.app: Final = app
+        self.backend: Final = backend
+        self._wait = wait  # a host that is told of ends need not sleep the whole pause
+
+    async def start(
+        self, workflow: Workflow[In, Out], request: In, *, execution_id: str | None = None
+    ) -> Handle[Out]:
+        """Start an execution; starting it again with the same id and request changes nothing.
+
+        Args:
+            execution_id: up to 128 letters, digits and punctuation; a random one if not given.
+
+        Raises:
+            EncodeError: the request is not of the workflow's request type.
+            UnknownWorkflow: the App does not list the workflow.
+            ExecutionAlreadyStarted: the id belongs to another workflow or request.
+        """
+        self.app.workflow(workflow.name)
+        payload = workflow.request_codec.encode(request, "request")
+        chosen = check_execution_id(execution_id or f"{workflow.name}-{secrets.token_hex(8)}")
+        if execution_id is not None and await self._is_started(chosen, workflow, payload):
+            return Handle(self, chosen, workflow)
+        kept = await deposit(payload, chosen, self.backend.blobs)
+        message = Request(chosen, workflow.name, kept)
+        dedup = deduplication_id(chosen, "start", fingerprint([workflow.name, payload]))
+        await self.backend.queue.send_messages([SendMessage(message, dedup)])
+        return Handle(self, chosen, workflow)
+
+    async def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
+        """Wait for an execution to end, and return its result.
+
+        Args:
+            timeout: how long to wait; for ever if not given. A BLOCKED execution is waited for.
+
+        Raises:
+            ExecutionFailed: it ended in failure.
+            ResultTimeout: it did not end in time.
+        """
+        clock = self.backend.clock
+        deadline = None if timeout is None else clock.now() + timeout / timedelta(milliseconds=1)
+        pause, longest = POLL_SECONDS
+        while (header := await self.backend.store.header(execution_id)) is None or (
+            not header.status.closed
+        ):
+            if deadline is not None and clock.now() >= deadline:
+                state = header.status.value if header else "not started yet"
+                raise ResultTimeout(
+                    f"execution {execution_id} is {state} after {timeout}; it goes on, ask again"
+                )
+            left = longest if deadline is None else max(0.0, (deadline - clock.now()) / 1000)
+            await self._pause(execution_id, min(pause, left))
+            pause = min(pause * 1.5, longest)
+        return await self._outcome(await self.history(execution_id))
+
+    async def describe(self, execution_id: str) -> Header:
+        """Where an execution stands.
+
+        Raises:
+            ExecutionNotFound: there is none of this id.
+        """
+        header = await self.backend.store.header(execution_id)
+        if header is None:
+            raise ExecutionNotFound(
+                f"no execution {execution_id}: it was never started here, or has expired"
+            )
+        return header
+
+    async def list(
+        self,
+        workflow: str | None = None,
+        *,
+        status: Status | None = None,
+        started_after: datetime | None = None,
+        started_before: datetime | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page of executions, newest first; the listing may lag behind by seconds."""
+        after = started_after and round(started_after.timestamp() * 1000)
+        before = started_before and round(started_before.timestamp() * 1000)
+        query = Query(workflow, status, after, before, limit, cursor)
+        return await self.backend.store.list(query)
+
+    async def list_all(self, workflow: str | None = None, **where: Any) -> AsyncIterator[Header]:
+        """Every execution that `list` would page through."""
+        cursor: str | None = None
+        while True:
+            page = await self.list(workflow, cursor=cursor, **where)
+            for header in page.headers:
+                yield header
+            if (cursor := page.cursor) is None:
+                return
+
+    async def history(self, execution_id: str) -> History:
+        """The whole history, payloads in place.
+
+        Raises:
+            ExecutionNotFound: there is none of this id.
+        """
+        loaded = await self.backend.store.load(execution_id)
+        if not loaded.texts:
+            raise ExecutionNotFound(
+                f"no execution {execution_id}: it was never started here, or has expired"
+            )
+        turns = [decode_turn(text) for text in loaded.texts]
+        return History(execution_id, await inflate(turns, self.backend.blobs))
+
+    async def redrive(self, execution_id: str) -> None:
+        """Try a BLOCKED execution again; send a running one's unanswered commands once more.
+
+        Raises:
+            ExecutionNotFound: there is none of this id.
+        """
+        await self.describe(execution_id)
+        dedup = deduplication_id(execution_id, "redrive", self.backend.clock.now())
+        await self.backend.queue.send_messages([SendMessage(Redrive(execution_id), dedup)])
+
+    @property
+    def sync(self) -> SyncClient:
+        """The same methods for code without an event loop."""
+        return SyncClient(self)
+
+    async def _is_started(
+        self, execution_id: str, workflow: Workflow[Any, Any], payload: Any
+    ) -> bool:
+        loaded = await self.backend.store.load(execution_id)
+        if not loaded.texts:
+            return False
+        first = decode_turn(loaded.texts[0]).events[0]
+        if isinstance(first, e.Started) and (
+            first.workflow == workflow.name and digest(first.request) == fingerprint(payload)
+        ):
+            return True
+        raise ExecutionAlreadyStarted(
+            f"execution id {execution_id} belongs to another workflow or another request: "
+            "choose another id, or start with the same request"
+        )
+
+    async def _pause(self, execution_id: str, seconds: float) -> None:
+        if self._wait is not None:
+            await self._wait(execution_id, seconds)
+        else:
+            await self.backend.clock.sleep(seconds)
+
+    async def _outcome(self, history: History) -> Any:
+        started, last = history.started, history.turns[-1].commands[-1]
+        name = started.workflow if started else ""
+        if isinstance(last, c.Complete):
+            payload = await fetch(last.payload, self.backend.blobs)
+            return self.app.workflow(name).result_codec.decode(payload, f"result of {name}")
+        failure = last.failure if isinstance(last, c.Fail) else e.Failure("Unknown", "")
+        raise ExecutionFailed(
+            f"execution {history.execution_id} of {name} failed with {failure.type}: "
+            f"{failure.message}",
+            execution_id=history.execution_id,
+            workflow=name,
+            type=failure.type,
+            message=failure.message,
+            details=failure.details,
+            stack=failure.stack,
+        )
+
+
+class SyncClient:
+    """The Client's methods, each run to its end; not to be used within an event loop."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._runner = asyncio.Runner()
+
+    def start(
+        self, workflow: Workflow[In, Any], request: In, *, execution_id: str | None = None
+    ) -> str:
+        """As `Client.start`; returns the execution id."""
+        handle = self._run(self._client.start(workflow, request, execution_id=execution_id))
+        return handle.execution_id
+
+    def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
+        """As `Client.result`."""
+        return self._run(self._client.result(execution_id, timeout=timeout))
+
+    def describe(self, execution_id: str) -> Header:
+        """As `Client.describe`."""
+        return self._run(self._client.describe(execution_id))
+
+    def list(self, workflow: str | None = None, **where: Any) -> Page:
+        """As `Client.list`."""
+        return self._run(self._client.list(workflow, **where))
+
+    def history(self, execution_id: str) -> History:
+        """As `Client.history`."""
+        return self._run(self._client.history(execution_id))
+
+    def redrive(self, execution_id: str) -> None:
+        """As `Client.redrive`."""
+        self._run(self._client.redrive(execution_id))
+
+    def close(self) -> None:
+        """Close the event loop behind it."""
+        self._runner.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(coroutine)

@@ -1,0 +1,116 @@
+"""Payloads over the inline limit: stored apart before the record or message that names them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from lambda_workflow.errors import LimitExceeded
+from lambda_workflow.model import commands as c
+from lambda_workflow.model import events as e
+from lambda_workflow.model.payload import Json, dumps, fingerprint, loads
+from lambda_workflow.model.turn import Turn
+from lambda_workflow.ports import Blobs
+
+INLINE_BYTES_MAX: Final = 32 * 1024  # a record holds some; DynamoDB's item limit is 400 KB
+PAYLOAD_BYTES_MAX: Final = 16 * 1024 * 1024  # a replay holds every result in memory at once
+
+
+async def deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.BlobRef:
+    """The payload itself if it is small, else a reference to where it is stored now.
+
+    Raises:
+        LimitExceeded: it is over 16 MiB.
+    """
+    if not _may_be_large(payload):
+        return payload
+    content = dumps(payload).encode()
+    if len(content) <= INLINE_BYTES_MAX:
+        return payload
+    if len(content) > PAYLOAD_BYTES_MAX:
+        raise LimitExceeded(
+            f"a payload of {len(content)} bytes in execution {execution_id}: the limit is "
+            f"{PAYLOAD_BYTES_MAX}; store it yourself and pass its address"
+        )
+    digest = fingerprint(payload)
+    owner = hashlib.blake2b(execution_id.encode(), digest_size=8).hexdigest()
+    ref = e.BlobRef(f"{owner}/{digest}", digest, len(content))
+    await blobs.put(ref.key, content)
+    return ref
+
+
+async def fetch(payload: Json | e.BlobRef, blobs: Blobs) -> Json:
+    """The payload that a reference stands for."""
+    if isinstance(payload, e.BlobRef):
+        return loads(await blobs.get(payload.key))
+    return payload
+
+
+async def inflate(turns: Sequence[Turn], blobs: Blobs) -> list[Turn]:
+    """The turns with the payloads of their events in place; those of commands are not needed."""
+    return [await _inflated(turn, blobs) for turn in turns]
+
+
+async def _inflated(turn: Turn, blobs: Blobs) -> Turn:
+    if not any(isinstance(_carried(event), e.BlobRef) for event in turn.events):
+        return turn
+    events = [await inflate_event(event, blobs) for event in turn.events]
+    return replace(turn, events=tuple(events))
+
+
+async def inflate_event(event: e.Event, blobs: Blobs) -> e.Event:
+    """The event with its payload in place."""
+    if not isinstance(ref := _carried(event), e.BlobRef):
+        return event
+    payload = await fetch(ref, blobs)
+    if isinstance(event, e.Started):
+        return replace(event, request=payload)
+    if isinstance(event, e.CallSucceeded | e.StepSucceeded):
+        return replace(event, payload=payload)
+    return event
+
+
+async def stored(turn: Turn, execution_id: str, blobs: Blobs) -> Turn:
+    """The turn as it goes into the store: large payloads by reference."""
+    events = [await _deposited_event(event, execution_id, blobs) for event in turn.events]
+    commands = [await _deposited_command(item, execution_id, blobs) for item in turn.commands]
+    return replace(turn, events=tuple(events), commands=tuple(commands))
+
+
+async def _deposited_event(event: e.Event, execution_id: str, blobs: Blobs) -> e.Event:
+    payload: Any = _carried(event)
+    if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
+        return event
+    kept = await deposit(payload, execution_id, blobs)
+    if kept is payload:
+        return event
+    if isinstance(event, e.Started):
+        return replace(event, request=kept)
+    if isinstance(event, e.CallSucceeded | e.StepSucceeded):
+        return replace(event, payload=kept)
+    return event
+
+
+async def _deposited_command(command: c.Command, execution_id: str, blobs: Blobs) -> c.Command:
+    if not isinstance(command, c.ScheduleCall | c.Complete):
+        return command
+    payload = command.payload
+    if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
+        return command
+    kept = await deposit(payload, execution_id, blobs)
+    return command if kept is payload else replace(command, payload=kept)
+
+
+def _carried(event: e.Event) -> Json | e.BlobRef:
+    if isinstance(event, e.CallSucceeded | e.StepSucceeded):
+        return event.payload
+    return event.request if isinstance(event, e.Started) else None
+
+
+def _may_be_large(payload: object) -> bool:
+    """Whether it is worth measuring: a short text or a number is not."""
+    if isinstance(payload, str):
+        return len(payload) * 4 > INLINE_BYTES_MAX
+    return isinstance(payload, dict | list)

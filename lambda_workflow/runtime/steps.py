@@ -1,0 +1,83 @@
+"""Inline work of a turn: steps run side by side on the host's event loop or in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from lambda_workflow.errors import EncodeError
+from lambda_workflow.model.events import Failure, StepErrored, StepSucceeded
+from lambda_workflow.model.payload import Json
+from lambda_workflow.replay.operations import Step, failure_of
+
+STACK_CHARACTERS_MAX = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How one attempt of a step ended."""
+
+    operation: str
+    attempt: int
+    payload: Json
+    failure: Failure | None
+
+    def at(self, now: int) -> StepSucceeded | StepErrored:
+        """The fact."""
+        if self.failure is None:
+            return StepSucceeded(now, self.operation, self.payload)
+        return StepErrored(now, self.operation, self.attempt, self.failure)
+
+
+class Steps:
+    """Use as `async with`; leaving it cancels what still runs."""
+
+    def __init__(self) -> None:
+        self._running: dict[asyncio.Task[StepOutcome], Step[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def begin(self, pending: Sequence[Step[Any]]) -> bool:
+        """Start those that do not run yet; whether any runs now."""
+        under_way = {id(step) for step in self._running.values()}
+        for task, step in self._running.items():
+            if step.done():  # given up by the code
+                task.cancel()
+        for step in pending:
+            if id(step) not in under_way:
+                self._running[asyncio.create_task(_attempt(step))] = step
+        return bool(self._running)
+
+    async def finished(self) -> list[tuple[Step[Any], StepOutcome]]:
+        """Wait for at least one to end; those that were cancelled are left out."""
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        ended = [(task, self._running.pop(task)) for task in list(self._running) if task in done]
+        return [(step, task.result()) for task, step in ended if not task.cancelled()]
+
+
+async def _attempt(step: Step[Any]) -> StepOutcome:
+    try:
+        if step.is_async:
+            result = await step.work()
+        else:
+            result = await asyncio.to_thread(step.work)
+            if inspect.isawaitable(result):
+                result = await result
+        payload = step.codec.encode(result, f"result of step {step.name}")
+    except EncodeError as error:
+        failure = Failure("lambda_workflow.errors.EncodeError", str(error), False)
+        return StepOutcome(step.operation, step.attempt, None, failure)
+    except Exception as error:  # noqa: BLE001  # whatever it raised, the workflow decides about it
+        stack = "".join(traceback.format_exception(error))[-STACK_CHARACTERS_MAX:]
+        return StepOutcome(step.operation, step.attempt, None, failure_of(error, stack))
+    return StepOutcome(step.operation, step.attempt, payload, None)

@@ -1,0 +1,406 @@
+"""One turn: load, accept, replay, commit, dispatch. This module owns that order.
+
+Laws
+ 1. All that arrived for an execution makes one turn: one load, one replay, one commit (steps that
+    run while other commands wait make a commit of their own, so that these need not wait).
+ 2. Commit before dispatch. What a turn causes is sent only once its record is stored.
+ 3. A repeated message sends again what it caused and what has no answer yet.
+ 4. A live copy stays in memory only while it is known to be current and wholly dispatched: after
+    any failure it is dropped and loaded anew.
+ 5. Code that diverges, or is missing, blocks the execution; the facts are kept, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from lambda_workflow.errors import BackendError, Conflict, NonDeterminismError, WorkflowError
+from lambda_workflow.model import events as e
+from lambda_workflow.model.commands import Complete
+from lambda_workflow.model.history import Duplicate, History, Late, Wake
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.messages import Message
+from lambda_workflow.model.turn import Turn, decode_turn, encode_turn
+from lambda_workflow.model.usage import Usage, write_units
+from lambda_workflow.ports import Backend, Commit, Effect, Happening, PutHeader
+from lambda_workflow.replay.execution import Execution
+from lambda_workflow.replay.operations import line_of
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.dispatch import (
+    dispatch,
+    effects_of,
+    header_of,
+    status_changed,
+    units_of,
+)
+from lambda_workflow.runtime.lent import tools_for
+from lambda_workflow.runtime.offload import inflate, inflate_event, stored
+from lambda_workflow.runtime.steps import Steps
+
+LIVE_MAX: Final = 1000  # executions kept in memory: some tens of KB each
+CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
+COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
+COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
+ITEM_OVERHEAD_BYTES: Final = 48  # keys and attribute names beside the record's text
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message taken off an execution's queue; `receipt` is the host's own handle of it."""
+
+    message: Message
+    receipt: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What became of a turn.
+
+    Attributes:
+        status: the execution's status afterwards; None if there is no such execution.
+        commits: how many records were written; 0 if there was nothing new.
+        acked: whether the store acknowledged the receipts in its own transaction.
+    """
+
+    status: Status | None
+    commits: int
+    acked: bool
+
+
+@dataclass(slots=True)
+class _Live:
+    """An execution in memory."""
+
+    history: History
+    execution: Execution | None = None
+    cached: bool = False  # from the turn before, hence wholly dispatched
+
+
+@dataclass(slots=True)
+class _Intake:
+    """What the messages of a turn amount to."""
+
+    events: list[e.Event] = field(default_factory=list)
+    duplicates: set[int] = field(default_factory=set)
+    wake: bool = False
+
+
+@dataclass(slots=True)
+class _Work:
+    """One turn under way."""
+
+    live: _Live
+    receipts: Sequence[Any]
+    consumed: Usage
+    pending: list[e.Event] = field(default_factory=list)  # facts not yet committed
+    since: int = 0
+    commits: int = 0
+
+
+class Turns:
+    """Makes turns for an App on a Backend; one per container or engine.
+
+    Args:
+        live_max: how many executions are kept in memory between turns; 0 keeps none.
+        check: replay from scratch at every turn and compare (development and tests).
+        guard: refuse clock, dice and I/O in workflow code (development and tests).
+        strict: a call that nobody awaited fails the execution (tests).
+    """
+
+    def __init__(
+        self,
+        app: App,
+        backend: Backend,
+        *,
+        live_max: int = LIVE_MAX,
+        check: bool = False,
+        guard: bool = False,
+        strict: bool = False,
+    ) -> None:
+        self.app: Final = app
+        self.backend: Final = backend
+        self._tools = tools_for(app, guard=guard, strict=strict)
+        self._live: OrderedDict[str, _Live] = OrderedDict()
+        self._live_max = live_max
+        self._check = check
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    async def run(
+        self, execution_id: str, arrivals: Sequence[Arrival], *, consumed: Usage = Usage()
+    ) -> TurnResult:
+        """Make one turn of what arrived; returns when the messages may be acknowledged.
+
+        Args:
+            consumed: units the host has spent on these arrivals (receives, deletes, invocations).
+
+        Raises:
+            BackendError: (or anything) the same messages must come again; nothing is lost.
+        """
+        async with self._alone(execution_id):
+            for _ in range(CONFLICTS_MAX):
+                try:
+                    return await self._turn(execution_id, arrivals, consumed)
+                except Conflict as conflict:
+                    self._notify("conflict", execution_id, error=str(conflict))
+            raise BackendError(
+                f"execution {execution_id}: another worker was first {CONFLICTS_MAX} times in a "
+                "row; the messages come again"
+            )
+
+    def evict(self, execution_id: str) -> None:
+        """Forget the live copy of an execution, unwinding its code."""
+        if (live := self._live.pop(execution_id, None)) is not None:
+            self._unwind(live)
+
+    def close(self) -> None:
+        """Forget all live copies."""
+        for execution_id in list(self._live):
+            self.evict(execution_id)
+
+    # one turn
+
+    async def _turn(
+        self, execution_id: str, arrivals: Sequence[Arrival], consumed: Usage
+    ) -> TurnResult:
+        live = self._live.pop(execution_id, None) or await self._load(execution_id)
+        kept = False
+        try:
+            receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
+            work = _Work(live, receipts, consumed, since=self.backend.clock.now())
+            intake = self._accept(live.history, arrivals)
+            if live.history.turns or intake.events:
+                await self._act(work, intake)
+            kept = self._keep(execution_id, live)
+            status = live.history.status if live.history.turns else None
+            acked = work.commits > 0 and self.backend.store.transactional
+            return TurnResult(status, work.commits, acked)
+        finally:
+            if not kept:
+                self._unwind(live)
+
+    async def _act(self, work: _Work, intake: _Intake) -> None:
+        live = work.live
+        if intake.duplicates and not live.cached:
+            await self._repeat(live.history, intake.duplicates)
+        blocked = live.history.status is Status.BLOCKED
+        if intake.events or (blocked and intake.wake):
+            await self._go_on(work, intake.events)
+        elif intake.wake:
+            everything = range(1, len(live.history.turns) + 1)
+            fresh = f"redrive{self.backend.clock.now()}"
+            await self._repeat(live.history, set(everything), fresh)
+
+    async def _go_on(self, work: _Work, events: Sequence[e.Event]) -> None:
+        live, blobs = work.live, self.backend.blobs
+        work.pending = list(events)
+        try:
+            if live.execution is None:
+                live.execution = await self._replayed(live.history, events)
+            live.execution.advance([await inflate_event(event, blobs) for event in events])
+            await self._run_steps(work, live.execution)
+            turn = await self._made(work, live.execution)
+            await self._compare(live, turn)
+        except NonDeterminismError as error:
+            await self._block(work, error)
+        except BackendError:
+            raise
+        except WorkflowError as error:
+            await self._block(work, error)
+        else:
+            await self._commit(work, turn)
+            self._report_unawaited(live)
+
+    async def _replayed(self, history: History, events: Sequence[e.Event]) -> Execution:
+        started = history.started or events[0]
+        name = started.workflow if isinstance(started, e.Started) else ""
+        workflow = self.app.workflow(name)
+        execution = Execution(workflow, history.execution_id, self._tools)
+        execution.replay(await inflate(history.turns, self.backend.blobs))
+        return execution
+
+    async def _run_steps(self, work: _Work, execution: Execution) -> None:
+        if not execution.pending_steps():
+            return
+        async with Steps() as steps:
+            while execution.outcome is None and steps.begin(execution.pending_steps()):
+                if execution.has_news() or self._is_time_to_commit(work):
+                    await self._commit(work, await self._made(work, execution))
+                for step, outcome in await steps.finished():
+                    if execution.operations.get(step.operation) is not step:
+                        continue  # given up by the code while it ran
+                    event = outcome.at(work.live.history.clock(self.backend.clock.now()))
+                    work.live.history.take_step(event)
+                    work.pending.append(event)
+                    execution.advance([event])
+
+    def _is_time_to_commit(self, work: _Work) -> bool:
+        late = self.backend.clock.now() - work.since > COMMIT_MS_MAX
+        return len(work.pending) >= COMMIT_EVENTS_MAX or (late and bool(work.pending))
+
+    async def _made(self, work: _Work, execution: Execution) -> Turn:
+        outcome = execution.outcome
+        status = Status.RUNNING
+        if outcome is not None:
+            status = Status.COMPLETED if isinstance(outcome, Complete) else Status.FAILED
+        history = work.live.history
+        at = history.clock(self.backend.clock.now())
+        events, commands = tuple(work.pending), execution.settle()
+        turn = Turn(history.next_number, at, events, commands, status)
+        return await stored(turn, history.execution_id, self.backend.blobs)
+
+    async def _compare(self, live: _Live, turn: Turn) -> None:
+        """Development and tests: the code must do the same again from the start."""
+        if not self._check or live.execution is None:
+            return
+        turns = await inflate([*live.history.turns, turn], self.backend.blobs)
+        again = Execution(live.execution.workflow, live.history.execution_id, self._tools)
+        try:
+            again.replay(turns)
+        finally:
+            again.close()
+
+    async def _block(self, work: _Work, error: WorkflowError) -> None:
+        live = work.live
+        self._unwind(live)
+        live.execution = None
+        history = live.history
+        if not work.pending and history.status is Status.BLOCKED:
+            return
+        reason = f"{type(error).__name__}: {error}"
+        at = history.clock(self.backend.clock.now())
+        events = tuple(work.pending)
+        turn = Turn(history.next_number, at, events, (), Status.BLOCKED, reason)
+        await self._commit(work, await stored(turn, history.execution_id, self.backend.blobs))
+        self._notify("blocked", history.execution_id, reason=reason)
+
+    # storing and sending
+
+    async def _commit(self, work: _Work, turn: Turn) -> None:
+        history, backend = work.live.history, self.backend
+        history.append(turn)
+        effects: list[Effect] = effects_of(turn, history, backend.inbox_url)
+        usage = history.turns[-2].usage if len(history.turns) > 1 else Usage()
+        changed = status_changed(history)
+        size = len(encode_turn(turn).encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
+        usage += work.consumed + units_of(effects)
+        usage += Usage(writes=write_units(size) + changed, bytes=size)
+        turn = history.turns[-1] = replace(turn, usage=usage)
+        header = header_of(history)
+        if changed:
+            effects.append(PutHeader(header))
+        text = encode_turn(turn)
+        receipts = work.receipts if not work.commits else ()
+        commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts)
+        remaining = await backend.store.commit(commit)
+        work.commits += 1
+        work.consumed, work.pending, work.since = Usage(), [], backend.clock.now()
+        workflow = header.workflow
+        backend.observer.notify(Happening("turn", history.execution_id, workflow, turn))
+        if turn.status.closed:
+            self._notify("closed", history.execution_id, status=turn.status.value)
+        if remaining:
+            await dispatch(remaining, backend)
+
+    async def _repeat(self, history: History, numbers: set[int], fresh: str = "") -> None:
+        """Send again what these turns caused, as far as it is still unanswered."""
+        effects: list[Effect] = []
+        for number in sorted(numbers):
+            if number <= len(history.turns):
+                turn = history.turns[number - 1]
+                effects += effects_of(turn, history, self.backend.inbox_url, fresh=fresh)
+        if len(history.turns) > 1:
+            effects.append(PutHeader(header_of(history)))
+        await dispatch(effects, self.backend)
+
+    # taking in
+
+    def _accept(self, history: History, arrivals: Sequence[Arrival]) -> _Intake:
+        intake, now = _Intake(), self.backend.clock.now()
+        for arrival in arrivals:
+            judged = history.accept(arrival.message, now)
+            kind = type(arrival.message).__name__
+            match judged:
+                case Duplicate():
+                    intake.duplicates.add(judged.turn)
+                    number = judged.turn
+                    self._notify(
+                        "duplicate", history.execution_id, message=kind, turn_number=number
+                    )
+                case Late():
+                    self._notify(
+                        "late",
+                        history.execution_id,
+                        message=kind,
+                        reason=judged.reason,
+                        expected=judged.expected,
+                    )
+                case Wake():
+                    intake.wake = True
+                case e.Started():
+                    intake.events.append(replace(judged, version=self.app.version))
+                case _:
+                    intake.events.append(judged)
+        return intake
+
+    # the copies in memory
+
+    async def _load(self, execution_id: str) -> _Live:
+        loaded = await self.backend.store.load(execution_id)
+        history = History(execution_id, map(decode_turn, loaded.texts))
+        if history.turns and loaded.read_units:
+            last = history.turns[-1]
+            usage = last.usage + Usage(reads=loaded.read_units)
+            history.turns[-1] = replace(last, usage=usage)
+        return _Live(history)
+
+    def _keep(self, execution_id: str, live: _Live) -> bool:
+        history = live.history
+        if not self._live_max or not history.turns or history.status.closed:
+            return False
+        live.cached = True
+        self._live[execution_id] = live
+        while len(self._live) > self._live_max:
+            _, oldest = self._live.popitem(last=False)
+            self._unwind(oldest)
+        return True
+
+    def _unwind(self, live: _Live) -> None:
+        if live.execution is None:
+            return
+        if (line := live.execution.close()) is not None:
+            self._notify("stubborn", live.history.execution_id, line=line)
+
+    @asynccontextmanager
+    async def _alone(self, execution_id: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(execution_id, (asyncio.Lock(), 0))
+        self._locks[execution_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            _, users = self._locks[execution_id]
+            if users > 1:
+                self._locks[execution_id] = (lock, users - 1)
+            else:
+                del self._locks[execution_id]
+
+    # telling
+
+    def _report_unawaited(self, live: _Live) -> None:
+        execution = live.execution
+        if execution is None or execution.outcome is None:
+            return
+        for operation in execution.unawaited.values():
+            name, line = operation.name, line_of(operation.site)
+            self._notify(
+                "unawaited", live.history.execution_id, operation=operation.operation,
+                name=name, line=line,
+            )  # fmt: skip
+
+    def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
+        self.backend.observer.notify(Happening(kind, execution_id, fields=fields))

@@ -1,0 +1,67 @@
+"""The simulation: the runtime under every fault, and the simulation's own honesty."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lambda_workflow.testing.simulation.__main__ import main
+from lambda_workflow.testing.simulation.corpus import CORPUS
+from lambda_workflow.testing.simulation.faults import Fate
+from lambda_workflow.testing.simulation.shape import Shape
+from lambda_workflow.testing.simulation.simulate import every_point, simulate, simulate_point
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = 1_000
+CHUNK = 50
+
+every_shape = pytest.mark.parametrize("shape", CORPUS.shapes, ids=lambda shape: shape.name)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_seeds(first: int) -> None:
+    broken = [r for r in map(simulate, range(first, first + CHUNK)) if r.broken]
+    assert not broken, "\n".join(map(str, broken))
+
+
+@every_shape
+def test_a_worker_may_die_at_every_point_of_a_shape(shape: Shape) -> None:
+    reports = list(every_point(shape, fates=(Fate.KILL_BEFORE, Fate.KILL_AFTER)))
+    broken = [report for report in reports if report.broken]
+    assert not broken, "\n".join(map(str, broken))
+    assert len(reports) > 4
+
+
+def test_a_seed_gives_the_same_trace_in_every_process() -> None:
+    command = [sys.executable, "-m", "lambda_workflow.testing.simulation", "--trace"]
+    traces = {
+        subprocess.run(
+            [*command, "--seed", "11"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hashing},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.rpartition("\n1 runs")[0]
+        for hashing in ("1", "2", "3")
+    }
+    assert len(traces) == 1
+    assert traces.pop().count("\n") > 20
+
+
+def test_a_broken_law_is_reported_with_the_command_that_reproduces_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shape = CORPUS.shapes[0]
+    lie = Shape(shape.workflow, shape.request, lambda request, outcome: False)
+    report = simulate_point(lie, Fate.GO, 0)
+    assert len(report.broken) == 1
+    assert "law 1: COMPLETED with" in str(report)
+    command = str(report).rpartition("reproduce it with: ")[2].split()
+    assert command[:3] == ["python", "-m", "lambda_workflow.testing.simulation"]
+    assert main(command[3:]) == 0  # the real shape is sound
+    assert "observer" in capsys.readouterr().out
