@@ -50,8 +50,8 @@ class Engine:
     """Runs an App's executions and, where the App has their adapters, its services.
 
         async with Engine(app, "orders.db") as engine:
-            execution_id = await engine.client.start(order, request)
-            result = await engine.client.result(execution_id)
+            handle = await engine.client.start(transfer, order)
+            receipt = await handle.result()
 
     Several engines may have one file open at once, in this process or others of this machine;
     what one leaves behind, however it ends, another takes over.
@@ -148,7 +148,7 @@ class Engine:
     @property
     def client(self) -> Client:
         """Starts executions and asks for them, through this engine's file."""
-        return Client(self._app, self._file.backend)
+        return Client(self._app, self._file.backend, wait=self._wait_closed)
 
     @property
     def path(self) -> str:
@@ -190,6 +190,7 @@ class Engine:
     def _furnish(self, file: SqliteFile) -> None:
         backend = file.backend
         self._turns = Turns(self._app, backend, **self._checks)
+        self._waiters: dict[str, set[asyncio.Event]] = {}
         self._inbox = Inbox(
             self._turn, file.drop, self._eased, backend=backend, concurrency=self._concurrency
         )
@@ -219,7 +220,25 @@ class Engine:
         )
 
     async def _turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
-        return (await self._turns.run(execution_id, arrivals)).acked
+        result = await self._turns.run(execution_id, arrivals)
+        if result.status is not None and result.status.closed:
+            for waiter in self._waiters.pop(execution_id, ()):
+                waiter.set()
+        return result.acked
+
+    async def _wait_closed(self, execution_id: str, seconds: float) -> None:
+        """Until the execution ends in this engine, or for so long: another engine may own it."""
+        waiters = self._waiters.setdefault(execution_id, set())
+        waiters.add(ended := asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await ended.wait()
+        except TimeoutError:
+            pass
+        finally:
+            waiters.discard(ended)
+            if not waiters:
+                self._waiters.pop(execution_id, None)
 
     async def _hand_over(self, update: Update, receipt: Receipt) -> None:
         """A result for an execution of this engine: its turn deletes the task's row."""

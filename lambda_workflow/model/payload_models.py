@@ -40,7 +40,12 @@ class Model:
         origin = getattr(cls, "__pydantic_generic_metadata__", {}).get("origin")
         self.value_types = frozenset({cls, origin or cls})
         self.emits = self.accepts = ANY_JSON if plan.writes_any_json else _DICT
-        self._is_quick = hasattr(cls, "model_fields") and not plan.takes_extra
+        is_model = hasattr(cls, "model_fields")
+        if plan.takes_extra and not is_model:
+            raise Refused(
+                f"{self.label} cannot be a payload: a dataclass gives back no extra values"
+            )
+        self._is_quick = is_model and not plan.takes_extra
         self.keys = frozenset(key for keys in plan.keys.values() for key in keys)
 
     def link(self, shape_of: ShapeOf) -> None:

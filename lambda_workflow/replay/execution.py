@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 from lambda_workflow.errors import (
@@ -34,6 +35,7 @@ from lambda_workflow.errors import (
 )
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.check import difference
 from lambda_workflow.replay.context import Context
@@ -108,8 +110,9 @@ class Execution:
         return [op for op in self.operations.values() if isinstance(op, Step) and not op.resting]
 
     def has_news(self) -> bool:
-        """Whether there are commands to dispatch other than running steps."""
-        return any(not isinstance(intent, c.RunStep) for intent in self._intents.values())
+        """Whether others wait for commands of this turn, which steps must not delay."""
+        asked = c.ScheduleCall | c.RetryCall | c.StartTimer
+        return any(isinstance(intent, asked) for intent in self._intents.values())
 
     def settle(self) -> tuple[c.Command, ...]:
         """The turn's commands; what comes next belongs to the next turn."""
@@ -187,27 +190,26 @@ class Execution:
                 return None
             self._turn = turn = self._turns.popleft()
             self._inbox.extend(turn.events)
-            if turn.status is not turn.status.BLOCKED or self._expected is None:
+            if turn.status is not Status.BLOCKED or self._expected is None:
                 self._expected = self._commands_to_come(turn)
         return self._inbox[0]
 
     def _commands_to_come(self, turn: Turn) -> dict[str, c.Command] | None:
         """The commands recorded for a turn; those of a BLOCKED one stand in the next that ran."""
-        for candidate in (turn, *self._turns):
-            if candidate.status is not candidate.status.BLOCKED:
+        if len(turn.commands) == 1 and turn.status is not Status.BLOCKED:
+            return {_key(turn.commands[0]): turn.commands[0]}
+        for candidate in chain((turn,), self._turns):
+            if candidate.status is not Status.BLOCKED:
                 return {_key(command): command for command in candidate.commands}
         return None
 
     def _check(self, turn: Turn) -> None:
-        if turn.status is turn.status.BLOCKED:
+        if turn.status is Status.BLOCKED:
             return
-        made = list(self._intents.values())
+        made = tuple(self._intents.values())
         self._intents.clear()
-        if len(made) == len(turn.commands) and all(
-            a == b for a, b in zip(made, turn.commands, strict=True)
-        ):
-            return
-        self.fault = difference(self, turn, made)
+        if made != turn.commands:
+            self.fault = difference(self, turn, list(made))
 
     def site_of(self, operation: str) -> str:
         """Where in the code an operation was started."""

@@ -21,7 +21,7 @@ from lambda_workflow.model.ids import check_execution_id, deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Redrive, Request
 from lambda_workflow.model.payload import fingerprint
-from lambda_workflow.model.turn import decode_turn
+from lambda_workflow.model.turn import decode_turn, decode_turns
 from lambda_workflow.ports import Backend, Header, Page, Query, SendMessage
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
@@ -165,7 +165,7 @@ class Client:
             raise ExecutionNotFound(
                 f"no execution {execution_id}: it was never started here, or has expired"
             )
-        turns = [decode_turn(text) for text in loaded.texts]
+        turns = decode_turns(loaded.texts)
         return History(execution_id, await inflate(turns, self.backend.blobs))
 
     async def redrive(self, execution_id: str) -> None:

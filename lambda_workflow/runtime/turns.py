@@ -25,7 +25,7 @@ from lambda_workflow.model.commands import Complete
 from lambda_workflow.model.history import Duplicate, History, Late, Wake
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message
-from lambda_workflow.model.turn import Turn, decode_turn, encode_turn
+from lambda_workflow.model.turn import Turn, decode_turns, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
 from lambda_workflow.ports import Backend, Commit, Effect, Happening, PutHeader
 from lambda_workflow.replay.execution import Execution
@@ -351,7 +351,7 @@ class Turns:
 
     async def _load(self, execution_id: str) -> _Live:
         loaded = await self.backend.store.load(execution_id)
-        history = History(execution_id, map(decode_turn, loaded.texts))
+        history = History(execution_id, decode_turns(loaded.texts))
         if history.turns and loaded.read_units:
             last = history.turns[-1]
             usage = last.usage + Usage(reads=loaded.read_units)

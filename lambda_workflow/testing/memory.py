@@ -58,7 +58,7 @@ class MemoryStore:
         return Loaded(texts, read_units(sum(len(text.encode()) for text in texts)))
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
-        """Append a record; its effects are left to dispatch.
+        """Append a record, the first one with its header; its effects are left to dispatch.
 
         Raises:
             Conflict: its number is taken by another record.
@@ -68,6 +68,8 @@ class MemoryStore:
         number = commit.turn.number
         if number == len(texts) + 1:
             texts.append(commit.text)
+            if number == 1:
+                await self.put_header(commit.header)
         elif number > len(texts):
             raise BackendError(
                 f"turn {number} of execution {commit.execution_id} after turn {len(texts)}: "

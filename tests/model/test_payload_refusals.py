@@ -11,7 +11,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import SecretStr
+from pydantic import ConfigDict, SecretStr
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from lambda_workflow.errors import DecodeError, EncodeError, PayloadError
 from lambda_workflow.model.payload import Codec, codec_for
@@ -212,9 +213,15 @@ class Later:
     when: Undefined  # type: ignore[name-defined] # noqa: F821 - this is what is tested
 
 
+@pydantic_dataclass(config=ConfigDict(extra="allow"))
+class Open:
+    a: int
+
+
 @pytest.mark.parametrize(
     ("tp", "message"),
     [
+        (Open, "Open cannot be a payload: a dataclass gives back no extra values"),
         (Holding, ".sockets: socket cannot be a payload: declare a dataclass"),
         (list[socket.socket], ": socket cannot be a payload"),
         (Later, "name 'Undefined' is not defined"),

@@ -7,7 +7,6 @@ however often, late or out of order its tasks are carried out.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Final
 
 from lambda_workflow.errors import ServiceError
@@ -25,7 +24,6 @@ FLAKY: Final = Service("flaky", int, int, retry=PATIENT)
 REFUSING: Final = Service("refusing", int, int, retry=PATIENT)
 HOPELESS: Final = Service("hopeless", int, int, retry=RetryPolicy(attempts=3))
 SILENT: Final = Service(SILENT_NAME, int, int)
-IMPATIENT: Final = Service(SILENT_NAME, int, int, timeout=timedelta(minutes=10))
 SLOW: Final = Service("slow", int, int, retry=PATIENT)
 BIG: Final = Service("big", str, str, retry=PATIENT)
 WRONG: Final = Service("wrong", int, int, retry=PATIENT)

@@ -148,7 +148,8 @@ async def growing(ctx: Context, count: int) -> int:
 
         async def one(level: int) -> None:
             nonlocal total
-            total += await ctx.call(DOUBLE, level)
+            answer = await ctx.call(DOUBLE, level)
+            total += answer
             if level:
                 group.create_task(one(level - 1))
 

@@ -10,7 +10,6 @@ from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.workflow import workflow
 from lambda_workflow.testing.simulation.corpus.contracts import (
     DOUBLE,
-    IMPATIENT,
     JOIN,
     SILENT,
     SLOW,
@@ -79,7 +78,7 @@ async def waited_for_task(ctx: Context, number: int) -> int:
 @workflow
 async def call_timed_out(ctx: Context, number: int) -> str:
     try:
-        await ctx.call(IMPATIENT, number)
+        await ctx.call(SILENT, number, timeout=timedelta(minutes=10))
     except CallTimedOut as error:
         return await ctx.call(JOIN, [error.service, "timed", "out"])
     return "answered"

@@ -104,7 +104,8 @@ async def anyio_limited(ctx: Context, count: int) -> int:
     async def one(number: int) -> None:
         nonlocal total
         async with limiter:
-            total += await ctx.call(DOUBLE, number)
+            answer = await ctx.call(DOUBLE, number)
+            total += answer
 
     async with anyio.create_task_group() as group:
         for number in range(2 * count):

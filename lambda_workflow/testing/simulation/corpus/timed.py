@@ -22,7 +22,7 @@ async def slept(ctx: Context, hours: int) -> bool:
 
 @workflow
 async def slept_until(ctx: Context, days: int) -> bool:
-    morning = ctx.now() + timedelta(days=100 * days)
+    morning = ctx.now() + timedelta(days=70 * days)
     await ctx.sleep(morning)
     await ctx.sleep(timedelta(seconds=days))
     return ctx.now() >= morning + timedelta(seconds=days)
