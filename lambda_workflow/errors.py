@@ -1,7 +1,7 @@
 """Every exception of this package, drawn as one tree, by who has to act.
 
     WorkflowError                     anything this package raises on purpose
-    ├── ConfigurationError            the deployment: a variable, a registration, an argument is wrong
+    ├── ConfigurationError            the deployment is wrong: a variable, a registration
     │   ├── UnknownService            a call names a service the App does not have
     │   └── UnknownWorkflow           a start names a workflow the App does not have
     ├── PayloadError                  a value does not fit its declared type
@@ -15,7 +15,7 @@
     │   └── StepFailed                a step raised what cannot be raised again as its own class
     ├── ServiceError                  raised by a service adapter to choose type, retryable, details
     ├── NonDeterminismError           the code no longer does what the history says it did
-    ├── NonDeterministicCall          workflow code asked the clock, the dice or the network (strict guard)
+    ├── NonDeterministicCall          workflow code asked the clock or the dice (strict guard)
     ├── MessageError                  a message on a queue that cannot be understood
     ├── ExecutionError                reaches the Client's caller
     │   ├── ExecutionFailed           the execution ended in failure; carries its error
@@ -147,7 +147,7 @@ class CallTimedOut(CallFailed, TimeoutError):
 
 
 class StepFailed(OperationFailed):
-    """A step raised an exception whose class cannot be imported or rebuilt; it carries the facts."""
+    """A step raised an exception whose class cannot be rebuilt; this one carries the facts."""
 
 
 class ServiceError(WorkflowError):
@@ -183,7 +183,7 @@ class NonDeterminismError(WorkflowError):
 
 
 class NonDeterministicCall(WorkflowError, RuntimeError):
-    """Workflow code used the clock, randomness or I/O directly; the message has the safe spelling."""
+    """Workflow code used clock, randomness or I/O directly; the message has the safe spelling."""
 
 
 class MessageError(WorkflowError):

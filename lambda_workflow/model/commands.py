@@ -1,4 +1,4 @@
-"""Commands: what the workflow wants done. Committed with the facts that caused them, then dispatched.
+"""Commands: what the workflow wants done. Committed with their facts, then dispatched.
 
 A command's `operation` is unique within its execution; `key` names the command itself, so that a
 command and its withdrawal within one turn cancel out.
@@ -41,7 +41,7 @@ class CancelCall:
 class StartTimer:
     """Wake the execution at `due` (milliseconds since the epoch).
 
-    The operation id of a timer that belongs to a call or step has a suffix: `3:timeout`, `3:retry1`.
+    The id of a timer that belongs to a call or step has a suffix: `3:timeout`, `3:retry1`.
     """
 
     operation: str
@@ -79,14 +79,7 @@ class Fail:
 
 
 Command = (
-    ScheduleCall
-    | RetryCall
-    | CancelCall
-    | StartTimer
-    | CancelTimer
-    | RunStep
-    | Complete
-    | Fail
+    ScheduleCall | RetryCall | CancelCall | StartTimer | CancelTimer | RunStep | Complete | Fail
 )
 
 

@@ -162,7 +162,7 @@ class History:
         operation, failure = message.operation, message.failure
         opened = self.open.get(operation)
         if not isinstance(opened, c.ScheduleCall) or self.status.closed:
-            return self._too_late(operation, failure and f"{operation}#{message.attempt}")
+            return self._too_late(operation, f"{operation}#{message.attempt}" if failure else None)
         current = self.attempt(operation)
         attempt = message.attempt or current
         if failure is None:
@@ -255,4 +255,4 @@ def digest(payload: object) -> str:
     """What two equal payloads have in common, inline or in the blob store."""
     if isinstance(payload, e.BlobRef):
         return payload.digest
-    return fingerprint(payload)  # type: ignore[arg-type]  # a payload that is no BlobRef is JSON
+    return fingerprint(payload)

@@ -6,8 +6,8 @@ Laws
  3. `decode_turn(encode_turn(turn)) == turn`, payloads of any JSON shape included.
 
 The text is compact JSON: a record with one small result and one small call stays well below 1 KB,
-one DynamoDB write unit. Facts and commands are arrays that begin with a tag; an event's last element
-is its distance in milliseconds from the record's time, absent when 0.
+one DynamoDB write unit. Facts and commands are arrays that begin with a tag; an event's last
+element is its distance in milliseconds from the record's time, absent when 0.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def decode_turns(texts: Iterable[str]) -> list[Turn]:
     """The records of texts, parsed in one go, which takes half the time; raises as decode_turn."""
     joined = ",".join(texts)
     try:
-        return [_turn(data) for data in loads(f"[{joined}]")]  # type: ignore[union-attr]
+        return [_turn(data) for data in loads(f"[{joined}]")]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise WorkflowError(f"not a turn record ({error!r}): {joined[:200]}") from error
 
@@ -109,7 +109,7 @@ def _pack(payload: Json | e.BlobRef) -> Json:
         return {_BLOB: [payload.key, payload.digest, payload.bytes]}
     if type(payload) is dict and len(payload) == 1 and (_BLOB in payload or _PLAIN in payload):
         return {_PLAIN: payload}
-    return payload  # type: ignore[return-value]  # a BlobRef was returned above
+    return payload
 
 
 def _unpack(data: Any) -> Any:

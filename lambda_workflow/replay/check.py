@@ -105,7 +105,7 @@ def _shown(command: c.Command | None) -> str:
         return "nothing"
     if isinstance(command, c.ScheduleCall):
         payload = command.payload if not hasattr(command.payload, "key") else "(stored apart)"
-        text = dumps(payload)[:_PAYLOAD_CHARACTERS_SHOWN]  # type: ignore[arg-type]  # no BlobRef
+        text = dumps(payload)[:_PAYLOAD_CHARACTERS_SHOWN]
         named = f" name={command.name!r}" if command.name else ""
         return f"call {command.operation} {command.service}({text}){named}"
     return repr(command)[: 2 * _PAYLOAD_CHARACTERS_SHOWN]

@@ -21,7 +21,7 @@ from lambda_workflow.replay.tools import Info
 
 if TYPE_CHECKING:
     import logging
-    import random
+    import random  # noqa: TID251  # the type alone; the host lends the generator
 
     from lambda_workflow.replay.execution import Execution
 
@@ -105,7 +105,7 @@ class Context:
         self, function: Callable[[*Args], T], *args: *Args,
         retry: RetryPolicy = ..., name: str = ...,
     ) -> Step[T]: ...  # fmt: skip
-    def step(
+    def step(  # type: ignore[misc]  # mypy cannot match *args: *Args with *args: Any
         self, function: Callable[..., Any], *args: Any,
         retry: RetryPolicy = NO_RETRY, name: str = "",
     ) -> Step[Any]:  # fmt: skip
@@ -147,7 +147,7 @@ class Context:
         if isinstance(duration, datetime):
             if duration.tzinfo is None:
                 raise WorkflowError(
-                    f"ctx.sleep until {duration!r}: it has no time zone; use datetime(…, tzinfo=UTC)"
+                    f"ctx.sleep until {duration!r}: it has no time zone; add tzinfo=UTC"
                 )
             duration = duration - self.now()
         await asyncio.sleep(max(0.0, duration.total_seconds()))

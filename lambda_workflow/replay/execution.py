@@ -18,7 +18,7 @@ import hashlib
 import traceback
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
@@ -67,7 +67,7 @@ class Execution:
         self.workflow = workflow
         self.execution_id = execution_id
         self.tools = tools
-        self.loop = Loop(self)
+        self.loop = Loop(self)  # type: ignore[abstract]  # the rest is refused by name
         self.operations: dict[str, Call[Any] | Step[Any]] = {}
         self.unawaited: dict[str, Operation[Any]] = {}
         self.outcome: c.Complete | c.Fail | None = None
@@ -138,7 +138,7 @@ class Execution:
                     task.cancel()
             try:
                 loop.drain()
-            except BaseException:  # noqa: BLE001, S112  # the turn is over: nothing here counts
+            except BaseException:  # noqa: BLE001  # the turn is over: nothing here counts
                 continue
         return self._abandon([task for task in loop.tasks if not task.done()])
 
@@ -149,10 +149,8 @@ class Execution:
             if frame := getattr(coro, "cr_frame", None):
                 place = f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch
-            try:
+            with suppress(RuntimeError, ValueError):
                 coro.close()
-            except (RuntimeError, ValueError):
-                pass
         return place
 
     def _run(self) -> None:
@@ -170,13 +168,15 @@ class Execution:
         if not self.loop.ready:
             return
         around = self.tools.around
-        with around() if around is not None else nullcontext():
+        with around() if around is not None else nullcontext() as watch:
             try:
                 self.loop.drain()
             except LimitExceeded as limit:
                 self.fault = limit
             except SystemExit:
                 pass  # the root task holds it as its exception
+        if (refused := getattr(watch, "refused", None)) is not None:
+            self.fault = refused  # whether or not the code let it through
         if self._root is not None and self._root.done() and self.outcome is None:
             self._finish(self._root)
 

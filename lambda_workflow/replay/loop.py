@@ -81,6 +81,7 @@ class DurableHandle(asyncio.TimerHandle):
     ) -> None:  # fmt: skip
         super().__init__(when, callback, args, loop, context)
         self.operation = ""
+        self._scheduled = False  # asyncio's own name: whether cancelling has to be told
         self.due = ceil(round(when * 1000, 3))
 
 
@@ -151,20 +152,20 @@ class Loop(asyncio.AbstractEventLoop):
         """Virtual time, in seconds since the epoch."""
         return self.now / 1000
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]  # TypeVarTuples say no more here
         self, callback: Callable[..., object], *args: Any, context: Variables | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self.ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]  # TypeVarTuples say no more here
         self, delay: float, callback: Callable[..., object], *args: Any,
         context: Variables | None = None,
     ) -> asyncio.TimerHandle:  # fmt: skip
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]  # TypeVarTuples say no more here
         self, when: float, callback: Callable[..., object], *args: Any,
         context: Variables | None = None,
     ) -> asyncio.TimerHandle:  # fmt: skip
@@ -266,54 +267,35 @@ class Loop(asyncio.AbstractEventLoop):
         if not self.frozen:
             self.call_soon(self.create_task, generator.aclose())
 
-    # what is refused: it would not be there on the next replay
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> NoReturn:
-        _refuse("a thread (`asyncio.to_thread`, `run_in_executor`)")
+_REFUSED: Final = {
+    "a thread": ("run_in_executor", "call_soon_threadsafe"),
+    "an event loop of its own": ("run_forever", "run_until_complete"),
+    "the network": (
+        "getaddrinfo", "getnameinfo", "create_connection", "create_server",
+        "create_datagram_endpoint", "start_tls", "sendfile",
+    ),
+    "a socket": (
+        "create_unix_connection", "create_unix_server", "connect_accepted_socket", "sock_connect",
+        "sock_accept", "sock_recv", "sock_recv_into", "sock_sendall", "sock_sendfile",
+    ),
+    "a process": ("subprocess_exec", "subprocess_shell", "connect_read_pipe", "connect_write_pipe"),
+    "signals": ("add_signal_handler", "remove_signal_handler"),
+    "files": ("add_reader", "remove_reader", "add_writer", "remove_writer"),
+}  # fmt: skip
+"""What would not be there on the next replay, and the methods of an event loop that give it."""
 
-    def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Variables | None = None
-    ) -> NoReturn:
-        _refuse("another thread (`call_soon_threadsafe`)")
 
-    def run_forever(self) -> NoReturn:
-        _refuse("an event loop of its own (`run_forever`)")
+def _refusing(what: str, method: str) -> Callable[..., NoReturn]:
+    def refuse(self: Loop, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse(f"{what} (`{method}`)")
 
-    def run_until_complete(self, future: Any) -> NoReturn:
-        _refuse("an event loop of its own (`run_until_complete`)")
+    return refuse
 
-    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("the network (`getaddrinfo`)")
 
-    async def create_connection(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("the network (`create_connection`)")
-
-    async def create_server(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("the network (`create_server`)")
-
-    async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("the network (`create_datagram_endpoint`)")
-
-    async def create_unix_connection(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("a socket (`create_unix_connection`)")
-
-    async def sock_connect(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("a socket (`sock_connect`)")
-
-    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("a process (`create_subprocess_exec`)")
-
-    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("a process (`create_subprocess_shell`)")
-
-    def add_signal_handler(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("signals (`add_signal_handler`)")
-
-    def add_reader(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("files (`add_reader`)")
-
-    def add_writer(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("files (`add_writer`)")
+for _what, _methods in _REFUSED.items():
+    for _method in _methods:
+        setattr(Loop, _method, _refusing(_what, _method))
 
 
 def refuse_threads_of_anyio() -> None:

@@ -1,4 +1,4 @@
-"""The App: the workflows, services and adapters that are deployed together. There is no registry."""
+"""The App: the workflows, services and adapters deployed together. There is no registry."""
 
 from __future__ import annotations
 

@@ -139,8 +139,8 @@ class Client:
         cursor: str | None = None,
     ) -> Page:
         """A page of executions, newest first; the listing may lag behind by seconds."""
-        after = started_after and round(started_after.timestamp() * 1000)
-        before = started_before and round(started_before.timestamp() * 1000)
+        after = round(started_after.timestamp() * 1000) if started_after else None
+        before = round(started_before.timestamp() * 1000) if started_before else None
         query = Query(workflow, status, after, before, limit, cursor)
         return await self.backend.store.list(query)
 

@@ -34,9 +34,7 @@ from lambda_workflow.ports import (
 BATCH_ENTRIES_MAX: Final = 10  # of one SQS batch request
 
 
-def effects_of(
-    turn: Turn, history: History, inbox_url: str, *, fresh: str = ""
-) -> list[Effect]:
+def effects_of(turn: Turn, history: History, inbox_url: str, *, fresh: str = "") -> list[Effect]:
     """What the commands of a turn cause, as far as it is still wanted.
 
     Args:
@@ -136,7 +134,7 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
             return ArmTimer(execution_id, command.operation, command.due, dedup)
         case c.CancelTimer():
             timer = history.timers.get(command.operation)
-            return timer and DisarmTimer(execution_id, timer.operation, timer.due)
+            return DisarmTimer(execution_id, timer.operation, timer.due) if timer else None
         case _:
             return None
 

@@ -40,4 +40,5 @@ def tools_for(app: App, *, guard: bool = False, strict: bool = False) -> Tools:
 
         def around() -> Guard:
             return watch
+
     return Tools(random.Random, ReplayLogger, app.services, around, strict)

@@ -27,7 +27,6 @@ from lambda_workflow.runtime.offload import deposit, fetch
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
-_Result = Awaitable[Res] | Res
 
 STACK_CHARACTERS_MAX: Final = 4000  # of an adapter's stack: the innermost frames say it
 
@@ -90,7 +89,7 @@ async def perform(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Updat
     service = adapter.service
     try:
         payload = await fetch(task.payload, blobs) if _is_ref(task.payload) else task.payload
-        request = service.request_codec.decode(payload, service.payload_label)  # type: ignore[arg-type]
+        request = service.request_codec.decode(payload, service.payload_label)
         result = await _run(adapter, request, task)
         answer = service.response_codec.encode(result, service.response_label)
     except BackendError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from lambda_workflow import App, Context, Service, Task, serve, workflow
 from lambda_workflow.local.engine import Engine
 
-CALLS = 6
+CALLS = 20
 RETRIED = "flaky"
 
 ADD = Service("add", int, int)
@@ -76,14 +76,15 @@ class World:
 
 
 def make_app(folder: Path, pace_seconds: float) -> App:
-    """The App; its services take up to twice `pace_seconds` for a call."""
+    """The App; its services take up to twice `pace_seconds` a call."""
     world = World(folder)
     dice = random.Random(os.getpid())
 
     @serve(ADD)
     async def add(number: int, task: Task) -> int:
-        await asyncio.sleep(dice.random() * 2 * pace_seconds)
+        await asyncio.sleep(dice.random() * pace_seconds)
         world.effect(task)
+        await asyncio.sleep(dice.random() * pace_seconds)  # a good moment to be killed at
         return number + 1
 
     @serve(FLAKY)

@@ -32,7 +32,7 @@ SEED: Final = int(os.environ.get("LAMBDA_WORKFLOW_CRASH_SEED", "1"))
 KILLS: Final = int(os.environ.get("LAMBDA_WORKFLOW_CRASH_KILLS", "50"))
 WORKFLOWS: Final = 200
 LIFE_MAX_SECONDS: Final = 0.5  # of an engine, before it is killed; start and recovery included
-PACE_SECONDS: Final = 0.1
+PACE_SECONDS: Final = 0.15
 WAVE: Final = 20
 PATIENCE_SECONDS: Final = 60.0
 
@@ -155,6 +155,7 @@ async def test_200_workflows_survive_50_kills(breeder: Breeder, tmp_path: Path) 
             engine = breeder.start(tmp_path)
             await asyncio.sleep(dice.random() * LIFE_MAX_SECONDS)
             breeder.kill(engine)
+            con=sqlite3.connect(tmp_path/"crash.db"); print(con.execute("select count(*) from turns").fetchone()[0], end=" "); con.close()
         print(count_ended(tmp_path / "crash.db"), "ended during the kills")
         assert count_ended(tmp_path / "crash.db") <= WORKFLOWS / 2  # the others wait at the gate
         World(tmp_path).open_gate()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ from lambda_workflow.testing.simulation.faults import FAULTS, Fate, OnePoint
 from lambda_workflow.testing.simulation.laws import violations
 from lambda_workflow.testing.simulation.run import Run, prepare
 from lambda_workflow.testing.simulation.shape import Corpus, Shape
+from lambda_workflow.testing.simulation.world import SimulationLoop
 
 COMMAND = "python -m lambda_workflow.testing.simulation"
 
@@ -69,10 +70,19 @@ def _play(name: str, run: Run, trace: bool) -> Report:
     world.trace = [] if trace else None
     broken = []
     try:
-        with contextlib.closing(loop):
-            loop.run_until_complete(run.play())
+        loop.run_until_complete(run.play())
     except WorkflowError as error:  # it is stuck, or the core raised where it must not
         broken.append(f"the run ended early: {type(error).__name__}: {error}")
+    finally:
+        _end(loop)
     broken += violations(run)
     turns = sum(len(run.turns(execution)) for execution in run.executions)
     return Report(name, broken, len(run.executions), turns, world.points, world.trace or ())
+
+
+def _end(loop: SimulationLoop) -> None:
+    """Unwind what still waits, as `asyncio.run` does."""
+    for task in (waiting := asyncio.all_tasks(loop)):
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    loop.close()
