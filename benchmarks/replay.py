@@ -50,7 +50,7 @@ def history(calls: int) -> list[str]:
             else CallSucceeded(at, str(number - 1), number)
         )
         execution.advance([event])
-        texts.append(encode_turn(Turn(number, at, (event,), execution.settle())))
+        texts.append(encode_turn(Turn(number, at, (event,), execution.ledger.settle())))
     execution.close()
     return texts
 

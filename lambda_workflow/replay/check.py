@@ -28,7 +28,9 @@ def difference(
         ours = made[index] if index < len(made) else None
         theirs = recorded[index] if index < len(recorded) else None
         if ours is None or theirs is None or not _same(ours, theirs):
-            return NonDeterminismError(_told(execution, turn, ours, theirs, index))
+            return NonDeterminismError(
+                _told(execution, (ours, theirs), f"turn {turn.number}, command {index + 1}")
+            )
     return None
 
 
@@ -48,12 +50,11 @@ def _same(ours: c.Command, theirs: c.Command) -> bool:
     return ours == theirs
 
 
-def _told(
-    execution: Execution, turn: Turn, ours: c.Command | None, theirs: c.Command | None, index: int
-) -> str:
+def _told(execution: Execution, pair: tuple[c.Command | None, c.Command | None], place: str) -> str:
+    ours, theirs = pair
     operation = getattr(ours or theirs, "operation", "the end")
-    where = f"operation {operation}, turn {turn.number}, command {index + 1}"
-    site = execution.site_of(getattr(ours, "operation", "")) if ours is not None else ""
+    where = f"operation {operation}, {place}"
+    site = execution.ledger.site_of(getattr(ours, "operation", "")) if ours is not None else ""
     subject = f"{site}" if site not in ("", "?") else f"workflow `{execution.workflow.name}`"
     if ours is None:
         head = f"{subject} no longer reaches {_named(theirs)}, which the history has ({where})"

@@ -89,10 +89,10 @@ class Context:
         call: Call[Res] = Call(execution, command, caller(2), service)
         if retry is not None:
             call.retry = retry
-        execution.register(call, command)
+        execution.ledger.register(call, command)
         limit = check_timeout(timeout, f"call of {service.name!r}") or service.timeout
         if limit is not None:
-            execution.deadline(call, max(1, round(limit / timedelta(milliseconds=1))))
+            execution.ledger.deadline(call, max(1, round(limit / timedelta(milliseconds=1))))
         return call
 
     @overload
@@ -133,7 +133,7 @@ class Context:
         step.is_async = inspect.iscoroutinefunction(function)
         step.codec = _result_codec(function)
         step.retry = retry
-        execution.register(step, command)
+        execution.ledger.register(step, command)
         return step
 
     async def sleep(self, duration: timedelta | datetime) -> None:

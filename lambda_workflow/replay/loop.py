@@ -76,10 +76,10 @@ class DurableHandle(asyncio.TimerHandle):
     """A callback at a virtual time; the operation it belongs to outlives the process."""
 
     def __init__(
-        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], loop: Loop,
+        self, when: float, call: tuple[Callable[..., object], tuple[Any, ...]], loop: Loop,
         context: Variables | None,
     ) -> None:  # fmt: skip
-        super().__init__(when, callback, args, loop, context)
+        super().__init__(when, *call, loop, context)
         self.operation = ""
         self._scheduled = False  # asyncio's own name: whether cancelling has to be told
         self.due = ceil(round(when * 1000, 3))
@@ -170,8 +170,8 @@ class Loop(asyncio.AbstractEventLoop):
         context: Variables | None = None,
     ) -> asyncio.TimerHandle:  # fmt: skip
         if when == float("inf"):
-            return DurableHandle(0, callback, args, self, context)
-        handle = DurableHandle(when, callback, args, self, context)
+            return DurableHandle(0, (callback, args), self, context)
+        handle = DurableHandle(when, (callback, args), self, context)
         if handle.due <= self.now:
             self.ready.append(handle)
         elif not self.frozen:

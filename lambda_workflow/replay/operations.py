@@ -56,21 +56,21 @@ class Operation(OrderedFuture[T], Generic[T]):
         super().__init__(execution.loop)
 
     def __await__(self) -> Generator[Any, None, T]:
-        self._execution.unawaited.pop(self.operation, None)
+        self._execution.ledger.unawaited.pop(self.operation, None)
         if not self.done():
             self._execution.hurry(self)
         return (yield from super().__await__())
 
     def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
         """As for any future; whoever adds one counts as awaiting it."""
-        self._execution.unawaited.pop(self.operation, None)
+        self._execution.ledger.unawaited.pop(self.operation, None)
         super().add_done_callback(fn, context=context)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Give the operation up: it ends as cancelled at once, a later result is dropped."""
         if not super().cancel(msg):
             return False
-        self._execution.withdraw(self)
+        self._execution.ledger.withdraw(self)
         return True
 
 

@@ -46,7 +46,7 @@ def replay(
     try:
         execution.replay(turns)
         execution.advance(events)
-        steps = tuple(step.name for step in execution.pending_steps())
-        return Decision(execution.settle(), execution.outcome, steps)
+        steps = tuple(step.name for step in execution.ledger.pending_steps())
+        return Decision(execution.ledger.settle(), execution.outcome, steps)
     finally:
         execution.close()

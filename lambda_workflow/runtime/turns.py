@@ -224,14 +224,14 @@ class Turns:
         return execution
 
     async def _run_steps(self, work: _Work, execution: Execution) -> None:
-        if not execution.pending_steps():
+        if not execution.ledger.pending_steps():
             return
         async with Steps() as steps:
-            while execution.outcome is None and steps.begin(execution.pending_steps()):
-                if execution.has_news() or self._is_time_to_commit(work):
+            while execution.outcome is None and steps.begin(execution.ledger.pending_steps()):
+                if execution.ledger.has_news() or self._is_time_to_commit(work):
                     await self._commit(work, await self._made(work, execution))
                 for step, outcome in await steps.finished():
-                    if execution.operations.get(step.operation) is not step:
+                    if execution.ledger.operations.get(step.operation) is not step:
                         continue  # given up by the code while it ran
                     event = outcome.at(work.live.history.clock(self.backend.clock.now()))
                     work.live.history.take_step(event)
@@ -249,7 +249,7 @@ class Turns:
             status = Status.COMPLETED if isinstance(outcome, Complete) else Status.FAILED
         history = work.live.history
         at = history.clock(self.backend.clock.now())
-        events, commands = tuple(work.pending), execution.settle()
+        events, commands = tuple(work.pending), execution.ledger.settle()
         turn = Turn(history.next_number, at, events, commands, status)
         return await stored(turn, history.execution_id, self.backend.blobs)
 
@@ -395,7 +395,7 @@ class Turns:
         execution = live.execution
         if execution is None or execution.outcome is None:
             return
-        for operation in execution.unawaited.values():
+        for operation in execution.ledger.unawaited.values():
             name, line = operation.name, line_of(operation.site)
             self._notify(
                 "unawaited", live.history.execution_id, operation=operation.operation,

@@ -13,7 +13,7 @@ from pathlib import Path
 from lambda_workflow import App, Context, Service, Task, serve, workflow
 from lambda_workflow.local.engine import Engine
 
-CALLS = 20
+CALLS = 40
 RETRIED = "flaky"
 
 ADD = Service("add", int, int)

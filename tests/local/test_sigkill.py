@@ -155,16 +155,13 @@ async def test_200_workflows_survive_50_kills(breeder: Breeder, tmp_path: Path) 
             engine = breeder.start(tmp_path)
             await asyncio.sleep(dice.random() * LIFE_MAX_SECONDS)
             breeder.kill(engine)
-            con=sqlite3.connect(tmp_path/"crash.db"); print(con.execute("select count(*) from turns").fetchone()[0], end=" "); con.close()
-        print(count_ended(tmp_path / "crash.db"), "ended during the kills")
-        assert count_ended(tmp_path / "crash.db") <= WORKFLOWS / 2  # the others wait at the gate
+        assert count_ended(tmp_path / "crash.db") < WORKFLOWS / 2  # half wait at the gate
         World(tmp_path).open_gate()
         breeder.start(tmp_path)
         await check_all(client, tmp_path, WORKFLOWS)
         await wait_no_rows_left(tmp_path / "crash.db")
         repeated = sum(count > 1 for count in Counter(World(tmp_path).effects()).values())
-        print(repeated, "effects were done more than once")
-        assert repeated > KILLS  # the kills hit work that was done and not yet recorded
+        assert repeated > KILLS  # they hit work that was done and not yet recorded
     finally:
         await file.aclose()
 

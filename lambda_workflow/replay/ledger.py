@@ -1,0 +1,186 @@
+"""The ledger of a turn: what the code has asked for, net of what it took back.
+
+Laws
+ 1. What was begun and given up within the turn leaves no command behind.
+ 2. What stands in the history's commands decides over policies: a recorded retry is made, at the
+    recorded time; one that is not recorded is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from lambda_workflow.errors import LimitExceeded
+from lambda_workflow.model import commands as c
+from lambda_workflow.replay.loop import DurableHandle, Loop, Path
+from lambda_workflow.replay.operations import Call, Operation, Site, Step, caller, line_of
+
+OPERATIONS_MAX: Final = 100_000  # per execution: a replay of it takes seconds
+TIMER_MS_MAX: Final = 366 * 24 * 3_600_000  # hosts keep timers for a little longer than this
+
+
+class Ledger:
+    """Open operations and timers, and the commands of the turn being made.
+
+    Attributes:
+        intents: the commands by key, in the order in which they were asked for.
+        expected: the commands that the history holds for this turn; None when live.
+        unawaited: operations that nobody has awaited yet.
+    """
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        self.loop = Loop(self)  # type: ignore[abstract]  # the rest is refused by name
+        self.operations: dict[str, Call[Any] | Step[Any]] = {}
+        self.unawaited: dict[str, Operation[Any]] = {}
+        self.timers: dict[str, DurableHandle | Call[Any] | Step[Any]] = {}
+        self.intents: dict[str, c.Command] = {}
+        self.expected: dict[str, c.Command] | None = None
+        self._timer_sites: dict[str, Site] = {}
+        self._registered = 0
+
+    def settle(self) -> tuple[c.Command, ...]:
+        """The turn's commands; what comes next belongs to the next turn."""
+        commands = tuple(self.intents.values())
+        self.intents.clear()
+        return commands
+
+    def has_news(self) -> bool:
+        """Whether others wait for commands of this turn, which steps must not delay."""
+        asked = c.ScheduleCall | c.RetryCall | c.StartTimer
+        return any(isinstance(intent, asked) for intent in self.intents.values())
+
+    def pending_steps(self) -> list[Step[Any]]:
+        """The steps that wait to be run, in the order in which they were started."""
+        return [op for op in self.operations.values() if isinstance(op, Step) and not op.resting]
+
+    def register(self, operation: Call[Any] | Step[Any], command: c.Command) -> None:
+        """An operation was started."""
+        self._count()
+        self.operations[operation.operation] = operation
+        self.unawaited[operation.operation] = operation
+        self.intents[f"+{operation.operation}"] = command
+
+    def deadline(self, call: Call[Any], milliseconds: int) -> None:
+        """A call is to be answered in time."""
+        timer = f"{call.operation}:timeout"
+        self._arm(call, timer, self.loop.now + milliseconds)
+
+    def withdraw(self, operation: Operation[Any]) -> None:
+        """An operation was cancelled by the code."""
+        found = self.operations.pop(operation.operation, None)
+        if found is None or self.loop.frozen:
+            return
+        self.unawaited.pop(operation.operation, None)
+        self.stop_own_timers(found)
+        fresh = self.intents.pop(f"+{operation.operation}", None)
+        self.intents.pop(f"^{operation.operation}", None)
+        if fresh is None and isinstance(found, Call):
+            self.intents[f"-{operation.operation}"] = c.CancelCall(operation.operation)
+
+    def timer_started(self, handle: DurableHandle, path: Path) -> None:
+        """The code waits for a time; see `loop.TimerKeeper`."""
+        self._count()
+        if handle.due - self.loop.now > TIMER_MS_MAX:
+            raise LimitExceeded(
+                "a timer of more than 366 days: sleep in a loop, a year at a time at the most"
+            )
+        handle.operation = path.operation()
+        self.timers[handle.operation] = handle
+        self._timer_sites[handle.operation] = caller(3)
+        command = c.StartTimer(handle.operation, handle.due)
+        self.intents[f"+{handle.operation}"] = command
+
+    def timer_cancelled(self, handle: DurableHandle) -> None:
+        """The code no longer waits for a time; see `loop.TimerKeeper`."""
+        self._disarm(handle.operation)
+
+    def take_timer(self, timer: str) -> DurableHandle | Call[Any] | Step[Any] | None:
+        """A timer's time has come: who waits for it."""
+        self._timer_sites.pop(timer, None)
+        return self.timers.pop(timer, None)
+
+    def rest(self, operation: Call[Any] | Step[Any], attempt: int, delay_ms: int) -> None:
+        """An attempt failed; the next one waits for a timer."""
+        operation.attempt = attempt
+        operation.resting = True
+        self._arm(operation, f"{operation.operation}:retry{attempt}", self.loop.now + delay_ms)
+
+    def try_again(self, operation: Call[Any] | Step[Any]) -> None:
+        """The timer between two attempts has fired."""
+        operation.attempt += 1
+        operation.resting = False
+        if isinstance(operation, Call):
+            again = c.RetryCall(operation.operation, operation.attempt)
+            self.intents[f"^{operation.operation}"] = again
+
+    def retries(self, operation: Call[Any] | Step[Any], attempt: int) -> bool | None:
+        """What the history says of a retry; None when live."""
+        if self.expected is None:
+            return None
+        return f"+{operation.operation}:retry{attempt}" in self.expected
+
+    def end(self, outcome: c.Complete | c.Fail) -> None:
+        """The last command; nobody waits for timers any more."""
+        for key in [key for key, intent in self.intents.items() if _is_timer(intent)]:
+            del self.intents[key]
+        self.intents["!"] = outcome
+
+    def site_of(self, operation: str) -> str:
+        """Where in the code an operation was started."""
+        if (found := self.operations.get(operation)) is not None:
+            return line_of(found.site)
+        return line_of(self._timer_sites.get(operation))
+
+    def stop_own_timers(self, operation: Call[Any] | Step[Any]) -> None:
+        """An operation has ended, and with it its deadline."""
+        for timer in operation.own_timers:
+            self._disarm(timer)
+        operation.own_timers.clear()
+
+    def _count(self) -> None:
+        self._registered += 1
+        if self._registered > OPERATIONS_MAX:
+            raise LimitExceeded(
+                f"execution {self.execution_id} started more than {OPERATIONS_MAX} operations: "
+                "split the work over several executions"
+            )
+
+    def _arm(self, operation: Call[Any] | Step[Any], timer: str, due: int) -> None:
+        recorded = self.expected and self.expected.get(f"+{timer}")
+        if isinstance(recorded, c.StartTimer):
+            due = recorded.due
+        self.timers[timer] = operation
+        operation.own_timers.append(timer)
+        self.intents[f"+{timer}"] = c.StartTimer(timer, due)
+
+    def _disarm(self, timer: str) -> None:
+        if self.timers.pop(timer, None) is None or self.loop.frozen:
+            return
+        self._timer_sites.pop(timer, None)
+        if self.intents.pop(f"+{timer}", None) is None:
+            self.intents[f"-{timer}"] = c.CancelTimer(timer)
+
+
+def _is_timer(intent: c.Command) -> bool:
+    return isinstance(intent, c.StartTimer | c.CancelTimer)
+
+
+def key_of(command: c.Command) -> str:
+    """What a command is called within its turn."""
+    match command:
+        case c.ScheduleCall() | c.StartTimer() | c.RunStep():
+            return f"+{command.operation}"
+        case c.CancelCall() | c.CancelTimer():
+            return f"-{command.operation}"
+        case c.RetryCall():
+            return f"^{command.operation}"
+        case c.Complete() | c.Fail():
+            return "!"
+
+
+def chance(execution_id: str, timer: str) -> float:
+    """A number in [0, 1) that is the same for the same timer."""
+    digest = hashlib.blake2b(f"{execution_id}/{timer}".encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / (1 << 48)

@@ -1,0 +1,46 @@
+"""Unwinding: how the stack of a workflow that waits is taken down without effect."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final
+
+from lambda_workflow.errors import suspended
+from lambda_workflow.replay.loop import Loop, OrderedTask
+from lambda_workflow.replay.operations import pending_leaf
+
+UNWIND_ROUNDS_MAX: Final = 32  # each gives every task one more chance to end
+
+
+def unwind(loop: Loop) -> str | None:
+    """Unwind the code's stack without effect; returns the line of code that refuses to end."""
+    loop.frozen, loop.stopped = True, False
+    loop.ready.clear()
+    for _ in range(UNWIND_ROUNDS_MAX):
+        tasks = [task for task in loop.tasks if not task.done()]
+        if not tasks:
+            return None
+        leaves = [leaf for task in tasks if (leaf := pending_leaf(task)) is not None]
+        for leaf in leaves:
+            if not leaf.done():
+                leaf.set_exception(suspended())
+        if not leaves:
+            for task in tasks:
+                task.cancel()
+        try:
+            loop.drain()
+        except BaseException:  # noqa: BLE001  # the turn is over: nothing here counts
+            continue
+    return _abandon([task for task in loop.tasks if not task.done()])
+
+
+def _abandon(tasks: list[OrderedTask[Any]]) -> str:
+    place = "?"
+    for task in tasks:
+        coro: Any = task.get_coro()
+        if frame := getattr(coro, "cr_frame", None):
+            place = f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch
+        with suppress(RuntimeError, ValueError):
+            coro.close()
+    return place
