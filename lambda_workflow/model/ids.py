@@ -1,8 +1,8 @@
 """Ids: which are legal, and how one is derived from another.
 
 An execution id becomes an SQS FIFO MessageGroupId, which allows 128 characters of letters, digits
-and punctuation, and no space (AWS SQS documentation, `SendMessage`). An operation id is the path
-of the task that started it and a counter within that task: `3`, `2.1`. A task id, which a service sees,
+and punctuation, and no space (SQS documentation, `SendMessage`). An operation id is the path of the
+task that started it and a counter within that task: `3`, `2.1`. A task id, which a service sees,
 is `<execution id>/<operation id>`: unique everywhere, and so fit to be an idempotency key.
 """
 

@@ -12,10 +12,7 @@ Laws
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -25,7 +22,7 @@ from lambda_workflow.model.commands import Complete
 from lambda_workflow.model.history import Duplicate, History, Late, Wake
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message
-from lambda_workflow.model.turn import Turn, decode_turns, encode_turn
+from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
 from lambda_workflow.ports import Backend, Commit, Effect, Happening, PutHeader
 from lambda_workflow.replay.execution import Execution
@@ -39,10 +36,10 @@ from lambda_workflow.runtime.dispatch import (
     units_of,
 )
 from lambda_workflow.runtime.lent import tools_for
+from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
 from lambda_workflow.runtime.offload import inflate, inflate_event, stored
 from lambda_workflow.runtime.steps import Steps
 
-LIVE_MAX: Final = 1000  # executions kept in memory: some tens of KB each
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
 COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
 COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
@@ -73,15 +70,6 @@ class TurnResult:
 
 
 @dataclass(slots=True)
-class _Live:
-    """An execution in memory."""
-
-    history: History
-    execution: Execution | None = None
-    cached: bool = False  # from the turn before, hence wholly dispatched
-
-
-@dataclass(slots=True)
 class _Intake:
     """What the messages of a turn amount to."""
 
@@ -94,7 +82,7 @@ class _Intake:
 class _Work:
     """One turn under way."""
 
-    live: _Live
+    live: Live
     receipts: Sequence[Any]
     consumed: Usage
     pending: list[e.Event] = field(default_factory=list)  # facts not yet committed
@@ -125,10 +113,8 @@ class Turns:
         self.app: Final = app
         self.backend: Final = backend
         self._tools = tools_for(app, guard=guard, strict=strict)
-        self._live: OrderedDict[str, _Live] = OrderedDict()
-        self._live_max = live_max
+        self._living = Living(backend, live_max)
         self._check = check
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     async def run(
         self, execution_id: str, arrivals: Sequence[Arrival], *, consumed: Usage = Usage()
@@ -141,7 +127,7 @@ class Turns:
         Raises:
             BackendError: (or anything) the same messages must come again; nothing is lost.
         """
-        async with self._alone(execution_id):
+        async with self._living.alone(execution_id):
             for _ in range(CONFLICTS_MAX):
                 try:
                     return await self._turn(execution_id, arrivals, consumed)
@@ -154,20 +140,18 @@ class Turns:
 
     def evict(self, execution_id: str) -> None:
         """Forget the live copy of an execution, unwinding its code."""
-        if (live := self._live.pop(execution_id, None)) is not None:
-            self._unwind(live)
+        self._living.evict(execution_id)
 
     def close(self) -> None:
         """Forget all live copies."""
-        for execution_id in list(self._live):
-            self.evict(execution_id)
+        self._living.close()
 
     # one turn
 
     async def _turn(
         self, execution_id: str, arrivals: Sequence[Arrival], consumed: Usage
     ) -> TurnResult:
-        live = self._live.pop(execution_id, None) or await self._load(execution_id)
+        live = await self._living.take(execution_id)
         kept = False
         try:
             receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
@@ -175,13 +159,13 @@ class Turns:
             intake = self._accept(live.history, arrivals)
             if live.history.turns or intake.events:
                 await self._act(work, intake)
-            kept = self._keep(execution_id, live)
+            kept = self._living.keep(execution_id, live)
             status = live.history.status if live.history.turns else None
             acked = work.commits > 0 and self.backend.store.transactional
             return TurnResult(status, work.commits, acked)
         finally:
             if not kept:
-                self._unwind(live)
+                self._living.unwind(live)
 
     async def _act(self, work: _Work, intake: _Intake) -> None:
         live = work.live
@@ -253,7 +237,7 @@ class Turns:
         turn = Turn(history.next_number, at, events, commands, status)
         return await stored(turn, history.execution_id, self.backend.blobs)
 
-    async def _compare(self, live: _Live, turn: Turn) -> None:
+    async def _compare(self, live: Live, turn: Turn) -> None:
         """Development and tests: the code must do the same again from the start."""
         if not self._check or live.execution is None:
             return
@@ -266,7 +250,7 @@ class Turns:
 
     async def _block(self, work: _Work, error: WorkflowError) -> None:
         live = work.live
-        self._unwind(live)
+        self._living.unwind(live)
         live.execution = None
         history = live.history
         if not work.pending and history.status is Status.BLOCKED:
@@ -347,51 +331,9 @@ class Turns:
                     intake.events.append(judged)
         return intake
 
-    # the copies in memory
-
-    async def _load(self, execution_id: str) -> _Live:
-        loaded = await self.backend.store.load(execution_id)
-        history = History(execution_id, decode_turns(loaded.texts))
-        if history.turns and loaded.read_units:
-            last = history.turns[-1]
-            usage = last.usage + Usage(reads=loaded.read_units)
-            history.turns[-1] = replace(last, usage=usage)
-        return _Live(history)
-
-    def _keep(self, execution_id: str, live: _Live) -> bool:
-        history = live.history
-        if not self._live_max or not history.turns or history.status.closed:
-            return False
-        live.cached = True
-        self._live[execution_id] = live
-        while len(self._live) > self._live_max:
-            _, oldest = self._live.popitem(last=False)
-            self._unwind(oldest)
-        return True
-
-    def _unwind(self, live: _Live) -> None:
-        if live.execution is None:
-            return
-        if (line := live.execution.close()) is not None:
-            self._notify("stubborn", live.history.execution_id, line=line)
-
-    @asynccontextmanager
-    async def _alone(self, execution_id: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(execution_id, (asyncio.Lock(), 0))
-        self._locks[execution_id] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            _, users = self._locks[execution_id]
-            if users > 1:
-                self._locks[execution_id] = (lock, users - 1)
-            else:
-                del self._locks[execution_id]
-
     # telling
 
-    def _report_unawaited(self, live: _Live) -> None:
+    def _report_unawaited(self, live: Live) -> None:
         execution = live.execution
         if execution is None or execution.outcome is None:
             return

@@ -1,0 +1,101 @@
+"""The executions that stay in memory between turns, the least recently used going first.
+
+Law: a copy is here only while it is known to be current and wholly dispatched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lambda_workflow.model.history import History
+from lambda_workflow.model.turn import decode_turns
+from lambda_workflow.model.usage import Usage
+from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.replay.execution import Execution
+
+LIVE_MAX: Final = 1000  # executions kept in memory: some tens of KB each
+
+
+@dataclass(slots=True)
+class Live:
+    """An execution in memory.
+
+    `cached` says that it stems from the turn before, and hence is wholly dispatched.
+    """
+
+    history: History
+    execution: Execution | None = None
+    cached: bool = False
+
+
+class Living:
+    """See the module; one per Turns."""
+
+    def __init__(self, backend: Backend, live_max: int) -> None:
+        self._backend = backend
+        self._live: OrderedDict[str, Live] = OrderedDict()
+        self._live_max = live_max
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    async def take(self, execution_id: str) -> Live:
+        """The live copy, or one loaded from the store; it is the caller's until it is kept."""
+        return self._live.pop(execution_id, None) or await self._load(execution_id)
+
+    def evict(self, execution_id: str) -> None:
+        """Forget a copy, unwinding its code."""
+        if (live := self._live.pop(execution_id, None)) is not None:
+            self.unwind(live)
+
+    def close(self) -> None:
+        """Forget all copies."""
+        for execution_id in list(self._live):
+            self.evict(execution_id)
+
+    async def _load(self, execution_id: str) -> Live:
+        loaded = await self._backend.store.load(execution_id)
+        history = History(execution_id, decode_turns(loaded.texts))
+        if history.turns and loaded.read_units:
+            last = history.turns[-1]
+            usage = last.usage + Usage(reads=loaded.read_units)
+            history.turns[-1] = replace(last, usage=usage)
+        return Live(history)
+
+    def keep(self, execution_id: str, live: Live) -> bool:
+        """Keep a copy that is current and wholly dispatched; False if it is of no more use."""
+        history = live.history
+        if not self._live_max or not history.turns or history.status.closed:
+            return False
+        live.cached = True
+        self._live[execution_id] = live
+        while len(self._live) > self._live_max:
+            _, oldest = self._live.popitem(last=False)
+            self.unwind(oldest)
+        return True
+
+    def unwind(self, live: Live) -> None:
+        """Take the stack of a copy's code down."""
+        if live.execution is None:
+            return
+        if (line := live.execution.close()) is not None:
+            happening = Happening("stubborn", live.history.execution_id, fields={"line": line})
+            self._backend.observer.notify(happening)
+
+    @asynccontextmanager
+    async def alone(self, execution_id: str) -> AsyncIterator[None]:
+        """One turn at a time for each execution."""
+        lock, users = self._locks.get(execution_id, (asyncio.Lock(), 0))
+        self._locks[execution_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            _, users = self._locks[execution_id]
+            if users > 1:
+                self._locks[execution_id] = (lock, users - 1)
+            else:
+                del self._locks[execution_id]
