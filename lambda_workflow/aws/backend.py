@@ -1,0 +1,89 @@
+"""The AWS ports, bundled; made once per container."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from lambda_workflow.aws.client import Aws, AwsError
+from lambda_workflow.aws.config import AwsConfig, read_config
+from lambda_workflow.aws.dynamodb import DynamoBlobs, DynamoStore
+from lambda_workflow.aws.sqs import SqsQueue
+from lambda_workflow.aws.timers import AwsTimers
+from lambda_workflow.errors import BackendError
+from lambda_workflow.ports import Backend, Blobs, Observer, Quiet
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.client import Client
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for real."""
+        await asyncio.sleep(seconds)
+
+
+class S3Blobs:
+    """Large payloads in a bucket, under `payloads/`."""
+
+    def __init__(self, aws: Aws, bucket: str) -> None:
+        self._aws = aws
+        self._bucket = bucket
+
+    async def put(self, key: str, content: bytes) -> None:
+        await self._aws.call(
+            "s3", "PutObject", Bucket=self._bucket, Key=f"payloads/{key}", Body=content
+        )
+
+    async def get(self, key: str) -> bytes:
+        try:
+            answer = await self._aws.call(
+                "s3", "GetObject", Bucket=self._bucket, Key=f"payloads/{key}"
+            )
+        except AwsError as error:
+            raise BackendError(f"the payload {key} is not in bucket {self._bucket}") from error
+        return bytes(answer["Body"])
+
+
+def blobs_for(aws: Aws, config: AwsConfig) -> Blobs:
+    """The bucket where one is configured, else the table."""
+    if config.bucket:
+        return S3Blobs(aws, config.bucket)
+    return DynamoBlobs(aws, config.table, SystemClock())
+
+
+def aws_backend(
+    app: App, config: AwsConfig, aws: Aws, *, observer: Observer | None = None
+) -> Backend:
+    """The ports of an App on AWS."""
+    clock = SystemClock()
+    store = DynamoStore(
+        aws,
+        config.table,
+        clock,
+        workflows=tuple(app.workflows),
+        retention_days=config.retention_days,
+    )
+    return Backend(
+        store,
+        SqsQueue(aws, config),
+        AwsTimers(aws, config, clock),
+        blobs_for(aws, config),
+        clock,
+        observer or Quiet(),
+        config.queue_url,
+    )
+
+
+def client_for(app: App, config: AwsConfig | None = None) -> Client:
+    """A Client of an App on AWS, configured by environment variables if not given.
+
+    Raises:
+        ConfigurationError: variables are missing; names all of them.
+    """
+    return Client(app, aws_backend(app, config or read_config(), Aws()))

@@ -1,0 +1,101 @@
+"""Configuration by environment variables, read once; docs/configuration.md lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lambda_workflow.errors import ConfigurationError
+
+PREFIX: Final = "LAMBDA_WORKFLOW_"
+RETENTION_DAYS: Final = 30
+DEAD_LETTER: Final = "DLQ_URL"
+VARIABLES: Final = {
+    "TABLE": "the name of the DynamoDB table that holds the histories",
+    "QUEUE_URL": "the URL of the workflow's FIFO queue",
+    "DLQ_URL": "the URL of the dead-letter queue, where unreadable messages are moved to",
+    "DELAY_QUEUE_URL": "the URL of the standard queue that delays timers of up to 15 minutes",
+    "RESPONSE_QUEUE_URL": "the URL of the queue that outcomes are sent to",
+    "SCHEDULER_GROUP": "the EventBridge Scheduler group for timers beyond 15 minutes",
+    "SCHEDULER_ROLE_ARN": "the role that Scheduler assumes to send to the FIFO queue",
+    "QUEUE_ARN": "the ARN of the FIFO queue, which Scheduler needs",
+    "BUCKET": "the S3 bucket for payloads over 32 KB; chunks in the table without it",
+    "RETENTION_DAYS": "how long a finished execution is kept, 1 to 3650; 30 if not set",
+    "DEDUPLICATE": "1 makes service functions answer a repeated task from its first result",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AwsConfig:
+    """Where things are. Empty text: not set up."""
+
+    table: str
+    queue_url: str
+    dlq_url: str = ""
+    delay_queue_url: str = ""
+    response_queue_url: str = ""
+    scheduler_group: str = ""
+    scheduler_role_arn: str = ""
+    queue_arn: str = ""
+    bucket: str = ""
+    retention_days: int = RETENTION_DAYS
+    deduplicate: bool = False
+    service_queue_urls: Mapping[str, str] = field(default_factory=dict)
+
+    def service_queue_url(self, service: str) -> str:
+        """The queue of a service.
+
+        Raises:
+            ConfigurationError: its variable is not set.
+        """
+        url = self.service_queue_urls.get(variable_of(service))
+        if not url:
+            raise ConfigurationError(
+                f"service {service!r} has no queue: set {variable_of(service)} to its URL"
+            )
+        return url
+
+
+def variable_of(service: str) -> str:
+    """The variable with the URL of a service's queue."""
+    return f"{PREFIX}SERVICE_{re.sub('[^A-Z0-9]', '_', service.upper())}_QUEUE_URL"
+
+
+def read_config(
+    environ: Mapping[str, str] | None = None, *, required: tuple[str, ...] = ("TABLE", "QUEUE_URL")
+) -> AwsConfig:
+    """The configuration of this process.
+
+    Raises:
+        ConfigurationError: variables are missing or wrong; names all of them at once.
+    """
+    env = os.environ if environ is None else environ
+    given = {name: env.get(PREFIX + name, "").strip() for name in VARIABLES}
+    wrong = [f"{PREFIX}{n} is not set: {VARIABLES[n]}" for n in required if not given[n]]
+    if given["SCHEDULER_GROUP"] and not (given["SCHEDULER_ROLE_ARN"] and given["QUEUE_ARN"]):
+        wrong.append(
+            f"{PREFIX}SCHEDULER_GROUP needs {PREFIX}SCHEDULER_ROLE_ARN and {PREFIX}QUEUE_ARN too"
+        )
+    days = given["RETENTION_DAYS"] or str(RETENTION_DAYS)
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 3650):
+        wrong.append(f"{PREFIX}RETENTION_DAYS is {days!r}: it must be a whole number, 1 to 3650")
+    if wrong:
+        raise ConfigurationError("; ".join(wrong))
+    services = {k: v for k, v in env.items() if k.startswith(f"{PREFIX}SERVICE_")}
+    return AwsConfig(
+        given["TABLE"],
+        given["QUEUE_URL"],
+        given["DLQ_URL"],
+        given["DELAY_QUEUE_URL"],
+        given["RESPONSE_QUEUE_URL"],
+        given["SCHEDULER_GROUP"],
+        given["SCHEDULER_ROLE_ARN"],
+        given["QUEUE_ARN"],
+        given["BUCKET"],
+        int(days),
+        given["DEDUPLICATE"] == "1",
+        services,
+    )

@@ -1,0 +1,310 @@
+"""The store on DynamoDB: one table, one conditional put a turn.
+
+Laws
+ 1. An item is `(execution_id, turn)`; it is put on the condition that it does not exist. An equal
+    item in its place is our own, whose answer was lost.
+ 2. The first turn's item carries the header, and the sparse index `listing` carries that.
+ 3. A closed execution's first and last item expire after the retention. The items between cannot
+    know when it will close; every item expires HORIZON_DAYS after it was written at the latest, and
+    is renewed when a turn comes in the second half of that time, so that no live execution that
+    wakes at least once in HORIZON_DAYS / 2 loses its history.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from lambda_workflow.aws.client import Aws, AwsError
+from lambda_workflow.errors import BackendError, ConfigurationError, Conflict
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.usage import Usage, read_units
+from lambda_workflow.ports import Clock, Commit, Effect, Header, Loaded, Page, Query
+
+INDEX: Final = "listing"
+HORIZON_DAYS: Final = 800  # twice the longest timer (366 days) and more
+CHUNK_BYTES: Final = 390_000  # an item may have 400 KB
+_DAY_MS: Final = 24 * 3_600_000
+_Rows = list[tuple[str, Header]]
+_CHUNK_KEY: Final = "blob:"
+
+
+def table_definition(name: str) -> dict[str, Any]:
+    """The parameters of CreateTable."""
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "n", "AttributeType": "N"},
+            {"AttributeName": "lk", "AttributeType": "S"},
+            {"AttributeName": "ls", "AttributeType": "S"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "id", "KeyType": "HASH"},
+            {"AttributeName": "n", "KeyType": "RANGE"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "lk", "KeyType": "HASH"},
+                    {"AttributeName": "ls", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["h", "x"]},
+            }
+        ],
+    }
+
+
+class DynamoStore:
+    """See the module's laws.
+
+    Args:
+        workflows: the names that a listing over all workflows goes through.
+    """
+
+    transactional: Final = False
+
+    def __init__(
+        self, aws: Aws, table: str, clock: Clock, *, workflows: Sequence[str], retention_days: int
+    ) -> None:
+        self._aws = aws
+        self._table = table
+        self._clock = clock
+        self._workflows = tuple(workflows)
+        self._retention_ms = retention_days * _DAY_MS
+
+    async def load(self, execution_id: str) -> Loaded:
+        texts: list[str] = []
+        size, start = 0, None
+        while True:
+            page = await self._aws.call("dynamodb", "Query", **self._query(execution_id, start))
+            for item in page["Items"]:
+                if int(item["x"]["N"]) * 1000 < self._clock.now():
+                    return Loaded((), read_units(size))
+                texts.append(item["d"]["S"])
+                size += sum(len(k) + len(next(iter(v.values()))) for k, v in item.items())
+            if (start := page.get("LastEvaluatedKey")) is None:
+                return Loaded(texts, read_units(size))
+
+    async def commit(self, commit: Commit) -> Sequence[Effect]:
+        turn, execution_id = commit.turn, commit.execution_id
+        item: dict[str, Any] = {
+            "id": {"S": execution_id},
+            "n": {"N": str(turn.number)},
+            "d": {"S": commit.text},
+            "x": {"N": str(self._expiry(commit.header.closed_at, turn.at))},
+        }
+        if turn.number == 1:
+            item |= _header_attributes(commit.header)
+        try:
+            await self._aws.call(
+                "dynamodb",
+                "PutItem",
+                TableName=self._table,
+                Item=item,
+                ConditionExpression="attribute_not_exists(id)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except AwsError as error:
+            if error.code != "ConditionalCheckFailedException":
+                raise
+            if error.response.get("Item", {}).get("d", {}).get("S") != commit.text:
+                raise Conflict(
+                    f"turn {turn.number} of execution {execution_id} was committed by another "
+                    "worker"
+                ) from error
+        if turn.at - commit.header.started_at > HORIZON_DAYS * _DAY_MS // 2:
+            await self._renew(execution_id, turn.at)
+        return commit.effects
+
+    async def put_header(self, header: Header) -> None:
+        values = {f":{k}": v for k, v in _header_attributes(header).items()}
+        values[":x"] = {"N": str(self._expiry(header.closed_at, self._clock.now()))}
+        try:
+            await self._aws.call(
+                "dynamodb",
+                "UpdateItem",
+                TableName=self._table,
+                Key={"id": {"S": header.execution_id}, "n": {"N": "1"}},
+                UpdateExpression="SET h = :h, ht = :ht, lk = :lk, ls = :ls, x = :x",
+                ConditionExpression="ht < :ht",
+                ExpressionAttributeValues=values,
+            )
+        except AwsError as error:
+            if error.code != "ConditionalCheckFailedException":
+                raise
+
+    async def header(self, execution_id: str) -> Header | None:
+        answer = await self._aws.call(
+            "dynamodb",
+            "GetItem",
+            TableName=self._table,
+            Key={"id": {"S": execution_id}, "n": {"N": "1"}},
+            ConsistentRead=True,
+            ProjectionExpression="id, h, x",
+        )
+        item = answer.get("Item")
+        return _header(item) if item and self._is_kept(item) else None
+
+    async def list(self, query: Query) -> Page:
+        """Queries one partition of the index for each workflow and status, and merges them."""
+        names = (query.workflow,) if query.workflow is not None else self._workflows
+        statuses = (query.status,) if query.status is not None else tuple(Status)
+        below = _parse_cursor(query.cursor) if query.cursor else None
+        if query.started_before is not None:
+            before = f"{query.started_before:015d}"
+            below = min(below, before) if below else before
+        found: _Rows = []
+        for name in names:
+            for status in statuses:
+                found += await self._partition(f"{name}/{status}", query, below)
+        found.sort(key=lambda pair: pair[0], reverse=True)
+        page = found[: query.limit]
+        cursor = _cursor(page[-1][0]) if len(found) > query.limit and page else None
+        return Page([header for _, header in page], cursor)
+
+    async def _partition(self, key: str, query: Query, below: str | None) -> _Rows:
+        low = f"{query.started_after or 0:015d}"
+        found: _Rows = []
+        start = None
+        while len(found) <= query.limit:
+            page = await self._aws.call(
+                "dynamodb",
+                "Query",
+                TableName=self._table,
+                IndexName=INDEX,
+                KeyConditionExpression="lk = :k AND ls BETWEEN :low AND :high",
+                ExpressionAttributeValues={
+                    ":k": {"S": key},
+                    ":low": {"S": low},
+                    ":high": {"S": below or "~"},
+                },
+                ScanIndexForward=False,
+                Limit=query.limit + 2,
+                **({"ExclusiveStartKey": start} if start else {}),
+            )
+            found += [
+                (item["ls"]["S"], _header(item))
+                for item in page["Items"]
+                if item["ls"]["S"] != below and self._is_kept(item)
+            ]
+            if (start := page.get("LastEvaluatedKey")) is None:
+                break
+        return found
+
+    def _query(self, execution_id: str, start: Any) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "KeyConditionExpression": "id = :id",
+            "ExpressionAttributeValues": {":id": {"S": execution_id}},
+            "ConsistentRead": True,
+            **({"ExclusiveStartKey": start} if start else {}),
+        }
+
+    async def _renew(self, execution_id: str, now: int) -> None:
+        """Move the expiry of items that have passed half of it."""
+        fresh, start = now + HORIZON_DAYS * _DAY_MS, None
+        while True:
+            page = await self._aws.call("dynamodb", "Query", **self._query(execution_id, start))
+            for item in page["Items"]:
+                if int(item["x"]["N"]) * 1000 - now < HORIZON_DAYS * _DAY_MS // 2:
+                    await self._aws.call(
+                        "dynamodb",
+                        "UpdateItem",
+                        TableName=self._table,
+                        Key={"id": item["id"], "n": item["n"]},
+                        UpdateExpression="SET x = :x",
+                        ExpressionAttributeValues={":x": {"N": str(fresh // 1000)}},
+                    )
+            if (start := page.get("LastEvaluatedKey")) is None:
+                return
+
+    def _expiry(self, closed_at: int | None, now: int) -> int:
+        """Seconds since the epoch, as DynamoDB's TTL wants it."""
+        if closed_at is not None:
+            return (closed_at + self._retention_ms) // 1000
+        return (now + HORIZON_DAYS * _DAY_MS) // 1000
+
+    def _is_kept(self, item: dict[str, Any]) -> bool:
+        return int(item["x"]["N"]) * 1000 >= self._clock.now()
+
+
+class DynamoBlobs:
+    """Large payloads as chunk items of the same table."""
+
+    def __init__(self, aws: Aws, table: str, clock: Clock) -> None:
+        self._aws = aws
+        self._table = table
+        self._clock = clock
+
+    async def put(self, key: str, content: bytes) -> None:
+        count = -(-len(content) // CHUNK_BYTES) or 1
+        expiry = (self._clock.now() + HORIZON_DAYS * _DAY_MS) // 1000
+        for number in reversed(range(count)):  # the first chunk last: it says that all are there
+            chunk = content[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
+            item = {
+                "id": {"S": _CHUNK_KEY + key},
+                "n": {"N": str(number)},
+                "d": {"B": chunk},
+                "c": {"N": str(count)},
+                "x": {"N": str(expiry)},
+            }
+            await self._aws.call("dynamodb", "PutItem", TableName=self._table, Item=item)
+
+    async def get(self, key: str) -> bytes:
+        chunks: list[bytes] = []
+        count = 1
+        while len(chunks) < count:
+            answer = await self._aws.call(
+                "dynamodb",
+                "GetItem",
+                TableName=self._table,
+                Key={"id": {"S": _CHUNK_KEY + key}, "n": {"N": str(len(chunks))}},
+                ConsistentRead=True,
+            )
+            if (item := answer.get("Item")) is None:
+                raise BackendError(f"the payload {key} is not in table {self._table}")
+            chunks.append(bytes(item["d"]["B"]))
+            count = int(item["c"]["N"])
+        return b"".join(chunks)
+
+
+def _header_attributes(header: Header) -> dict[str, Any]:
+    row = [
+        header.workflow,
+        header.status.value,
+        header.started_at,
+        header.turn,
+        header.closed_at,
+        header.reason,
+        header.usage.to_json(),
+    ]
+    return {
+        "h": {"S": json.dumps(row, separators=(",", ":"))},
+        "ht": {"N": str(header.turn)},
+        "lk": {"S": f"{header.workflow}/{header.status}"},
+        "ls": {"S": f"{header.started_at:015d}/{header.execution_id}"},
+    }
+
+
+def _header(item: dict[str, Any]) -> Header:
+    workflow, status, started, turn, closed, reason, usage = json.loads(item["h"]["S"])
+    return Header(
+        item["id"]["S"], workflow, Status(status), started, turn, closed, reason, Usage(*usage)
+    )
+
+
+def _cursor(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _parse_cursor(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor.encode()).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise ConfigurationError(f"cursor {cursor!r} is not one that a listing returned") from error

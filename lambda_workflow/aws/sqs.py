@@ -1,0 +1,123 @@
+"""Queues on SQS: sends in batches of ten, per-entry failures sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.config import AwsConfig
+from lambda_workflow.errors import BackendError
+from lambda_workflow.model.messages import Task, render, render_response, render_task
+from lambda_workflow.ports import SendMessage, SendResponse, SendTask
+
+BATCH_ENTRIES_MAX: Final = 10  # SQS's own limits of one SendMessageBatch request
+BATCH_BYTES_MAX: Final = 1024 * 1024
+ATTEMPTS_MAX: Final = 5  # for entries that SQS failed within an accepted request
+BACKOFF_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message to send; group and deduplication id count on FIFO queues alone."""
+
+    body: str
+    group: str = ""
+    deduplication: str = ""
+    delay_seconds: int = 0
+
+
+class SqsQueue:
+    """Sends tasks, messages and outcomes to the queues that the configuration names."""
+
+    def __init__(self, aws: Aws, config: AwsConfig) -> None:
+        self._aws = aws
+        self._config = config
+
+    async def send_tasks(self, sends: Sequence[SendTask]) -> None:
+        by_url: dict[str, list[Entry]] = {}
+        for send in sends:
+            url = self._config.service_queue_url(send.task.service)
+            by_url.setdefault(url, []).append(_task_entry(send.task, send.deduplication))
+        await _all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
+
+    async def send_messages(self, sends: Sequence[SendMessage]) -> None:
+        by_url: dict[str, list[Entry]] = {}
+        for send in sends:
+            url = send.queue_url or self._config.queue_url
+            entry = Entry(render(send.message), send.message.execution_id, send.deduplication)
+            by_url.setdefault(url, []).append(entry)
+        await _all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
+
+    async def send_responses(self, sends: Sequence[SendResponse]) -> None:
+        if url := self._config.response_queue_url:
+            entries = [
+                Entry(
+                    render_response(send.response), send.response.execution_id, send.deduplication
+                )
+                for send in sends
+            ]
+            await send_batch(self._aws, url, entries)
+
+
+async def send_batch(aws: Aws, url: str, entries: Sequence[Entry]) -> None:
+    """Send entries in order, in as few requests as SQS allows.
+
+    Raises:
+        BackendError: not all were sent; those that were are sent again with the rest.
+    """
+    fifo = url.endswith(".fifo")
+    for batch in _batches(entries):
+        left = [_fields(str(n), entry, fifo) for n, entry in enumerate(batch)]
+        for attempt in range(ATTEMPTS_MAX):
+            answer = await aws.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=left)
+            failed = {failure["Id"]: failure for failure in answer.get("Failed", [])}
+            left = [fields for fields in left if fields["Id"] in failed]
+            if not left:
+                break
+            first = failed[left[0]["Id"]]
+            if first.get("SenderFault"):
+                raise BackendError(
+                    f"{url} refused a message: {first.get('Message', first['Code'])}"
+                )
+            await asyncio.sleep(BACKOFF_SECONDS * 2**attempt)
+        else:
+            raise BackendError(f"{len(left)} messages could not be sent to {url}")
+
+
+def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
+    batches: list[list[Entry]] = []
+    size = BATCH_BYTES_MAX
+    for entry in entries:
+        own = len(entry.body.encode())
+        if size + own > BATCH_BYTES_MAX or len(batches[-1]) == BATCH_ENTRIES_MAX:
+            batches.append([])
+            size = 0
+        batches[-1].append(entry)
+        size += own
+    return batches
+
+
+def _fields(id_: str, entry: Entry, fifo: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {"Id": id_, "MessageBody": entry.body}
+    if fifo:
+        fields["MessageGroupId"] = entry.group
+        fields["MessageDeduplicationId"] = entry.deduplication
+    elif entry.delay_seconds:
+        fields["DelaySeconds"] = entry.delay_seconds
+    return fields
+
+
+def _task_entry(task: Task, deduplication: str) -> Entry:
+    return Entry(render_task(task), task.execution_id, deduplication)
+
+
+async def _all(coroutines: list[Any]) -> None:
+    if len(coroutines) == 1:
+        await coroutines[0]
+    elif coroutines:
+        async with asyncio.TaskGroup() as tasks:
+            for coroutine in coroutines:
+                tasks.create_task(coroutine)
