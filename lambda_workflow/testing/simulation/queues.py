@@ -241,8 +241,8 @@ class StandardQueue(SimulatedQueue):
         return self.rng.sample(visible, min(limit, len(visible)))
 
     def delete(self, receipt: str) -> None:
-        """Remove a received message; a stale receipt still works, an unknown one does nothing."""
+        """Remove a received message; a stale receipt still works, a spent one does nothing."""
         for message in self.messages:
-            if message.receipt == receipt:
+            if message.id == receipt.partition("#")[0]:
                 self.remove(message)
                 return

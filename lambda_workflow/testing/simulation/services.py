@@ -20,7 +20,7 @@ from lambda_workflow.runtime.serve import perform
 from lambda_workflow.testing.simulation.queues import Delivery
 from lambda_workflow.testing.simulation.world import World
 
-VISIBILITY: Final = 120.0
+VISIBILITY: Final = 900.0  # longer than the slowest adapter takes
 SILENT: Final = "silent"  # the name of a service that never answers
 UNLUCKY_MAX: Final = 2  # errors that chance adds to a call: fewer than any retry policy here allows
 
@@ -82,6 +82,7 @@ class Services:
     async def _serve(self, delivery: Delivery) -> None:
         world, rng, temper = self.world, self.world.rng, self.temper
         task = parse_task(delivery.body)
+        world.count_point("services", task.task_id)
         await asyncio.sleep(rng.expovariate(1 / 2.0))
         if rng.random() < temper.crash:
             world.note("service", f"crashes before {task.task_id}")

@@ -1,0 +1,1 @@
+"""Examples: each a workflow, its services, and a test in tests/examples."""

@@ -1,0 +1,1 @@
+"""Two checks in parallel, then the transaction."""

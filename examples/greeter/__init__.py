@@ -1,0 +1,1 @@
+"""Two parallel calls of one service."""

@@ -1,0 +1,1 @@
+"""Waits that take days and cost nothing."""

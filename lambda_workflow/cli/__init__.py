@@ -1,0 +1,33 @@
+"""The command line: `lambda-workflow COMMAND …`, one module for each command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from lambda_workflow.errors import WorkflowError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 success, 1 failure, 2 wrong use."""
+    from lambda_workflow.cli import run
+
+    parser = argparse.ArgumentParser(
+        prog="lambda-workflow", description="Durable workflows on plain AWS parts."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run.add_to(commands)
+    arguments = parser.parse_args(argv)
+    sys.path.insert(0, os.getcwd())
+    try:
+        code: int = arguments.command(arguments)
+    except WorkflowError as error:
+        sys.stderr.write(f"lambda-workflow: {error}\n")
+        return 2
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
