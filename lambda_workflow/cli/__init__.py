@@ -27,7 +27,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"lambda-workflow: {error}\n")
         return 2
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

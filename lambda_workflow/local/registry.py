@@ -48,7 +48,7 @@ TimerKey = tuple[int, str, str]  # due, execution id, operation: the order in wh
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another engine on the file; `beat` grows as long as it lives."""
+    """An engine on the file; `beat` grows as long as it lives."""
 
     id: int
     process: str
@@ -87,12 +87,16 @@ def register(
     return int(entered.lastrowid or 0)
 
 
-def beat(engine: int, connection: sqlite3.Connection) -> list[Peer] | None:
-    """Give a sign of life, and return the others; None when this engine was taken for dead."""
+def beat(engine: int, connection: sqlite3.Connection) -> None:
+    """Give a sign of life."""
     with _transaction(connection):
-        updated = connection.execute("UPDATE engines SET beat=beat+1 WHERE id=?", (engine,))
-        rows = connection.execute("SELECT id, process, beat FROM engines WHERE id<>?", (engine,))
-        return [Peer(*row) for row in rows] if updated.rowcount else None
+        connection.execute("UPDATE engines SET beat=beat+1 WHERE id=?", (engine,))
+
+
+def present(connection: sqlite3.Connection) -> list[Peer]:
+    """The engines on the file."""
+    rows = connection.execute("SELECT id, process, beat FROM engines ORDER BY id")
+    return [Peer(*row) for row in rows]
 
 
 def remove(engines: Sequence[int], connection: sqlite3.Connection) -> None:

@@ -191,13 +191,11 @@ async def test_services_without_an_engine_are_told(file: SqliteFile) -> None:
     assert await file.reader.call(registry.waiting_services) == {"fax": 2, "mail": 1}
 
 
-async def test_a_struck_out_engine_learns_it_at_its_next_beat(file: SqliteFile) -> None:
+async def test_a_beat_shows_to_the_others(file: SqliteFile) -> None:
     first, second = await enter(file), await enter(file)
-    peers = await file.writer.call(partial(registry.beat, first.id))
-    assert peers is not None
-    assert [(peer.id, peer.beat) for peer in peers] == [(second.id, 0)]
-    await leave(file, first)
-    assert await file.writer.call(partial(registry.beat, first.id)) is None
+    await file.writer.call(partial(registry.beat, first.id))
+    peers = await file.reader.call(registry.present)
+    assert [(peer.id, peer.beat) for peer in peers] == [(first.id, 1), (second.id, 0)]
 
 
 async def test_ids_of_engines_are_never_used_twice(file: SqliteFile) -> None:

@@ -1,0 +1,1 @@
+"""The AWS host, over real HTTP against the moto server."""

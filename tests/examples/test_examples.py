@@ -1,0 +1,96 @@
+"""Each example gives what its README says, by the command that its README gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RESULTS = {
+    "bank_transaction": '"amount": "250.00"}',
+    "greeter": '"Hello, Ada! Hello, Grace!"',
+    "remind_user": "2",
+}
+
+
+def command(line: str, folder: Path) -> list[str]:
+    words = line.split()[1:]
+    return [sys.executable, "-m", "lambda_workflow.cli", *words, "--db", str(folder / "db")]
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_the_command_of_the_readme_gives_the_result(name: str, tmp_path: Path) -> None:
+    readme = (ROOT / "examples" / name / "README.md").read_text()
+    (line,) = re.findall(r"^    (lambda-workflow run .*)$", readme, re.MULTILINE)
+    done = subprocess.run(
+        command(line, tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(RESULTS[name])
+    assert "COMPLETED" in done.stderr
+
+
+def test_a_failure_is_exit_code_1_and_says_why(tmp_path: Path) -> None:
+    order = json.dumps({"source": "nobody", "target": "bob", "amount": "1"})
+    line = "lambda-workflow run examples.bank_transaction.app:app transfer"
+    done = subprocess.run(
+        [*command(line, tmp_path), "--input", order],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "UnknownAccount" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["examples.nowhere:app", "greet", "--input", "1"], "examples.nowhere:app"),
+        (["examples.greeter.app:app", "grete", "--input", "1"], "it has greet"),
+        (["examples.greeter.app:app", "greet", "--input", "{"], "not JSON"),
+        (["examples.greeter.app:app", "greet", "--input", "@missing.json"], "missing.json"),
+        (["examples.greeter.app:app", "greet", "--input", '["a", 2]'], "--input"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_says_what_to_do(words: list[str], told: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lambda_workflow.cli", "run", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_says_how_to_resume_and_resumes(tmp_path: Path) -> None:
+    base = [sys.executable, "-m", "lambda_workflow.cli", "run", "examples.remind_user.app:app"]
+    rest = ["remind", "--input", "@examples/remind_user/reminder.json", "--id", "r1"]
+    database = ["--db", str(tmp_path / "db")]
+    child = subprocess.Popen(
+        [*base, *rest, *database],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert child.stderr is not None
+    for line in child.stderr:
+        if "timer until" in line:
+            break
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "--id r1" in told
+    before = time.monotonic()
+    done = subprocess.run(
+        [*base, *rest, *database, "--skip-time"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "2"
+    assert time.monotonic() - before < 60
