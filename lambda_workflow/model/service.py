@@ -10,8 +10,8 @@ from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import RetryPolicy
 
-Req = TypeVar("Req")
-Res = TypeVar("Res")
+Req = TypeVar("Req", contravariant=True)
+Res = TypeVar("Res", covariant=True)
 
 TIMEOUT_MAX: Final = timedelta(days=366)  # as long as a timer may be; see replay.loop
 
@@ -60,8 +60,8 @@ class Service(Generic[Req, Res]):
         retry: RetryPolicy | None = None,
     ) -> None:
         self.name: Final = check_name("service", name)
-        self.request_codec: Final[Codec[Req]] = codec_for(request)
-        self.response_codec: Final[Codec[Res]] = codec_for(response)
+        self.request_codec: Final[Codec[Any]] = codec_for(request)
+        self.response_codec: Final[Codec[Any]] = codec_for(response)
         self.payload_label: Final = f"payload of {name}"
         self.response_label: Final = f"response of {name}"
         self.timeout: Final = check_timeout(timeout, f"service {name!r}")
