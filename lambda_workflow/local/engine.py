@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -97,7 +97,7 @@ class Engine:
                 "is above 0, and `grace_seconds` not below it"
             )
         self._app = app
-        self._open = lambda: SqliteFile(path, clock=clock, observer=observer, responses=responses)
+        self._open: Callable[[], SqliteFile] = lambda: SqliteFile(path, clock=clock, observer=observer, responses=responses)
         self._concurrency = concurrency
         self._service_concurrency = service_concurrency
         self._lease_seconds = lease_seconds

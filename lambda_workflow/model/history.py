@@ -37,7 +37,7 @@ class Late:
     """The message's operation is settled, withdrawn or unknown; `reason` says which."""
 
     reason: str
-    expected: bool = False  # true where this is the ordinary end of a race, not worth a warning
+    expected: bool = False  # the ordinary end of a race, not worth a warning; later turns keep it
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,8 @@ class History:
         operation, failure = message.operation, message.failure
         opened = self.open.get(operation)
         if not isinstance(opened, c.ScheduleCall) or self.status.closed:
-            return self._too_late(operation, f"{operation}#{message.attempt}" if failure else None)
+            key = f"{operation}#{message.attempt}" if failure else None
+            return self._too_late(operation, key)
         current = self.attempt(operation)
         attempt = message.attempt or current
         if failure is None:
@@ -170,7 +171,8 @@ class History:
         if (turn := self._taken.get(f"{operation}#{attempt}")) is not None:
             return Duplicate(turn)
         if attempt != current:
-            return Late(f"attempt {attempt} of call {operation}: {current} is under way", True)
+            over = attempt < current
+            return Late(f"attempt {attempt} of call {operation}: {current} is under way", over)
         return e.CallErrored(self.clock(now), operation, attempt, failure)
 
     def _judge_timer(self, message: Timer, now: int) -> Acceptance:

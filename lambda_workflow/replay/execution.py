@@ -178,7 +178,7 @@ class Execution:
         self.info = info
         try:
             request = self.workflow.request_codec.decode(
-                event.request,  # type: ignore[arg-type]  # the runtime fetches blobs before
+                event.request,
                 where="request",
             )
         except DecodeError as error:

@@ -126,12 +126,13 @@ def _python_dice() -> list[tuple[FunctionType, Rule]]:
         given = arguments.get("x", arguments.get("a"))
         return is_hidden(arguments) or given is None
 
-    found = []
+    found: list[tuple[FunctionType, Rule]] = []
     for cls in (random.Random, random.SystemRandom):
         for name, function in vars(cls).items():
             if isinstance(function, FunctionType):
                 found.append((function, _rule(f"random.{name}", _RANDOM, is_hidden)))
-    for call, function in {"Random": random.Random.__init__, "seed": random.Random.seed}.items():
+    seeded: dict[str, Any] = {"Random": random.Random.__init__, "seed": random.Random.seed}
+    for call, function in seeded.items():
         found.append((function, _rule(f"random.{call}", _UNSEEDED, is_unseeded)))
     for name, function in vars(secrets).items():
         if isinstance(function, FunctionType):

@@ -156,7 +156,7 @@ class Turns:
         try:
             receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
             work = _Work(live, receipts, consumed, since=self.backend.clock.now())
-            intake = self._accept(live.history, arrivals)
+            intake = self._accept(live, arrivals)
             if live.history.turns or intake.events:
                 await self._act(work, intake)
             kept = self._living.keep(execution_id, live)
@@ -303,8 +303,8 @@ class Turns:
 
     # taking in
 
-    def _accept(self, history: History, arrivals: Sequence[Arrival]) -> _Intake:
-        intake, now = _Intake(), self.backend.clock.now()
+    def _accept(self, live: Live, arrivals: Sequence[Arrival]) -> _Intake:
+        history, intake, now = live.history, _Intake(), self.backend.clock.now()
         for arrival in arrivals:
             judged = history.accept(arrival.message, now)
             kind = type(arrival.message).__name__
@@ -315,6 +315,9 @@ class Turns:
                     self._notify(
                         "duplicate", history.execution_id, message=kind, turn_number=number
                     )
+                case Late() if live.cached and not judged.expected:
+                    # another worker may have gone on: only the store can say that it is too late
+                    raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
                 case Late():
                     self._notify(
                         "late",
@@ -323,6 +326,8 @@ class Turns:
                         reason=judged.reason,
                         expected=judged.expected,
                     )
+                case Wake() if live.cached:
+                    raise Conflict("a redrive starts from the store")
                 case Wake():
                     intake.wake = True
                 case e.Started():

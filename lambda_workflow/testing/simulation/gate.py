@@ -45,6 +45,8 @@ class Gate:
                 raise BackendError(f"{what}: throttled (simulated)")
             case Fate.KILL_BEFORE:
                 self.kill()
+            case _:
+                pass
         if fate in (Fate.LOSE, Fate.KILL_AFTER) and len(effects) > 1:
             effects = tuple(effect for effect in effects if rng.random() < 0.7)
         results = [effect() for effect in effects]

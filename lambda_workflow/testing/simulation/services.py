@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.ids import operation_of
@@ -74,8 +75,8 @@ class Services:
             for delivery in tasks.receive(10, VISIBILITY):
                 self._spawn(self._serve(delivery))
 
-    def _spawn(self, coroutine: object) -> None:
-        task = self.world.loop.create_task(coroutine)  # type: ignore[arg-type]  # always a coroutine
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self.world.loop.create_task(coroutine)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

@@ -120,8 +120,7 @@ async def anyio_started(ctx: Context, number: int) -> int:
         await anyio.sleep(3600)
 
     async with anyio.create_task_group() as group:
-        value = await group.start(serve)
-        assert isinstance(value, int)
+        value: int = await group.start(serve)
     return value
 
 

@@ -50,12 +50,14 @@ async def stepped(ctx: Context, number: int) -> int:
 
     first = await ctx.step(triple)
     second = await ctx.call(DOUBLE, first)
-    return await ctx.step(lambda: second + 1)
+    third: int = await ctx.step(lambda: second + 1)
+    return third
 
 
 @workflow
 async def steps_side_by_side(ctx: Context, count: int) -> list[int]:
-    return await asyncio.gather(*(ctx.step(_squared(number)) for number in range(count)))
+    squares: list[int] = await asyncio.gather(*(ctx.step(_squared(n)) for n in range(count)))
+    return squares
 
 
 def _squared(number: int):  # type: ignore[no-untyped-def]  # a plain closure is what users write
