@@ -97,7 +97,7 @@ class DynamoStore:
             "id": {"S": execution_id},
             "n": {"N": str(turn.number)},
             "d": {"S": commit.text},
-            "x": {"N": str(self._expiry(commit.header.closed_at, turn.at))},
+            "x": {"N": str(self._expiry(commit.header))},
         }
         if turn.number == 1:
             item |= _header_attributes(commit.header)
@@ -124,7 +124,7 @@ class DynamoStore:
 
     async def put_header(self, header: Header) -> None:
         values = {f":{k}": v for k, v in _header_attributes(header).items()}
-        values[":x"] = {"N": str(self._expiry(header.closed_at, self._clock.now()))}
+        values[":x"] = {"N": str(self._expiry(header))}
         try:
             await self._aws.call(
                 "dynamodb",
@@ -169,7 +169,7 @@ class DynamoStore:
         return Page([header for _, header in page], cursor)
 
     async def _partition(self, key: str, query: Query, below: str | None) -> _Rows:
-        low = f"{query.started_after or 0:015d}"
+        low = f"{0 if query.started_after is None else query.started_after + 1:015d}"
         found: _Rows = []
         start = None
         while len(found) <= query.limit:
@@ -224,11 +224,10 @@ class DynamoStore:
             if (start := page.get("LastEvaluatedKey")) is None:
                 return
 
-    def _expiry(self, closed_at: int | None, now: int) -> int:
+    def _expiry(self, header: Header) -> int:
         """Seconds since the epoch, as DynamoDB's TTL wants it."""
-        if closed_at is not None:
-            return (closed_at + self._retention_ms) // 1000
-        return (now + HORIZON_DAYS * _DAY_MS) // 1000
+        kept = self._retention_ms if header.closed_at is not None else HORIZON_DAYS * _DAY_MS
+        return (self._clock.now() + kept) // 1000
 
     def _is_kept(self, item: dict[str, Any]) -> bool:
         return int(item["x"]["N"]) * 1000 >= self._clock.now()

@@ -160,6 +160,8 @@ class _Tasks:
         try:
             try:
                 task = parse_task(record.body)
+                if not task.callback_queue_url:
+                    raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
                 adapter = self._adapter(task)
             except MessageError as error:
                 await self.letters.put(record, str(error))

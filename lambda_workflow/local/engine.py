@@ -97,7 +97,9 @@ class Engine:
                 "is above 0, and `grace_seconds` not below it"
             )
         self._app = app
-        self._open: Callable[[], SqliteFile] = lambda: SqliteFile(path, clock=clock, observer=observer, responses=responses)
+        self._open: Callable[[], SqliteFile] = lambda: SqliteFile(
+            path, clock=clock, observer=observer, responses=responses
+        )
         self._concurrency = concurrency
         self._service_concurrency = service_concurrency
         self._lease_seconds = lease_seconds

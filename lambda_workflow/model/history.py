@@ -95,6 +95,10 @@ class History:
         """The attempt of an open call that is under way."""
         return self._attempts.get(operation, 1)
 
+    def has_open_steps(self) -> bool:
+        """Whether a step was begun and its result is not known: its worker may be dead."""
+        return any(isinstance(command, c.RunStep) for command in self.open.values())
+
     def events(self) -> Iterator[e.Event]:
         """All facts, in order."""
         for turn in self.turns:
@@ -131,7 +135,7 @@ class History:
             case Request():
                 return self._judge_request(message, now)
             case Redrive():
-                return Late("it has ended") if self.status.closed else Wake()
+                return Duplicate(len(self.turns)) if self.status.closed else Wake()
             case Update():
                 return self._judge_update(message, now)
             case Timer():

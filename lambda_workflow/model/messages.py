@@ -197,7 +197,7 @@ def parse_task(body: str) -> Task:
         str(data.get("service") or ""),
         _get(data, _PAYLOAD),
         _whole(data, "attempt", 1),
-        _text(data, "callback_queue_url"),
+        str(data.get("callback_queue_url") or ""),
     )
 
 

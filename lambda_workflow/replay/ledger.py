@@ -1,7 +1,8 @@
 """The ledger of a turn: what the code has asked for, net of what it took back.
 
 Laws
- 1. What was begun and given up within the turn leaves no command behind.
+ 1. What was begun and given up within the turn leaves no command behind; but a retry's timer stays,
+    because it is the record of the decision to retry (law 2).
  2. What stands in the history's commands decides over policies: a recorded retry is made, at the
     recorded time; one that is not recorded is not.
 """
@@ -123,8 +124,9 @@ class Ledger:
 
     def end(self, outcome: c.Complete | c.Fail) -> None:
         """The last command; nobody waits for timers any more."""
-        for key in [key for key, intent in self.intents.items() if _is_timer(intent)]:
-            del self.intents[key]
+        for key, intent in list(self.intents.items()):
+            if isinstance(intent, c.StartTimer | c.CancelTimer) and not _is_decision(key):
+                del self.intents[key]
         self.intents["!"] = outcome
 
     def site_of(self, operation: str) -> str:
@@ -159,12 +161,16 @@ class Ledger:
         if self.timers.pop(timer, None) is None or self.loop.frozen:
             return
         self._timer_sites.pop(timer, None)
-        if self.intents.pop(f"+{timer}", None) is None:
+        fresh = f"+{timer}"
+        if fresh in self.intents and not _is_decision(fresh):
+            del self.intents[fresh]
+        else:
             self.intents[f"-{timer}"] = c.CancelTimer(timer)
 
 
-def _is_timer(intent: c.Command) -> bool:
-    return isinstance(intent, c.StartTimer | c.CancelTimer)
+def _is_decision(key: str) -> bool:
+    """Whether this is the start of a retry's timer."""
+    return key[0] == "+" and ":retry" in key
 
 
 def key_of(command: c.Command) -> str:

@@ -24,9 +24,10 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
-from lambda_workflow.ports import Backend, Commit, Effect, Happening, PutHeader
+from lambda_workflow.ports import Backend, Blobs, Commit, Effect, Happening, PutHeader
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.operations import line_of
+from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.dispatch import (
     dispatch,
@@ -88,6 +89,7 @@ class _Work:
     pending: list[e.Event] = field(default_factory=list)  # facts not yet committed
     since: int = 0
     commits: int = 0
+    acked: bool = False  # by the last commit, where the store does that
 
 
 class Turns:
@@ -161,7 +163,7 @@ class Turns:
                 await self._act(work, intake)
             kept = self._living.keep(execution_id, live)
             status = live.history.status if live.history.turns else None
-            acked = work.commits > 0 and self.backend.store.transactional
+            acked = work.acked and self.backend.store.transactional
             return TurnResult(status, work.commits, acked)
         finally:
             if not kept:
@@ -172,7 +174,8 @@ class Turns:
         if intake.duplicates and not live.cached:
             await self._repeat(live.history, intake.duplicates)
         blocked = live.history.status is Status.BLOCKED
-        if intake.events or (blocked and intake.wake):
+        abandoned = not live.cached and live.history.has_open_steps()
+        if intake.events or abandoned or (blocked and intake.wake):
             await self._go_on(work, intake.events)
         elif intake.wake:
             everything = range(1, len(live.history.turns) + 1)
@@ -188,7 +191,8 @@ class Turns:
             live.execution.advance([await inflate_event(event, blobs) for event in events])
             await self._run_steps(work, live.execution)
             turn = await self._made(work, live.execution)
-            await self._compare(live, turn)
+            if self._check:
+                await _compare(live, turn, self._tools, blobs)
         except NonDeterminismError as error:
             await self._block(work, error)
         except BackendError:
@@ -196,7 +200,8 @@ class Turns:
         except WorkflowError as error:
             await self._block(work, error)
         else:
-            await self._commit(work, turn)
+            if turn.events or turn.commands or turn.status is not live.history.status:
+                await self._commit(work, turn)
             self._report_unawaited(live)
 
     async def _replayed(self, history: History, events: Sequence[e.Event]) -> Execution:
@@ -213,7 +218,7 @@ class Turns:
         async with Steps() as steps:
             while execution.outcome is None and steps.begin(execution.ledger.pending_steps()):
                 if execution.ledger.has_news() or self._is_time_to_commit(work):
-                    await self._commit(work, await self._made(work, execution))
+                    await self._commit(work, await self._made(work, execution), is_last=False)
                 for step, outcome in await steps.finished():
                     if execution.ledger.operations.get(step.operation) is not step:
                         continue  # given up by the code while it ran
@@ -237,17 +242,6 @@ class Turns:
         turn = Turn(history.next_number, at, events, commands, status)
         return await stored(turn, history.execution_id, self.backend.blobs)
 
-    async def _compare(self, live: Live, turn: Turn) -> None:
-        """Development and tests: the code must do the same again from the start."""
-        if not self._check or live.execution is None:
-            return
-        turns = await inflate([*live.history.turns, turn], self.backend.blobs)
-        again = Execution(live.execution.workflow, live.history.execution_id, self._tools)
-        try:
-            again.replay(turns)
-        finally:
-            again.close()
-
     async def _block(self, work: _Work, error: WorkflowError) -> None:
         live = work.live
         self._living.unwind(live)
@@ -264,7 +258,7 @@ class Turns:
 
     # storing and sending
 
-    async def _commit(self, work: _Work, turn: Turn) -> None:
+    async def _commit(self, work: _Work, turn: Turn, *, is_last: bool = True) -> None:
         history, backend = work.live.history, self.backend
         history.append(turn)
         effects: list[Effect] = effects_of(turn, history, backend.inbox_url)
@@ -278,10 +272,11 @@ class Turns:
         if changed:
             effects.append(PutHeader(header))
         text = encode_turn(turn)
-        receipts = work.receipts if not work.commits else ()
+        receipts = work.receipts if is_last else ()  # until the steps are done too
         commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts)
         remaining = await backend.store.commit(commit)
         work.commits += 1
+        work.acked = is_last
         work.consumed, work.pending, work.since = Usage(), [], backend.clock.now()
         workflow = header.workflow
         backend.observer.notify(Happening("turn", history.execution_id, workflow, turn))
@@ -291,11 +286,15 @@ class Turns:
             await dispatch(remaining, backend)
 
     async def _repeat(self, history: History, numbers: set[int], fresh: str = "") -> None:
-        """Send again what these turns caused, as far as it is still unanswered."""
+        """Send again what these turns caused, as far as it is still unanswered.
+
+        The steps of a turn may have made further records: these were caused by it as well.
+        """
         effects: list[Effect] = []
-        for number in sorted(numbers):
-            if number <= len(history.turns):
-                turn = history.turns[number - 1]
+        caused = False
+        for turn in history.turns:
+            caused = turn.number in numbers or (caused and _is_of_steps(turn))
+            if caused:
                 effects += effects_of(turn, history, self.backend.inbox_url, fresh=fresh)
         if len(history.turns) > 1:
             effects.append(PutHeader(header_of(history)))
@@ -351,3 +350,20 @@ class Turns:
 
     def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))
+
+
+def _is_of_steps(turn: Turn) -> bool:
+    """Whether no message brought the facts of a turn."""
+    return all(isinstance(event, e.StepSucceeded | e.StepErrored) for event in turn.events)
+
+
+async def _compare(live: Live, turn: Turn, tools: Tools, blobs: Blobs) -> None:
+    """Development and tests: the code must do the same again from the start."""
+    if live.execution is None:
+        return
+    turns = await inflate([*live.history.turns, turn], blobs)
+    again = Execution(live.execution.workflow, live.history.execution_id, tools)
+    try:
+        again.replay(turns)
+    finally:
+        again.close()

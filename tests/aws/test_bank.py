@@ -20,8 +20,18 @@ from moto.server import ThreadedMotoServer
 
 from examples.bank_transaction.app import app as bank
 from examples.bank_transaction.workflow import Receipt, Transfer, transfer
-from lambda_workflow import App, CallFailed, Context, RetryPolicy, Service, Status, Task
-from lambda_workflow import ServiceError, serve, workflow
+from lambda_workflow import (
+    App,
+    CallFailed,
+    Context,
+    RetryPolicy,
+    Service,
+    ServiceError,
+    Status,
+    Task,
+    serve,
+    workflow,
+)
 from lambda_workflow.aws.backend import aws_backend, client_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig, variable_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def test_a_process_is_gone_as_soon_as_it_has_ended_waited_for_or_not() -> None:
         name = child.stdout.readline().strip()
         assert not is_gone(name)
         child.kill()
-        child.stdout.read()  # its end of the pipe closes when it dies; nobody has waited for it yet
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and is not reaped
         if Path("/proc/self/stat").exists():
             assert is_gone(name)
     assert is_gone(name)

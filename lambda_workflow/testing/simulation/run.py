@@ -136,7 +136,9 @@ class Run:
         self._workers.append(worker)
 
     def _bad_app(self) -> App:
-        begun = all(self.turns(execution) for execution in self.executions)
+        begun = all(
+            any(turn.commands for turn in self.turns(execution)) for execution in self.executions
+        )
         return self.corpus.diverging if begun else self.corpus.ignorant
 
     def _replace(self, dead: Worker) -> None:

@@ -24,6 +24,9 @@ class Outcome:
     turns: Sequence[Turn] = ()
 
 
+Model = Callable[[Any, Outcome], bool]  # may an execution of this request end so?
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One shape of the corpus.
@@ -36,7 +39,7 @@ class Shape:
 
     workflow: Any
     request: Callable[[Random], Any]
-    allows: Callable[[Any, Outcome], bool]
+    allows: Model
 
     @property
     def name(self) -> str:
@@ -60,24 +63,29 @@ class Corpus:
     diverging: App
 
 
-def returns(expected: Callable[[Any], Json]) -> Callable[[Any, Outcome], bool]:
+def returns(expected: Callable[[Any], Json]) -> Model:
     """The model of a workflow that completes with exactly this."""
     return lambda request, outcome: (
         outcome.status is Status.COMPLETED and outcome.result == expected(request)
     )
 
 
-def returns_one_of(expected: Callable[[Any], Sequence[Json]]) -> Callable[[Any, Outcome], bool]:
+def returns_one_of(expected: Callable[[Any], Sequence[Json]]) -> Model:
     """The model of a workflow whose result depends on what came first."""
     return lambda request, outcome: (
         outcome.status is Status.COMPLETED and outcome.result in expected(request)
     )
 
 
-def fails_with(*types: str) -> Callable[[Any, Outcome], bool]:
+def either(*models: Model) -> Model:
+    """The model of a workflow that may end in several ways."""
+    return lambda request, outcome: any(model(request, outcome) for model in models)
+
+
+def fails_with(*types: str) -> Model:
     """The model of a workflow that ends in an error of one of these types."""
     return lambda _, outcome: (
         outcome.status is Status.FAILED
         and outcome.failure is not None
-        and outcome.failure.type in types
+        and outcome.failure.type.rpartition(".")[2] in types
     )

@@ -150,7 +150,7 @@ SHAPES = (
     Shape(retried, few, returns(lambda n: n)),
     Shape(retried_side_by_side, few, returns(lambda n: list(range(n)))),
     Shape(refused, few, returns(lambda n: ["refusing", "Refused", f"never {n}", str(n)])),
-    Shape(hopeless_call, few, fails_with("CallFailed", "ConnectionError")),
+    Shape(hopeless_call, few, fails_with("CallFailed")),
     Shape(given_up, few, returns(lambda n: 3)),
     Shape(breaks_at_once, few, fails_with("ValueError")),
     Shape(breaks_later, few, fails_with("LookupError")),

@@ -15,7 +15,13 @@ from lambda_workflow.testing.simulation.corpus.contracts import (
     SLOW,
 )
 from lambda_workflow.testing.simulation.corpus.plain import doubles, few
-from lambda_workflow.testing.simulation.shape import Shape, returns, returns_one_of
+from lambda_workflow.testing.simulation.shape import (
+    Shape,
+    either,
+    fails_with,
+    returns,
+    returns_one_of,
+)
 
 
 @workflow
@@ -176,10 +182,10 @@ SHAPES = (
     Shape(waited_for, few, returns_one_of(lambda n: [60 * n, -2])),
     Shape(waited_for_task, few, returns_one_of(lambda n: [60 * n, -1])),
     Shape(call_timed_out, few, returns(lambda n: "silent timed out")),
-    Shape(nested_timeouts, few, returns(lambda n: ["inner", "outer"])),
+    Shape(nested_timeouts, few, returns_one_of(lambda n: [["inner", "outer"], ["outer"]])),
     Shape(hedged, few, returns_one_of(lambda n: [100 * n, 2 * n])),
     Shape(cancelled_branch, few, returns(lambda n: ["cleaned up", "cancelled"])),
     Shape(shielded, few, returns_one_of(lambda n: [300 + n, n])),
     Shape(polled, few, returns(lambda n: 45 * n)),
-    Shape(many_deadlines, few, returns(doubles)),
+    Shape(many_deadlines, few, either(returns(doubles), fails_with("TimeoutError"))),
 )

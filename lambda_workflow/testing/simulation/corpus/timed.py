@@ -6,11 +6,14 @@ import asyncio
 from datetime import timedelta
 
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.workflow import workflow
+from lambda_workflow.testing.clock import VirtualLoop
 from lambda_workflow.testing.simulation.corpus.contracts import DOUBLE, JOIN, SILENT
 from lambda_workflow.testing.simulation.corpus.plain import few
-from lambda_workflow.testing.simulation.shape import Outcome, Shape, returns
+from lambda_workflow.testing.simulation.gate import step_point
+from lambda_workflow.testing.simulation.shape import Outcome, Shape, either, fails_with, returns
 
 
 @workflow
@@ -62,6 +65,71 @@ async def steps_side_by_side(ctx: Context, count: int) -> list[int]:
 
 def _squared(number: int):  # type: ignore[no-untyped-def]  # a plain closure is what users write
     return lambda: number * number
+
+
+@workflow
+async def timed_then_stepped(ctx: Context, number: int) -> int:
+    async with asyncio.timeout(timedelta(days=30).total_seconds()):
+        doubled = await ctx.call(DOUBLE, number)
+    return await ctx.step(_add_one, doubled)
+
+
+async def _add_one(number: int) -> int:
+    await step_point("step")
+    return number + 1
+
+
+@workflow
+async def slow_steps(ctx: Context, count: int) -> int:
+    total = 0
+    for _ in range(count):
+        total = await ctx.step(_add_slowly, total)
+    return total
+
+
+async def _add_slowly(number: int) -> int:
+    await asyncio.sleep(7)
+    await step_point("slow step")
+    return number + 1
+
+
+@workflow
+async def step_then_call(ctx: Context, number: int) -> list[int]:
+    """Steps and calls in two branches: a wake-up makes several records."""
+
+    async def branch(start: int) -> int:
+        stepped = await ctx.step(_add_one, start)
+        called = await ctx.call(DOUBLE, stepped)
+        return await ctx.step(_add_slowly, called)
+
+    return await asyncio.gather(branch(number), branch(number + 1), ctx.call(DOUBLE, number))
+
+
+@workflow
+async def step_retried(ctx: Context, minutes: int) -> int:
+    begin = ctx.now() + timedelta(minutes=minutes)
+
+    async def not_yet() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        if loop.clock.now() < begin.timestamp() * 1000:
+            raise OSError("not yet")
+        return minutes
+
+    patience = RetryPolicy(attempts=12, initial=timedelta(seconds=10), cap=timedelta(hours=2))
+    return await ctx.step(not_yet, retry=patience)
+
+
+@workflow
+async def step_fails(ctx: Context, number: int) -> str:
+    def fail() -> int:
+        raise LookupError(f"no {number}")
+
+    try:
+        await ctx.step(fail)
+    except LookupError as error:
+        return await ctx.call(JOIN, ["because", str(error.args[0])])
+    return "fine"
 
 
 @workflow
@@ -119,6 +187,15 @@ SHAPES = (
     Shape(reminded, few, returns(lambda n: [f"reminder {i}" for i in range(n)])),
     Shape(stepped, few, returns(lambda n: 6 * n + 1)),
     Shape(steps_side_by_side, few, returns(lambda n: [i * i for i in range(n)])),
+    Shape(
+        timed_then_stepped,
+        few,
+        either(returns(lambda n: 2 * n + 1), fails_with("TimeoutError")),
+    ),
+    Shape(slow_steps, few, returns(lambda n: n)),
+    Shape(step_then_call, few, returns(lambda n: [2 * n + 3, 2 * n + 5, 2 * n])),
+    Shape(step_retried, few, returns(lambda n: n)),
+    Shape(step_fails, few, returns(lambda n: f"because no {n}")),
     Shape(dice, few, _rolled),
     Shape(stamped, few, returns(lambda n: ["same", "new"])),
     Shape(informed, few, returns(lambda n: ["informed", "informed"])),
