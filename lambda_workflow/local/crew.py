@@ -29,21 +29,21 @@ class Crew:
 
     Args:
         held: the receipts of rows that are in work in this engine; shared with the inbox.
-        rested: called whenever nothing is left to do here.
+        eased: called whenever there is room for more.
     """
 
     def __init__(
         self,
         app: App,
         held: set[Receipt],
-        rested: Callable[[], None],
+        eased: Callable[[], None],
         *,
         backend: Backend,
         concurrency: int,
     ) -> None:
         self._app: Final = app
         self._held = held
-        self._rested = rested
+        self._eased = eased
         self._backend = backend
         self._concurrency = concurrency
         self._waiting: deque[tuple[Task, Deliver]] = deque()
@@ -93,8 +93,8 @@ class Crew:
         self._working.discard(work)
         if self._waiting:
             self._begin(*self._waiting.popleft())
-        elif not self._working:
-            self._rested()
+        else:
+            self._eased()
 
     async def _work(self, task: Task, deliver: Deliver) -> None:
         receipt = task_receipt(task)

@@ -48,6 +48,7 @@ class Presence:
         self._lost = lost
         self._lease = lease_seconds
         self._peers: dict[int, tuple[Peer, float]] = {}  # and when its beat was first seen
+        self._last = 0  # the highest id of an engine that was ever seen
         self.claimant = Claimant(0, frozenset(workflows), frozenset(services))
 
     async def enter(self) -> None:
@@ -56,6 +57,7 @@ class Presence:
         engine = await self._file.writer.call(partial(registry.register, workflows, services))
         self.claimant = Claimant(engine, workflows, services)
         self._peers.clear()
+        self._last = engine
         await self._look()
 
     async def leave(self) -> None:
@@ -81,15 +83,21 @@ class Presence:
     async def _look(self) -> None:
         """See who is there, and strike out the dead."""
         now = asyncio.get_running_loop().time()
-        before, self._peers = self._peers, {}
-        for peer in await self._file.writer.call(registry.present):
-            known = before.pop(peer.id, None)
-            self._peers[peer.id] = known if known and known[0] == peer else (peer, now)
-        if self._peers.pop(self.claimant.id, None) is None:
+        engine, before = self.claimant.id, self._peers
+        peers, last = await self._file.writer.call(registry.present)
+        if all(peer.id != engine for peer in peers):
             await self._lost()
             await self.enter()
             self._freed()
             return
+        self._peers = {}
+        for peer in peers:
+            known = before.get(peer.id)
+            self._peers[peer.id] = known if known and known[0] == peer else (peer, now)
+        # Whoever was seen, or came since, and is not there now, has left work behind.
+        gone = {*before, *range(self._last + 1, last + 1)} - self._peers.keys()
+        self._last = last
+        del self._peers[engine]
         dead = [
             peer.id
             for peer, since in self._peers.values()
@@ -97,7 +105,7 @@ class Presence:
         ]
         if dead:
             await self._remove(dead)
-        if dead or before.keys() - {self.claimant.id}:  # or somebody else has struck them out
+        if dead or gone:
             self._freed()
 
     async def _remove(self, engines: Sequence[int]) -> None:

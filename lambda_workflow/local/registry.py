@@ -93,10 +93,11 @@ def beat(engine: int, connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE engines SET beat=beat+1 WHERE id=?", (engine,))
 
 
-def present(connection: sqlite3.Connection) -> list[Peer]:
-    """The engines on the file."""
-    rows = connection.execute("SELECT id, process, beat FROM engines ORDER BY id")
-    return [Peer(*row) for row in rows]
+def present(connection: sqlite3.Connection) -> tuple[list[Peer], int]:
+    """The engines on the file, and the highest id that one ever had."""
+    rows = connection.execute("SELECT id, process, beat FROM engines").fetchall()
+    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name='engines'").fetchone()
+    return [Peer(*row) for row in rows], last[0] if last else 0
 
 
 def remove(engines: Sequence[int], connection: sqlite3.Connection) -> None:

@@ -128,7 +128,7 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
             )
             return SendTask(task, _dedup(execution_id, call.operation, attempt, fresh))
         case c.StartTimer():
-            if command.operation not in history.open:
+            if command.operation not in history.open or history.status.closed:
                 return None
             dedup = _dedup(execution_id, command.operation, "timer", fresh)
             return ArmTimer(execution_id, command.operation, command.due, dedup)

@@ -1,6 +1,6 @@
 """The executions that stay in memory between turns, the least recently used going first.
 
-Law: a copy is here only while it is known to be current and wholly dispatched.
+Law: a copy is here only while all that it has committed is dispatched.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ LIVE_MAX: Final = 1000  # executions kept in memory: some tens of KB each
 class Live:
     """An execution in memory.
 
-    `cached` says that it stems from the turn before, and hence is wholly dispatched.
+    Attributes:
+        loaded: how many turns came from the store: of these another worker may have died before it
+            sent what they cause, and their messages are still to come. What this copy has committed
+            since is sent.
+        cached: whether it stems from an earlier turn, and may be out of date.
     """
 
     history: History
     execution: Execution | None = None
+    loaded: int = 0
     cached: bool = False
 
 
@@ -63,10 +68,10 @@ class Living:
             last = history.turns[-1]
             usage = last.usage + Usage(reads=loaded.read_units)
             history.turns[-1] = replace(last, usage=usage)
-        return Live(history)
+        return Live(history, loaded=len(history.turns))
 
     def keep(self, execution_id: str, live: Live) -> bool:
-        """Keep a copy that is current and wholly dispatched; False if it is of no more use."""
+        """Keep a copy whose own turns are wholly dispatched; False if it is of no more use."""
         history = live.history
         if not self._live_max or not history.turns or history.status.closed:
             return False

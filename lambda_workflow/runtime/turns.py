@@ -171,8 +171,8 @@ class Turns:
 
     async def _act(self, work: _Work, intake: _Intake) -> None:
         live = work.live
-        if intake.duplicates and not live.cached:
-            await self._repeat(live.history, intake.duplicates)
+        if unsure := {number for number in intake.duplicates if number <= live.loaded}:
+            await self._repeat(live.history, unsure)
         blocked = live.history.status is Status.BLOCKED
         abandoned = not live.cached and live.history.has_open_steps()
         if intake.events or abandoned or (blocked and intake.wake):

@@ -194,8 +194,10 @@ async def test_services_without_an_engine_are_told(file: SqliteFile) -> None:
 async def test_a_beat_shows_to_the_others(file: SqliteFile) -> None:
     first, second = await enter(file), await enter(file)
     await file.writer.call(partial(registry.beat, first.id))
-    peers = await file.reader.call(registry.present)
-    assert [(peer.id, peer.beat) for peer in peers] == [(first.id, 1), (second.id, 0)]
+    peers, last = await file.reader.call(registry.present)
+    assert sorted((peer.id, peer.beat) for peer in peers) == [(first.id, 1), (second.id, 0)]
+    await leave(file, second)
+    assert (await file.reader.call(registry.present))[1] == last == second.id
 
 
 async def test_ids_of_engines_are_never_used_twice(file: SqliteFile) -> None:

@@ -5,6 +5,7 @@ moto keeps real time and fires no schedule, so what needs `advance` is skipped h
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,6 +74,10 @@ class AwsHarness:
                 bodies.append(message["Body"])
 
 
+def _reset(url: str) -> None:
+    urlopen(Request(url, method="POST")).close()
+
+
 def _response(body: str) -> Response:
     data: Any = loads(body)
     ref = data.get("result_ref")
@@ -96,7 +101,7 @@ async def open_backend(tmp_path: Path) -> AsyncIterator[Harness]:
     host, port = server.get_host_and_port()
     before = dict(os.environ)
     os.environ.update(ENVIRONMENT)
-    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+    await asyncio.to_thread(_reset, f"http://{host}:{port}/moto-api/reset")
     aws = Aws(endpoint_url=f"http://{host}:{port}")
     try:
         await aws.call("dynamodb", "CreateTable", **table_definition("state"))

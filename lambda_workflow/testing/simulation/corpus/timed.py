@@ -102,7 +102,8 @@ async def step_then_call(ctx: Context, number: int) -> list[int]:
         called = await ctx.call(DOUBLE, stepped)
         return await ctx.step(_add_slowly, called)
 
-    return await asyncio.gather(branch(number), branch(number + 1), ctx.call(DOUBLE, number))
+    ends = asyncio.gather(branch(number), branch(number + 1), ctx.call(DOUBLE, number))
+    return list(await ends)
 
 
 @workflow
