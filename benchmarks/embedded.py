@@ -5,10 +5,10 @@
 prints one JSON line:
 
 workflows_per_second       workflows of ten sequential calls, 64 at a time, started by a Client in
-                           the same process, from the first start to the last result; median of three
+                           the same process, first start to last result; median of three
 calls_per_second_single    one workflow of 1,000 sequential calls, start to result; median of three
 recovery_seconds           that workflow's process is killed (SIGKILL) at 70 % of the calls; from
-                           the start of a new process, its imports included, to its next recorded turn
+                           the start of a new process, imports included, to its next recorded turn
 
 Every service is an `async def` in the engine's process that returns its argument.
 """

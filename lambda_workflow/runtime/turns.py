@@ -5,8 +5,9 @@ Laws
     run while other commands wait make a commit of their own, so that these need not wait).
  2. Commit before dispatch. What a turn causes is sent only once its record is stored.
  3. A repeated message sends again what it caused and what has no answer yet.
- 4. A live copy stays in memory only while it is known to be current and wholly dispatched: after
-    any failure it is dropped and loaded anew.
+ 4. A live copy stays in memory only while all that it committed is dispatched: after any failure
+    it is dropped. It may be out of date, so only a commit or the store can say that a message is
+    too late.
  5. Code that diverges, or is missing, blocks the execution; the facts are kept, nothing is sent.
 """
 

@@ -17,6 +17,7 @@ from lambda_workflow.testing.simulation.simulate import (
     every_point,
     simulate,
     simulate_point,
+    simulate_seeds,
 )
 
 CHUNK = 50  # seeds that a process runs before it reports
@@ -100,16 +101,11 @@ def seed_reports(first: int, count: int, jobs: int) -> Iterator[Report]:
     ]
     if jobs == 1:
         for chunk in chunks:
-            yield from run_chunk(chunk)
+            yield from simulate_seeds(chunk)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for finished in pool.map(run_chunk, chunks):
+        for finished in pool.map(simulate_seeds, chunks):
             yield from finished
-
-
-def run_chunk(seeds: Sequence[int]) -> list[Report]:
-    """Some seeds, in this process."""
-    return [simulate(seed) for seed in seeds]
 
 
 def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:

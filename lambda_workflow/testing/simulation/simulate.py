@@ -47,6 +47,11 @@ def simulate(seed: int, *, corpus: Corpus = CORPUS, trace: bool = False) -> Repo
     return _play(f"--seed {seed}", prepare(seed, corpus), trace)
 
 
+def simulate_seeds(seeds: Sequence[int]) -> list[Report]:
+    """Run some seeds, one after the other; the work of one process of many."""
+    return [simulate(seed) for seed in seeds]
+
+
 def simulate_point(
     shape: Shape, fate: Fate, point: int, *, corpus: Corpus = CORPUS, trace: bool = False
 ) -> Report:
