@@ -16,6 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context as Variables
+from dataclasses import dataclass
 from math import ceil
 from types import FrameType
 from typing import Any, Final, NoReturn, Protocol, TypeVar
@@ -85,6 +86,15 @@ class DurableHandle(asyncio.TimerHandle):
         self.due = ceil(round(when * 1000, 3))
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The tasks that one `as_completed` starts, by their place in the caller's list."""
+
+    frame: FrameType
+    paths: list[Path]
+    handles: dict[int, asyncio.Handle]
+
+
 class TimerKeeper(Protocol):
     """Who keeps the loop's timers: the execution."""
 
@@ -106,6 +116,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.complaints: list[dict[str, Any]] = []
         self._keeper = keeper
         self._orders = 0
+        self._batch: _Batch | None = None
         self._draining = False
 
     def next_order(self) -> int:
@@ -197,7 +208,20 @@ class Loop(asyncio.AbstractEventLoop):
             task.set_name(name)
         self.tasks[task] = None
         task.add_done_callback(self._forget)
+        self._start_in_order(task.path)
         return task
+
+    def _start_in_order(self, path: Path) -> None:
+        """Tasks of one `as_completed` begin in the order of their paths, not of a set."""
+        if self._batch is None or path not in self._batch.paths:
+            return
+        paths, handles = self._batch.paths, self._batch.handles
+        handles[paths.index(path)] = self.ready.pop()
+        for _ in range(len(handles) - 1):
+            self.ready.pop()
+        self.ready.extend(handles[place] for place in sorted(handles))
+        if len(handles) == len(paths):
+            self._batch = None
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self.tasks.pop(task, None)  # type: ignore[call-overload]  # only our own tasks come here
@@ -221,16 +245,10 @@ class Loop(asyncio.AbstractEventLoop):
                 "asyncio.as_completed over coroutines that are not in a list has no stable order: "
                 "pass a list, or start the calls before"
             )
-        batch = self._as_completed_batch(frame, parent, given)
-        return Path(f"{parent.name}{batch + given.index(coro) + 1}.")
-
-    def _as_completed_batch(self, frame: FrameType, parent: Path, given: Any) -> int:
-        known = getattr(self, "_batch", None)
-        if known is not None and known[0] is given and known[1] is frame:
-            return int(known[2])
-        self._batch = (given, frame, parent.children)
-        parent.children += len(given)
-        return int(self._batch[2])
+        if self._batch is None or self._batch.frame is not frame:
+            self._batch = _Batch(frame, [parent.child() for _ in given], {})
+        place = next(n for n, one in enumerate(given) if one is coro)
+        return self._batch.paths[place]
 
     def get_debug(self) -> bool:
         return False

@@ -1,0 +1,1 @@
+"""The replay, driven by facts alone: no host, no queue, no clock."""
