@@ -191,7 +191,7 @@ async def test_of_two_engines_on_one_file_the_other_takes_over(
         World(tmp_path).open_gate()
         killed = time.monotonic()
         await check_all(client, tmp_path, workflows)
-        assert time.monotonic() - killed < 10  # and not a lease of 15 s
+        assert time.monotonic() - killed < 15  # less than the lease: it was not waited for
     finally:
         await file.aclose()
 
