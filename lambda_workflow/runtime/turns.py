@@ -176,12 +176,12 @@ class Turns:
             await self._repeat(live.history, unsure)
         blocked = live.history.status is Status.BLOCKED
         abandoned = not live.cached and live.history.has_open_steps()
-        if intake.events or abandoned or (blocked and intake.wake):
-            await self._go_on(work, intake.events)
-        elif intake.wake:
+        if intake.wake and not blocked:
             everything = range(1, len(live.history.turns) + 1)
             fresh = f"redrive{self.backend.clock.now()}"
             await self._repeat(live.history, set(everything), fresh)
+        if intake.events or abandoned or (blocked and intake.wake):
+            await self._go_on(work, intake.events)
 
     async def _go_on(self, work: _Work, events: Sequence[e.Event]) -> None:
         live, blobs = work.live, self.backend.blobs
