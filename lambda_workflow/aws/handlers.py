@@ -89,7 +89,7 @@ class DeadLetterQueue:
         )
 
 
-def lambda_handler(app: App, *, config: AwsConfig | None = None) -> Handler:
+def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None = None) -> Handler:
     """The entry point of the workflow function: `handler = lambda_handler(app)`.
 
     Takes events of the FIFO queue and of the delay queue; the event source mappings must have
@@ -98,12 +98,14 @@ def lambda_handler(app: App, *, config: AwsConfig | None = None) -> Handler:
     Raises:
         ConfigurationError: (from the handler) variables are missing; names all of them.
     """
-    return _entry(lambda: workflow_handler(app, config))
+    return _entry(lambda: workflow_handler(app, config, aws))
 
 
-def workflow_handler(app: App, config: AwsConfig | None = None) -> AsyncHandler:
+def workflow_handler(
+    app: App, config: AwsConfig | None = None, aws: Aws | None = None
+) -> AsyncHandler:
     """The same as a coroutine function, for hosts that have an event loop (the worker, tests)."""
-    chosen, aws = config or read_config(), Aws()
+    chosen, aws = config or read_config(), aws or Aws()
     backend = aws_backend(app, chosen, aws, observer=LogObserver())
     turns = Turns(app, backend)
     letters = DeadLetterQueue(aws, chosen.dlq_url)

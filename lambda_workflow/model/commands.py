@@ -7,19 +7,20 @@ command and its withdrawal within one turn cancel out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.payload import Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ScheduleCall:
     """Send the first attempt of a call to a service."""
 
-    operation: str
-    service: str
-    payload: Json | BlobRef
-    name: str = ""
+    operation: Final[str]
+    service: Final[str]
+    payload: Final[Json | BlobRef]
+    name: Final[str] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,9 @@ class Context:
         if retry is not None:
             call.retry = retry
         execution.ledger.register(call, command)
-        limit = check_timeout(timeout, f"call of {service.name!r}") or service.timeout
+        limit = service.timeout
+        if timeout is not None:
+            limit = check_timeout(timeout, f"call of {service.name!r}")
         if limit is not None:
             execution.ledger.deadline(call, max(1, round(limit / timedelta(milliseconds=1))))
         return call

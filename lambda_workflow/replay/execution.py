@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any
 
 from lambda_workflow.errors import DecodeError, EncodeError, LimitExceeded, WorkflowError
@@ -29,7 +28,7 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.check import difference
 from lambda_workflow.replay.context import Context
-from lambda_workflow.replay.ledger import Ledger, chance, key_of
+from lambda_workflow.replay.ledger import Ledger, chance
 from lambda_workflow.replay.loop import DurableHandle, OrderedTask
 from lambda_workflow.replay.loop import refuse_threads_of_anyio as _refuse_threads
 from lambda_workflow.replay.operations import Operation, failure_of, line_of
@@ -113,32 +112,31 @@ class Execution:
 
     def _peek(self) -> e.Event | None:
         while not self._inbox:
+            was_blocked = False
             if self._turn is not None:
+                was_blocked = self._turn.status is Status.BLOCKED
                 self._check(self._turn)
                 self._turn = None
             if self.fault is not None or not self._turns:
-                self.ledger.expected = None
+                self.ledger.expect(None)
                 return None
             self._turn = turn = self._turns.popleft()
             self._inbox.extend(turn.events)
-            if turn.status is not Status.BLOCKED or self.ledger.expected is None:
-                self.ledger.expected = self._commands_to_come(turn)
+            if turn.status is not Status.BLOCKED:
+                self.ledger.expect(turn.commands)
+            elif not was_blocked:
+                self.ledger.expect(self._commands_to_come())
         return self._inbox[0]
 
-    def _commands_to_come(self, turn: Turn) -> dict[str, c.Command] | None:
-        """The commands recorded for a turn; those of a BLOCKED one stand in the next that ran."""
-        if len(turn.commands) == 1 and turn.status is not Status.BLOCKED:
-            return {key_of(turn.commands[0]): turn.commands[0]}
-        for candidate in chain((turn,), self._turns):
-            if candidate.status is not Status.BLOCKED:
-                return {key_of(command): command for command in candidate.commands}
-        return None
+    def _commands_to_come(self) -> tuple[c.Command, ...] | None:
+        """What a BLOCKED turn's facts caused stands in the next turn that ran."""
+        ran = (turn for turn in self._turns if turn.status is not Status.BLOCKED)
+        return next((turn.commands for turn in ran), None)
 
     def _check(self, turn: Turn) -> None:
         if turn.status is Status.BLOCKED:
             return
         made = self.ledger.settle()
-        self.ledger.expected = None
         if made != turn.commands:
             self.fault = difference(self, turn, list(made))
 
@@ -146,10 +144,10 @@ class Execution:
 
     def hurry(self, operation: Operation[Any]) -> None:
         """Law 4: feed the facts that answer an operation about to be awaited."""
-        loop = self.loop
+        loop, answered = self.loop, operation.operation
         while not loop.ready and not loop.frozen and not operation.done():
             event = self._peek()
-            if event is None or getattr(event, "operation", None) != operation.operation:
+            if event is None or isinstance(event, e.Started) or event.operation != answered:
                 return
             task: Any = asyncio.current_task(loop)
             if task is None or task._must_cancel:

@@ -26,7 +26,6 @@ class Ledger:
 
     Attributes:
         intents: the commands by key, in the order in which they were asked for.
-        expected: the commands that the history holds for this turn; None when live.
         unawaited: operations that nobody has awaited yet.
     """
 
@@ -37,9 +36,15 @@ class Ledger:
         self.unawaited: dict[str, Operation[Any]] = {}
         self.timers: dict[str, DurableHandle | Call[Any] | Step[Any]] = {}
         self.intents: dict[str, c.Command] = {}
-        self.expected: dict[str, c.Command] | None = None
+        self._recorded: tuple[c.Command, ...] | None = None
+        self._recorded_keys: dict[str, c.Command] | None = None
         self._timer_sites: dict[str, Site] = {}
         self._registered = 0
+
+    def expect(self, commands: tuple[c.Command, ...] | None) -> None:
+        """The commands that the history holds for the turn to come; None when live."""
+        self._recorded = commands
+        self._recorded_keys = None
 
     def settle(self) -> tuple[c.Command, ...]:
         """The turn's commands; what comes next belongs to the next turn."""
@@ -59,9 +64,9 @@ class Ledger:
     def register(self, operation: Call[Any] | Step[Any], command: c.Command) -> None:
         """An operation was started."""
         self._count()
-        self.operations[operation.operation] = operation
-        self.unawaited[operation.operation] = operation
-        self.intents[f"+{operation.operation}"] = command
+        key = operation.operation
+        self.operations[key] = self.unawaited[key] = operation
+        self.intents[f"+{key}"] = command
 
     def deadline(self, call: Call[Any], milliseconds: int) -> None:
         """A call is to be answered in time."""
@@ -118,9 +123,9 @@ class Ledger:
 
     def retries(self, operation: Call[Any] | Step[Any], attempt: int) -> bool | None:
         """What the history says of a retry; None when live."""
-        if self.expected is None:
+        if self._recorded is None:
             return None
-        return f"+{operation.operation}:retry{attempt}" in self.expected
+        return self._find(f"+{operation.operation}:retry{attempt}") is not None
 
     def end(self, outcome: c.Complete | c.Fail) -> None:
         """The last command; nobody waits for timers any more."""
@@ -137,9 +142,9 @@ class Ledger:
 
     def stop_own_timers(self, operation: Call[Any] | Step[Any]) -> None:
         """An operation has ended, and with it its deadline."""
-        for timer in operation.own_timers:
+        timers, operation.own_timers = operation.own_timers, ()
+        for timer in timers:
             self._disarm(timer)
-        operation.own_timers.clear()
 
     def _count(self) -> None:
         self._registered += 1
@@ -149,12 +154,20 @@ class Ledger:
                 "split the work over several executions"
             )
 
+    def _find(self, key: str) -> c.Command | None:
+        """A command of the history's; few turns ask, so the keys are made when one does."""
+        if self._recorded is None:
+            return None
+        if self._recorded_keys is None:
+            self._recorded_keys = {key_of(command): command for command in self._recorded}
+        return self._recorded_keys.get(key)
+
     def _arm(self, operation: Call[Any] | Step[Any], timer: str, due: int) -> None:
-        recorded = self.expected and self.expected.get(f"+{timer}")
+        recorded = self._find(f"+{timer}")
         if isinstance(recorded, c.StartTimer):
             due = recorded.due
         self.timers[timer] = operation
-        operation.own_timers.append(timer)
+        operation.own_timers += (timer,)
         self.intents[f"+{timer}"] = c.StartTimer(timer, due)
 
     def _disarm(self, timer: str) -> None:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context as Variables
 from dataclasses import dataclass
+from itertools import count
 from math import ceil
 from types import FrameType
 from typing import Any, Final, NoReturn, Protocol, TypeVar
@@ -115,14 +116,9 @@ class Loop(asyncio.AbstractEventLoop):
         self.frozen = False
         self.complaints: list[dict[str, Any]] = []
         self._keeper = keeper
-        self._orders = 0
+        self.next_order = count(1).__next__  # the creation number of a task or future
         self._batch: _Batch | None = None
         self._draining = False
-
-    def next_order(self) -> int:
-        """The creation number of a task or future."""
-        self._orders += 1
-        return self._orders
 
     def path(self) -> Path:
         """The path of the task that is running."""

@@ -45,15 +45,20 @@ def line_of(site: Site | None) -> str:
 class Operation(OrderedFuture[T], Generic[T]):
     """An operation under way. Await it, gather it, wait for it, cancel it: it is a future."""
 
+    attempt = 1
+    resting = False  # between two attempts
+    own_timers: tuple[str, ...] = ()
+
     def __init__(self, execution: Execution, operation: str, name: str, site: Site) -> None:
         self.operation = operation
         self.name = name
         self.site = site
-        self.attempt = 1
-        self.own_timers: list[str] = []
-        self.resting = False  # between two attempts
         self._execution = execution
-        super().__init__(execution.loop)
+        loop = execution.loop
+        self._order = loop.next_order()
+        asyncio.Future.__init__(
+            self, loop=loop
+        )  # past OrderedFuture: calls are many
 
     def __await__(self) -> Generator[Any, None, T]:
         self._execution.ledger.unawaited.pop(self.operation, None)
@@ -109,7 +114,7 @@ class Step(Operation[T]):
 def caller(depth: int) -> Site:
     """The first frame outside of asyncio, anyio and this package, `depth` frames up or higher."""
     frame = sys._getframe(depth)
-    while frame.f_back is not None and _is_machinery(frame.f_code.co_filename):
+    while _is_machinery(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
