@@ -1,0 +1,1 @@
+"""What several benchmarks use: AWS answered in process, and figures."""
