@@ -1,0 +1,1 @@
+"""One turn, on a host in memory whose clock the tests move."""
