@@ -5,6 +5,8 @@ Laws
  2. What the queue gets told: an empty list acknowledges all, ids named in it come again.
  3. A message that nobody can read goes to the dead-letter queue with its body and the reason.
  4. A failure that may pass shortens the wait for the next try before it is reported.
+ 5. What has not ended a second before the function's time is over is reported as failed: killed
+    with the function it would take its whole batch along, and come back minutes later.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from lambda_workflow.aws.backend import aws_backend, blobs_for
 from lambda_workflow.aws.client import Aws, AwsError
@@ -33,10 +35,19 @@ from lambda_workflow.runtime.turns import Turns
 
 RETRY_SECONDS_MAX: Final = 300  # between two deliveries of what failed
 REASON_CHARACTERS_MAX: Final = 1000
+RESERVED_SECONDS: Final = 1.0  # of the function's time, for the answer
 
 Event = Mapping[str, Any]
 Handler = Callable[[Event, Any], dict[str, Any]]
-AsyncHandler = Callable[[Event], Awaitable[dict[str, Any]]]
+
+
+class AsyncHandler(Protocol):
+    """A handler for hosts that have an event loop."""
+
+    def __call__(self, event: Event, seconds_max: float | None = None) -> Awaitable[dict[str, Any]]:
+        """Answer a batch; what has not ended after `seconds_max` is reported as failed."""
+        ...
+
 
 _log = logging.getLogger("lambda_workflow")
 
@@ -110,16 +121,21 @@ def workflow_handler(
     turns = Turns(app, backend)
     letters = DeadLetterQueue(aws, chosen.dlq_url)
 
-    async def handle(event: Event) -> dict[str, Any]:
+    async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         records = [_record(found) for found in event["Records"]]
         if _is_from(event, chosen.delay_queue_url):
             timers = AwsTimers(aws, chosen, backend.clock)
-            return _report(await _forward(timers, records, letters))
-        consumed = Usage(receives=1, deletes=1, invocations=1)
-        failed = await run_batch(
-            turns, records, letters, consumed=consumed, observer=backend.observer
-        )
-        await _hurry(aws, chosen.queue_url, event, failed)
+            failed = await _forward(timers, records, letters)
+        else:
+            failed = await run_batch(
+                turns,
+                records,
+                letters,
+                consumed=Usage(receives=1, deletes=1, invocations=1),
+                observer=backend.observer,
+                seconds_max=seconds_max,
+            )
+        await _hurry(aws, event, failed)
         return _report(failed)
 
     return handle
@@ -142,10 +158,12 @@ def task_handler(*adapters: Adapter[Any, Any], config: AwsConfig | None = None) 
     letters = DeadLetterQueue(aws, chosen.dlq_url)
     tasks = _Tasks(aws, chosen, by_name, letters)
 
-    async def handle(event: Event) -> dict[str, Any]:
+    async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         records = [_record(found) for found in event["Records"]]
-        done = await asyncio.gather(*(tasks.answer(record) for record in records))
-        return _report({r.id for r, is_done in zip(records, done, strict=True) if not is_done})
+        done = await asyncio.gather(*(tasks.answer(record, seconds_max) for record in records))
+        failed = {r.id for r, is_done in zip(records, done, strict=True) if not is_done}
+        await _hurry(aws, event, failed)
+        return _report(failed)
 
     return handle
 
@@ -157,28 +175,29 @@ class _Tasks:
     adapters: Mapping[str, Adapter[Any, Any]]
     letters: DeadLetterQueue
 
-    async def answer(self, record: Record) -> bool:
+    async def answer(self, record: Record, seconds_max: float | None) -> bool:
         """Do one task and send its result; False if it must come again."""
         try:
-            try:
-                task = parse_task(record.body)
-                if not task.callback_queue_url:
-                    raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
-                adapter = self._adapter(task)
-            except MessageError as error:
-                await self.letters.put(record, str(error))
-                return True
-            body = await self._earlier(task) or await self._result(adapter, task)
-            entry = Entry(
-                body,
-                task.execution_id,
-                deduplication_id(task.task_id, task.attempt, "result"),
-            )
-            await send_batch(self.aws, task.callback_queue_url, [entry])
+            async with asyncio.timeout(seconds_max):
+                await self._answer(record)
         except Exception as error:  # noqa: BLE001  # the task comes again, its neighbours do not
             _log.warning("task %s comes again: %s: %s", record.id, type(error).__name__, error)
             return False
         return True
+
+    async def _answer(self, record: Record) -> None:
+        try:
+            task = parse_task(record.body)
+            if not task.callback_queue_url:
+                raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
+            adapter = self._adapter(task)
+        except MessageError as error:
+            await self.letters.put(record, str(error))
+            return
+        body = await self._earlier(task) or await self._result(adapter, task)
+        deduplication = deduplication_id(task.task_id, task.attempt, "result")
+        entry = Entry(body, task.execution_id, deduplication)
+        await send_batch(self.aws, task.callback_queue_url, [entry])
 
     def _adapter(self, task: Task) -> Adapter[Any, Any]:
         if not task.service and len(self.adapters) == 1:
@@ -246,43 +265,65 @@ async def _forward(
     return failed
 
 
-async def _hurry(aws: Aws, url: str, event: Event, failed: set[str]) -> None:
+async def _hurry(aws: Aws, event: Event, failed: set[str]) -> None:
     """Law 4: the more often it was tried, the longer the wait."""
-    for found in event["Records"]:
-        if found["messageId"] in failed:
-            count = int(found.get("attributes", {}).get("ApproximateReceiveCount", 1))
-            try:
-                await aws.call(
-                    "sqs",
-                    "ChangeMessageVisibility",
-                    QueueUrl=url,
-                    ReceiptHandle=found["receiptHandle"],
-                    VisibilityTimeout=min(RETRY_SECONDS_MAX, 2 ** min(count, 9)),
-                )
-            except AwsError as error:
-                _log.debug("the wait for %s stays as it is: %s", found["messageId"], error)
+    entries = [
+        {
+            "Id": str(n),
+            "ReceiptHandle": found["receiptHandle"],
+            "VisibilityTimeout": min(RETRY_SECONDS_MAX, 2 ** min(_receive_count(found), 9)),
+        }
+        for n, found in enumerate(event["Records"])
+        if found["messageId"] in failed
+    ]
+    if not entries:
+        return
+    url = _queue_url(event["Records"][0]["eventSourceARN"])
+    try:
+        await aws.call("sqs", "ChangeMessageVisibilityBatch", QueueUrl=url, Entries=entries)
+    except AwsError as error:
+        _log.debug("the wait for %d messages of %s stays as it is: %s", len(entries), url, error)
 
 
 def _entry(make: Callable[[], AsyncHandler]) -> Handler:
     runner = asyncio.Runner()
     handlers: list[AsyncHandler] = []
 
-    async def run(event: Event) -> dict[str, Any]:
+    async def run(event: Event, seconds_max: float | None) -> dict[str, Any]:
         if not handlers:
             handlers.append(make())
-        return await handlers[0](event)
+        return await handlers[0](event, seconds_max)
 
     def handler(event: Event, context: Any) -> dict[str, Any]:
-        return runner.run(run(event))
+        return runner.run(run(event, _seconds_left(context)))
 
     return handler
+
+
+def _seconds_left(context: Any) -> float | None:
+    """Law 5; None outside of Lambda."""
+    ask = getattr(context, "get_remaining_time_in_millis", None)
+    if ask is None:
+        return None
+    left: float = ask() / 1000
+    return max(left - RESERVED_SECONDS, left / 2)
+
+
+def _queue_url(arn: str) -> str:
+    """A queue's URL by its ARN; a configured endpoint replaces the host (client.py, law 4)."""
+    _, _, _, region, account, name = arn.split(":")
+    host = f"sqs.{region}.amazonaws.com"
+    return f"https://{host}/{account}/{name}"
 
 
 def _record(found: Mapping[str, Any]) -> Record:
     attributes = found.get("attributes", {})
     group = attributes.get("MessageGroupId", "")
-    count = int(attributes.get("ApproximateReceiveCount", 1))
-    return Record(found["messageId"], found["body"], group, count)
+    return Record(found["messageId"], found["body"], group, _receive_count(found))
+
+
+def _receive_count(found: Mapping[str, Any]) -> int:
+    return int(found.get("attributes", {}).get("ApproximateReceiveCount", 1))
 
 
 def _is_from(event: Event, url: str) -> bool:

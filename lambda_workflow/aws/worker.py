@@ -27,6 +27,7 @@ BATCH_MAX: Final = 10  # of a FIFO queue's event source mapping
 WAIT_SECONDS: Final = 20  # SQS's longest poll
 CONCURRENCY: Final = 10  # batches at a time, for each queue
 ERROR_PAUSE_SECONDS: Final = 1.0
+DELETES_MAX: Final = 3  # tries for entries that SQS failed within an accepted request
 
 _log = logging.getLogger("lambda_workflow")
 
@@ -76,7 +77,8 @@ class Poller:
         return list(answer.get("Messages", []))
 
     async def _batch(self, messages: list[dict[str, Any]]) -> None:
-        event = {"Records": [_as_lambda(message, self.url) for message in messages]}
+        arn = _arn_of(self.url, self.aws.region)
+        event = {"Records": [_as_lambda(message, arn) for message in messages]}
         try:
             answer = await self.handle(event)
         except Exception as error:  # noqa: BLE001  # as for Lambda: the whole batch comes again
@@ -89,10 +91,24 @@ class Poller:
                 {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
                 for n, message in enumerate(done)
             ]
+            await self._delete(entries)
+
+    async def _delete(self, entries: list[dict[str, str]]) -> None:
+        """Acknowledge; what cannot be comes again, and is then seen to be a repetition."""
+        for _ in range(DELETES_MAX):
             try:
-                await self.aws.call("sqs", "DeleteMessageBatch", QueueUrl=self.url, Entries=entries)
+                answer = await self.aws.call(
+                    "sqs", "DeleteMessageBatch", QueueUrl=self.url, Entries=entries
+                )
             except AwsError as error:
-                _log.warning("a batch of %s comes again: %s", self.url, error)
+                _log.warning("%d messages of %s come again: %s", len(entries), self.url, error)
+                return
+            failed = {e["Id"]: e for e in answer.get("Failed", [])}
+            entries = [
+                e for e in entries if e["Id"] in failed and not failed[e["Id"]]["SenderFault"]
+            ]
+            if not entries:
+                return
 
 
 async def run_worker(
@@ -135,7 +151,13 @@ def load_app(address: str) -> App:
     return app
 
 
-def _as_lambda(message: Mapping[str, Any], url: str) -> dict[str, Any]:
+def _arn_of(url: str, region: str) -> str:
+    """A queue's ARN, as an event names it; the URL's path ends in account and name."""
+    *_, account, name = url.split("/")
+    return f"arn:aws:sqs:{region}:{account}:{name}"
+
+
+def _as_lambda(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
@@ -143,7 +165,7 @@ def _as_lambda(message: Mapping[str, Any], url: str) -> dict[str, Any]:
         "attributes": message.get("Attributes", {}),
         "messageAttributes": {},
         "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:::{url.rpartition('/')[2]}",
+        "eventSourceARN": arn,
     }
 
 

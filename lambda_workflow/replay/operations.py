@@ -56,9 +56,7 @@ class Operation(OrderedFuture[T], Generic[T]):
         self._execution = execution
         loop = execution.loop
         self._order = loop.next_order()
-        asyncio.Future.__init__(
-            self, loop=loop
-        )  # past OrderedFuture: calls are many
+        asyncio.Future.__init__(self, loop=loop)  # past OrderedFuture: calls are many
 
     def __await__(self) -> Generator[Any, None, T]:
         self._execution.ledger.unawaited.pop(self.operation, None)

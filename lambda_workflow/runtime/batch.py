@@ -69,10 +69,13 @@ async def run_batch(
     *,
     consumed: Usage = Usage(),
     observer: Observer | None = None,
+    seconds_max: float | None = None,
 ) -> set[str]:
     """Run one turn for each execution that has records here, groups side by side.
 
-    `consumed` is what bringing and acknowledging the batch costs; each execution in it counts that.
+    Args:
+        consumed: what bringing and acknowledging the batch costs; each execution in it counts that.
+        seconds_max: how long it may take; turns that have not ended by then have failed.
 
     Returns:
         the ids of the records that failed and must come again; the others may be acknowledged.
@@ -80,7 +83,9 @@ async def run_batch(
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record.group, []).append(record)
-    batch = _Batch(turns, dead_letters, consumed, observer or Quiet())
+    loop = asyncio.get_running_loop()
+    deadline = None if seconds_max is None else loop.time() + seconds_max
+    batch = _Batch(turns, dead_letters, consumed, observer or Quiet(), deadline)
     if len(groups) == 1:
         return await batch.run_group(records)
     async with asyncio.TaskGroup() as tasks:
@@ -94,6 +99,7 @@ class _Batch:
     dead_letters: DeadLetters
     consumed: Usage
     observer: Observer
+    deadline: float | None  # of the event loop's clock
 
     async def run_group(self, records: Sequence[Record]) -> set[str]:
         """The ids of a group's records that failed."""
@@ -119,7 +125,11 @@ class _Batch:
 
     async def _run_turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
         try:
-            await self.turns.run(execution_id, arrivals, consumed=self.consumed)
+            async with asyncio.timeout_at(self.deadline):
+                await self.turns.run(execution_id, arrivals, consumed=self.consumed)
+        except TimeoutError:
+            self._notify("failed", execution_id, error="the turn did not end in its time")
+            return False
         except Exception as error:  # noqa: BLE001  # one execution's failure is not its neighbours'
             self._notify("failed", execution_id, error=f"{type(error).__name__}: {error}")
             return False
