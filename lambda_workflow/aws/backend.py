@@ -11,7 +11,7 @@ from lambda_workflow.aws.dynamodb import DynamoBlobs, DynamoStore
 from lambda_workflow.aws.sqs import SqsQueue
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError
-from lambda_workflow.ports import Backend, Blobs, Observer, Quiet
+from lambda_workflow.ports import Backend, Blobs, Clock, Observer, Quiet
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
 
@@ -50,18 +50,23 @@ class S3Blobs:
         return bytes(answer["Body"])
 
 
-def blobs_for(aws: Aws, config: AwsConfig) -> Blobs:
+def blobs_for(aws: Aws, config: AwsConfig, clock: Clock | None = None) -> Blobs:
     """The bucket where one is configured, else the table."""
     if config.bucket:
         return S3Blobs(aws, config.bucket)
-    return DynamoBlobs(aws, config.table, SystemClock())
+    return DynamoBlobs(aws, config.table, clock or SystemClock())
 
 
 def aws_backend(
-    app: App, config: AwsConfig, aws: Aws, *, observer: Observer | None = None
+    app: App,
+    config: AwsConfig,
+    aws: Aws,
+    *,
+    observer: Observer | None = None,
+    clock: Clock | None = None,
 ) -> Backend:
-    """The ports of an App on AWS."""
-    clock = SystemClock()
+    """The ports of an App on AWS; the clock is the machine's if not given."""
+    clock = clock or SystemClock()
     store = DynamoStore(
         aws,
         config.table,
@@ -73,7 +78,7 @@ def aws_backend(
         store,
         SqsQueue(aws, config),
         AwsTimers(aws, config, clock),
-        blobs_for(aws, config),
+        blobs_for(aws, config, clock),
         clock,
         observer or Quiet(),
         config.queue_url,

@@ -1,81 +1,77 @@
-"""The AWS backend for the port suite, on the moto server.
-
-moto keeps real time and fires no schedule, so what needs `advance` is skipped here.
-"""
+"""The AWS backend for the port suite, on the moto server of tests/aws/server."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
-
-import pytest
-from moto.server import ThreadedMotoServer
 
 from lambda_workflow import App, Context, workflow
-from lambda_workflow.aws.backend import aws_backend
+from lambda_workflow.aws.backend import SystemClock, aws_backend
 from lambda_workflow.aws.client import Aws
-from lambda_workflow.aws.config import AwsConfig, variable_of
-from lambda_workflow.aws.dynamodb import table_definition
+from lambda_workflow.aws.config import AwsConfig
+from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.model.events import BlobRef, Failure
-from lambda_workflow.model.messages import Message, Response, Task, parse, parse_task
+from lambda_workflow.model.messages import Message, Response, Task, Timer, parse, parse_task
 from lambda_workflow.model.payload import loads
 from lambda_workflow.ports import Backend
+from tests.aws.deployed import create_queue, deploy, take
+from tests.aws.server.process import Server, shared_server
 from tests.ports.harness import SERVICES, Harness
 
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_REGION": "us-east-1",
-}
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, and as much as the server's was moved."""
+
+    def __init__(self) -> None:
+        self.shift = 0
+
+    def now(self) -> int:
+        return super().now() + self.shift
 
 
 @dataclass(frozen=True, slots=True)
 class AwsHarness:
-    """Receives and deletes what the queues hold."""
+    """Receives and deletes what the queues hold.
 
-    aws: Aws
+    The FIFO queues drop a repetition for five minutes; what they got once is remembered by the
+    server although it was deleted.
+    """
+
+    server: Server
     config: AwsConfig
+    aws: Aws
+    clock: ShiftedClock
     backend: Backend
     other_url: str
-    late_seconds: float = 60.0
-    deduplicates: bool = False  # standard queues do not
+    late_seconds: float = 60.0  # Scheduler's precision, as far as AWS states one
+    deduplicates: bool = True
 
     async def messages(self, queue_url: str = "") -> list[Message]:
-        return [parse(body) for body in await self._take(queue_url or self.config.queue_url)]
+        return [parse(body) for body in await _bodies(queue_url or self.config.queue_url)]
 
     async def tasks(self, service: str) -> list[Task]:
         url = self.config.service_queue_url(service)
-        return [parse_task(body) for body in await self._take(url)]
+        return [parse_task(body) for body in await _bodies(url)]
 
     async def responses(self) -> list[Response]:
-        return [_response(body) for body in await self._take(self.config.response_queue_url)]
+        return [_response(body) for body in await _bodies(self.config.response_queue_url)]
 
     async def advance(self, seconds: float) -> None:
-        pytest.skip("moto keeps real time and fires no schedule")
-
-    async def _take(self, url: str) -> list[str]:
-        bodies: list[str] = []
-        while True:
-            answer = await self.aws.call(
-                "sqs", "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0
-            )
-            found: list[dict[str, Any]] = answer.get("Messages", [])
-            if not found:
-                return bodies
-            for message in found:
-                handle = message["ReceiptHandle"]
-                await self.aws.call("sqs", "DeleteMessage", QueueUrl=url, ReceiptHandle=handle)
-                bodies.append(message["Body"])
+        """Move both clocks; the workflow function forwards what the delay queue delivers."""
+        self.clock.shift += round(seconds * 1000)
+        self.server.advance(seconds)
+        timers = AwsTimers(self.aws, self.config, self.clock)
+        while bodies := await _bodies(self.config.delay_queue_url):
+            delivered = [parse(body) for body in bodies]
+            await timers.forward([timer for timer in delivered if isinstance(timer, Timer)])
 
 
-def _reset(url: str) -> None:
-    urlopen(Request(url, method="POST")).close()
+async def _bodies(url: str) -> list[str]:
+    return [message["Body"] for message in await take(url)]
 
 
 def _response(body: str) -> Response:
@@ -95,33 +91,19 @@ LISTED = [workflow(name=name)(same) for name in ("flow", "pay", "ship")]
 
 @asynccontextmanager
 async def open_backend(tmp_path: Path) -> AsyncIterator[Harness]:
-    """A new moto server with the table and the queues."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    """The emptied server with the table and the queues."""
     before = dict(os.environ)
-    os.environ.update(ENVIRONMENT)
-    await asyncio.to_thread(_reset, f"http://{host}:{port}/moto-api/reset")
-    aws = Aws(endpoint_url=f"http://{host}:{port}")
-    try:
-        await aws.call("dynamodb", "CreateTable", **table_definition("state"))
-
-        async def queue(name: str) -> str:
-            fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-            made = await aws.call("sqs", "CreateQueue", QueueName=name, Attributes=fifo)
-            return str(made["QueueUrl"])
-
-        config = AwsConfig(
-            "state",
-            await queue("in.fifo"),
-            response_queue_url=await queue("out"),
-            delay_queue_url=await queue("delay"),
-            service_queue_urls={variable_of(name): await queue(name) for name in SERVICES},
-        )
-        backend = aws_backend(App("ports", workflows=LISTED), config, aws)
-        yield AwsHarness(aws, config, backend, await queue("other.fifo"))
-    finally:
-        await aws.close()
-        os.environ.clear()
-        os.environ.update(before)
-        server.stop()
+    with shared_server() as server:
+        os.environ.update(server.environment)
+        server.reset()
+        aws = Aws()
+        try:
+            config = await deploy(SERVICES)
+            clock = ShiftedClock()
+            backend = aws_backend(App("ports", workflows=LISTED), config, aws, clock=clock)
+            other = await create_queue(aws, "other.fifo")
+            yield AwsHarness(server, config, aws, clock, backend, other)
+        finally:
+            await aws.close()
+            os.environ.clear()
+            os.environ.update(before)

@@ -1,0 +1,133 @@
+"""Deploys an App's table and queues on the server, as its template would, and runs workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from lambda_workflow import App
+from lambda_workflow.aws.backend import client_for
+from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.config import PREFIX, AwsConfig, variable_of
+from lambda_workflow.aws.dynamodb import table_definition
+from lambda_workflow.aws.worker import run_worker
+from lambda_workflow.runtime.client import Client
+
+ARN: Final = "arn:aws:sqs:us-east-1:123456789012:"
+ROLE: Final = "arn:aws:iam::123456789012:role/scheduler"
+VISIBILITY_SECONDS: Final = 30
+RECEIVES_MAX: Final = 5
+
+
+async def create_queue(aws: Aws, name: str, **attributes: str) -> str:
+    """A queue, FIFO by its name; its URL."""
+    if name.endswith(".fifo"):
+        attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true", **attributes}
+    made = await aws.call("sqs", "CreateQueue", QueueName=name, Attributes=attributes)
+    return str(made["QueueUrl"])
+
+
+async def deploy(
+    services: Iterable[str],
+    *,
+    visibility: int = VISIBILITY_SECONDS,
+    receives: int = RECEIVES_MAX,
+    scheduler: bool = True,
+    bucket: str = "",
+    deduplicate: bool = False,
+) -> AwsConfig:
+    """The table, the queues with their dead-letter queues, a schedule group and a bucket."""
+    aws = Aws()
+    await aws.call("dynamodb", "CreateTable", **table_definition("state"))
+    dead = await create_queue(aws, "dead.fifo")
+    service_dead = await create_queue(aws, "service-dead")
+
+    def redriven(to: str) -> dict[str, str]:
+        policy = {"deadLetterTargetArn": ARN + to, "maxReceiveCount": receives}
+        return {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(visibility)}
+
+    inbox = await create_queue(aws, "in.fifo", **redriven("dead.fifo"))
+    delay = await create_queue(aws, "delay", **redriven("service-dead"))
+    urls = {
+        variable_of(name): await create_queue(aws, f"service-{name}", **redriven("service-dead"))
+        for name in services
+    }
+    assert service_dead
+    if scheduler:
+        await aws.call("scheduler", "CreateScheduleGroup", Name="timers")
+    if bucket:
+        await aws.call("s3", "CreateBucket", Bucket=bucket)
+    response = await create_queue(aws, "out")
+    await aws.close()
+    return AwsConfig(
+        "state",
+        inbox,
+        dead,
+        delay,
+        response,
+        "timers" if scheduler else "",
+        ROLE if scheduler else "",
+        f"{ARN}in.fifo" if scheduler else "",
+        bucket,
+        deduplicate=deduplicate,
+        service_queue_urls=urls,
+    )
+
+
+def environment(config: AwsConfig) -> dict[str, str]:
+    """The variables that configure a function or a worker like this."""
+    plain = {
+        "TABLE": config.table,
+        "QUEUE_URL": config.queue_url,
+        "DLQ_URL": config.dlq_url,
+        "DELAY_QUEUE_URL": config.delay_queue_url,
+        "RESPONSE_QUEUE_URL": config.response_queue_url,
+        "SCHEDULER_GROUP": config.scheduler_group,
+        "SCHEDULER_ROLE_ARN": config.scheduler_role_arn,
+        "QUEUE_ARN": config.queue_arn,
+        "BUCKET": config.bucket,
+        "DEDUPLICATE": "1" if config.deduplicate else "",
+    }
+    return {**{PREFIX + name: value for name, value in plain.items()}, **config.service_queue_urls}
+
+
+@asynccontextmanager
+async def working(app: App, config: AwsConfig) -> AsyncIterator[Client]:
+    """A worker of an App in this process, and a client."""
+    worker = asyncio.create_task(run_worker(app, config, wait_seconds=1))
+    client = client_for(app, config)
+    try:
+        yield client
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+
+
+async def take(url: str, *, wait: int = 0) -> list[dict[str, Any]]:
+    """Receive and delete what a queue holds now, or gets within `wait` seconds."""
+    aws = Aws()
+    taken: list[dict[str, Any]] = []
+    try:
+        while True:
+            answer = await aws.call(
+                "sqs",
+                "ReceiveMessage",
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                WaitTimeSeconds=0 if taken else wait,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            found = answer.get("Messages", [])
+            if not found:
+                return taken
+            for message in found:
+                handle = message["ReceiptHandle"]
+                await aws.call("sqs", "DeleteMessage", QueueUrl=url, ReceiptHandle=handle)
+            taken += found
+    finally:
+        await aws.close()
