@@ -69,6 +69,9 @@ _THROTTLES: Final = frozenset(
     }
 )
 _TRANSIENT: Final = frozenset({500, 502, 503, 504})
+# Regions of the first partition, by botocore's own pattern: their hosts follow from their names,
+# and reading botocore's list of all endpoints takes 30 ms of a cold start.
+_PLAIN_REGION: Final = re.compile(r"(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-[0-9]+")
 _QUEUE_REGION: Final = re.compile(
     r"https://(?:sqs\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?|([a-z0-9-]+)\.queue\.amazonaws\.com)/"
 )
@@ -290,11 +293,12 @@ def _configured_url(session: Any, service: str) -> str | None:
 
 
 def _public_url(session: Any, service: str, region: str) -> str | None:
-    found = session.get_component("endpoint_resolver").construct_endpoint(
-        service,
-        region,
-        use_dualstack_endpoint=bool(session.get_config_variable("use_dualstack_endpoint")),
-        use_fips_endpoint=bool(session.get_config_variable("use_fips_endpoint")),
+    dualstack = bool(session.get_config_variable("use_dualstack_endpoint"))
+    fips = bool(session.get_config_variable("use_fips_endpoint"))
+    if _PLAIN_REGION.fullmatch(region) and not (dualstack or fips):
+        return f"https://{service}.{region}.amazonaws.com"
+    found = session._get_internal_component("endpoint_resolver").construct_endpoint(
+        service, region, use_dualstack_endpoint=dualstack, use_fips_endpoint=fips
     )
     return f"https://{found['hostname']}" if found else None
 
