@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from lambda_workflow.model.history import History
@@ -29,12 +29,14 @@ class Live:
         loaded: how many turns came from the store: of these another worker may have died before it
             sent what they cause, and their messages are still to come. What this copy has committed
             since is sent.
+        spent: units that the load took, for the next record to count.
         cached: whether it stems from an earlier turn, and may be out of date.
     """
 
     history: History
     execution: Execution | None = None
     loaded: int = 0
+    spent: Usage = Usage()
     cached: bool = False
 
 
@@ -64,11 +66,7 @@ class Living:
     async def _load(self, execution_id: str) -> Live:
         loaded = await self._backend.store.load(execution_id)
         history = History(execution_id, decode_turns(loaded.texts))
-        if history.turns and loaded.read_units:
-            last = history.turns[-1]
-            usage = last.usage + Usage(reads=loaded.read_units)
-            history.turns[-1] = replace(last, usage=usage)
-        return Live(history, loaded=len(history.turns))
+        return Live(history, loaded=len(history.turns), spent=Usage(reads=loaded.read_units))
 
     def keep(self, execution_id: str, live: Live) -> bool:
         """Keep a copy whose own turns are wholly dispatched; False if it is of no more use."""

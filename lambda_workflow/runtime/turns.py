@@ -266,7 +266,7 @@ class Turns:
         usage = history.turns[-2].usage if len(history.turns) > 1 else Usage()
         changed = status_changed(history)
         size = len(encode_turn(turn).encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
-        usage += work.consumed + units_of(effects)
+        usage += work.consumed + work.live.spent + units_of(effects)
         usage += Usage(writes=write_units(size) + changed, bytes=size)
         turn = history.turns[-1] = replace(turn, usage=usage)
         header = header_of(history)
@@ -279,8 +279,8 @@ class Turns:
         work.commits += 1
         work.acked = is_last
         work.consumed, work.pending, work.since = Usage(), [], backend.clock.now()
-        workflow = header.workflow
-        backend.observer.notify(Happening("turn", history.execution_id, workflow, turn))
+        work.live.spent = Usage()
+        backend.observer.notify(Happening("turn", history.execution_id, header.workflow, turn))
         if turn.status.closed:
             self._notify("closed", history.execution_id, status=turn.status.value)
         if remaining:
