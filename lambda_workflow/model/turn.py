@@ -86,8 +86,11 @@ def decode_turns(texts: Iterable[str]) -> list[Turn]:
     while some := list(islice(rest, PARSED_TOGETHER)):
         joined = ",".join(some)
         try:
-            turns += [_turn(data) for data in loads(f"[{joined}]")]
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+            rows = loads(f"[{joined}]")
+            if len(rows) != len(some):
+                raise ValueError(f"{len(rows)} values in {len(some)} texts")
+            turns += [_turn(data) for data in rows]
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise WorkflowError(f"not a turn record ({error!r}): {joined[:200]}") from error
     return turns
 
