@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -131,3 +131,27 @@ async def take(url: str, *, wait: int = 0) -> list[dict[str, Any]]:
             taken += found
     finally:
         await aws.close()
+
+
+async def put(url: str, body: str, group: str = "", deduplication: str = "") -> None:
+    """Send one message; on a FIFO queue its content is its deduplication id if none is given."""
+    aws = Aws()
+    fields = {"MessageGroupId": group} if group else {}
+    if deduplication:
+        fields["MessageDeduplicationId"] = deduplication
+    await aws.call("sqs", "SendMessage", QueueUrl=url, MessageBody=body, **fields)
+    await aws.close()
+
+
+async def until(check: Callable[[], bool | Awaitable[bool]], seconds: float = 30) -> None:
+    """Look again and again until something is so.
+
+    Raises:
+        TimeoutError: it did not come about.
+    """
+    async with asyncio.timeout(seconds):
+        while True:
+            found = check()
+            if found is True or (not isinstance(found, bool) and await found):
+                return
+            await asyncio.sleep(0.05)

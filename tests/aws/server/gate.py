@@ -206,7 +206,9 @@ def _taken_apart(environ: Environ) -> Call:
     else:
         operation = environ["REQUEST_METHOD"]
         params = {"Name": environ["PATH_INFO"].lstrip("/")}
-    return Call(environ, service, operation, params, opened(service, operation, params), body)
+    log = opened(service, operation, params)
+    log.bytes = len(body)
+    return Call(environ, service, operation, params, log, body)
 
 
 def _read(environ: Environ) -> bytes:

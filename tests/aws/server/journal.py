@@ -19,6 +19,8 @@ def opened(service: str, operation: str, params: Mapping[str, Any]) -> Request:
     """The line of a request that has just come."""
     name = next((str(params[key]) for key in _NAMES if key in params), "")
     entries = len(params["Entries"]) if "Entries" in params else 1
+    if operation == "ReceiveMessage":
+        entries = 0  # until something is found
     return Request(service, operation, name.rpartition("/")[2], entries)
 
 

@@ -14,7 +14,7 @@ class Request:
         entries: of a batch; 1 elsewhere; of a receive or query, what it returned.
         failed: AWS's name of the error, "dropped", or empty.
         failed_entries: of a batch.
-        bytes: of the item written, or of what was read.
+        bytes: of the item written, or of the items read; elsewhere of the request's body.
         fault: whether a fault that the test ordered hit it.
     """
 
