@@ -19,7 +19,7 @@ TOP_LEVEL = {
 # Distributions by the room that may import them; "" is every room.
 THIRD_PARTY = {
     "": {"anyio", "pydantic", "pydantic_core"},
-    "aws": {"aioboto3", "aiobotocore", "boto3", "botocore"},
+    "aws": {"botocore"},
     "cli": {"rich"},
     "testing": {"pytest"},
 }
