@@ -155,3 +155,52 @@ async def until(check: Callable[[], bool | Awaitable[bool]], seconds: float = 30
             if found is True or (not isinstance(found, bool) and await found):
                 return
             await asyncio.sleep(0.05)
+
+
+Delete = Callable[[list[dict[str, Any]]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def lease(url: str) -> AsyncIterator[tuple[list[dict[str, Any]], Delete]]:
+    """Receive a batch of up to ten messages; the visibility of those not deleted will expire."""
+    aws = Aws()
+
+    async def delete(messages: list[dict[str, Any]]) -> None:
+        entries = [
+            {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
+            for n, message in enumerate(messages)
+        ]
+        if entries:
+            answer = await aws.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
+            assert not answer.get("Failed")
+
+    answer = await aws.call(
+        "sqs",
+        "ReceiveMessage",
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        AttributeNames=["All"],
+        MessageAttributeNames=["All"],
+    )
+    try:
+        yield list(answer.get("Messages", [])), delete
+    finally:
+        await aws.close()
+
+
+def event_of(queue: str, messages: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The event that Lambda makes of received messages."""
+    records = [
+        {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message["Attributes"],
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": ARN + queue,
+            "awsRegion": "us-east-1",
+        }
+        for message in messages
+    ]
+    return {"Records": records}
