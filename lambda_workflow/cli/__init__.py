@@ -12,8 +12,13 @@ from lambda_workflow.errors import WorkflowError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 success, 1 failure, 2 wrong use."""
-    from lambda_workflow.cli import run
-
+    try:
+        from lambda_workflow.cli import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "rich":
+            raise
+        sys.stderr.write("the command line needs its extra: pip install 'lambda-workflow[cli]'\n")
+        return 2
     parser = argparse.ArgumentParser(
         prog="lambda-workflow", description="Durable workflows on plain AWS parts."
     )

@@ -2,49 +2,87 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Final
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
+from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
 
 CHARACTERS_SHOWN: Final = 60
 
 
 class Progress:
-    """An observer that writes lines, in colour on a terminal."""
+    """An observer that writes lines.
+
+    Attributes:
+        turns: how many were committed.
+        blocked: set once the execution is BLOCKED.
+    """
 
     def __init__(self, execution_id: str, out: IO[str] | None = None) -> None:
-        self._execution_id = execution_id
+        self.execution_id = execution_id
+        self.turns = 0
+        self.blocked = asyncio.Event()
         self._out = out or sys.stderr
         self._names: dict[str, str] = {}
-        self._colour = self._out.isatty()
-        self.turns = 0
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Lines need no room of their own."""
+        yield
 
     def notify(self, happening: Happening) -> None:
         """Write what a turn took in and caused."""
-        if happening.execution_id != self._execution_id:
+        if happening.execution_id != self.execution_id:
             return
         if (turn := happening.turn) is not None:
             self.turns += 1
-            for event in turn.events:
-                self._line(event.at, *event_words(event, self._names))
+            for at, *words in told(turn, self._names):
+                self._line(at, *words)
+        elif note := self.note_of(happening):
+            self._out.write(f"{note}\n")
+
+    def recall(self, turns: Iterable[Turn]) -> None:
+        """Learn from the turns of an earlier command what its operations are called."""
+        for turn in turns:
             for command in turn.commands:
-                self._line(turn.at, *command_words(command, self._names))
-        elif happening.kind in ("blocked", "failed", "unawaited", "stubborn"):
-            words = ", ".join(str(value) for value in happening.fields.values())
-            self._out.write(f"{happening.kind}: {words}\n")
+                command_words(command, self._names)
+
+    def note_of(self, happening: Happening) -> str:
+        """What is worth a word beside the turns."""
+        if happening.kind == "blocked":
+            self.blocked.set()
+        if happening.kind not in ("blocked", "failed", "unawaited", "stubborn"):
+            return ""
+        return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"
 
     def _line(self, at: int, mark: str, operation: str, words: str) -> None:
-        time = datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S")
-        if self._colour:
-            shade = {"✓": "32", "✗": "31", "→": "36"}.get(mark, "2")
-            mark = f"\x1b[{shade}m{mark}\x1b[0m"
-        self._out.write(f"{time}  {mark}  {operation:<6} {words}\n")
+        moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S")
+        self._out.write(f"{moment}  {mark}  {operation:<6} {words}\n")
         self._out.flush()
+
+
+def told(turn: Turn, names: dict[str, str]) -> Iterator[tuple[int, str, str, str]]:
+    """Time, mark, operation and words of all in a turn; a step's outcome after the step."""
+    steps = {intent.operation for intent in turn.commands if isinstance(intent, c.RunStep)}
+    outcomes: list[e.StepSucceeded | e.StepErrored] = []
+    for event in turn.events:
+        if isinstance(event, e.StepSucceeded | e.StepErrored) and event.operation in steps:
+            outcomes.append(event)
+        else:
+            yield event.at, *event_words(event, names)
+    for command in turn.commands:
+        yield turn.at, *command_words(command, names)
+        for outcome in outcomes:
+            if isinstance(command, c.RunStep) and command.operation == outcome.operation:
+                yield outcome.at, *event_words(outcome, names)
 
 
 def event_words(event: e.Event, names: dict[str, str]) -> tuple[str, str, str]:
@@ -100,8 +138,7 @@ def history_rows(history: History) -> list[tuple[str, str, str, str]]:
     names: dict[str, str] = {}
     rows: list[tuple[str, str, str, str]] = []
     for turn in history.turns:
-        told = [event_words(event, names) for event in turn.events]
-        told += [command_words(command, names) for command in turn.commands]
-        time = datetime.fromtimestamp(turn.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        rows += [(str(turn.number), time, op, f"{mark} {words}") for mark, op, words in told]
+        for at, mark, operation, words in told(turn, names):
+            moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            rows.append((str(turn.number), moment, operation, f"{mark} {words}"))
     return rows

@@ -6,16 +6,26 @@ import argparse
 import asyncio
 import json
 import secrets
+import shlex
 import sys
 import time
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lambda_workflow.cli.live import progress_of
 from lambda_workflow.cli.loading import load_app, read_input
 from lambda_workflow.cli.progress import Progress, history_rows
-from lambda_workflow.errors import ExecutionFailed
+from lambda_workflow.errors import ExecutionFailed, ExecutionNotFound
 from lambda_workflow.local import Engine, SkippingClock
 from lambda_workflow.model.history import History
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.client import Client, Handle
 
+FLAGS = ("skip_time", "history", "check")
 INTERRUPTED = 130  # as a shell reports a process that SIGINT ended
 
 
@@ -34,7 +44,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run it: 0 when the execution completed, 1 when it failed, 130 when it was interrupted."""
+    """Run it: 0 when it completed, 1 when it failed or is BLOCKED, 130 when interrupted."""
     app = load_app(arguments.app)
     workflow = app.workflow(arguments.workflow)
     request = workflow.request_codec.decode(read_input(arguments.input), "--input")
@@ -43,38 +53,77 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(arguments, app, workflow, request))
     except KeyboardInterrupt:
-        skip = " --skip-time" if arguments.skip_time else ""
-        sys.stderr.write(
-            f"\ninterrupted; nothing is lost. To go on:\n  lambda-workflow run {arguments.app} "
-            f"{arguments.workflow} --input '{arguments.input}' --id {arguments.id} "
-            f"--db {arguments.db}{skip}\n"
-        )
+        sys.stderr.write(f"\ninterrupted; nothing is lost. To go on:\n{_again(arguments)}")
         return INTERRUPTED
 
 
-async def _run(arguments: argparse.Namespace, app: Any, workflow: Any, request: Any) -> int:
+async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: Any) -> int:
     began = time.perf_counter()
-    progress = Progress(arguments.id)
+    progress = progress_of(arguments.id)
     clock = SkippingClock() if arguments.skip_time else None
     engine = Engine(app, arguments.db, clock=clock, observer=progress, check=arguments.check)
     async with engine:
-        client = engine.client
-        handle = await client.start(workflow, request, execution_id=arguments.id)
-        warning = asyncio.create_task(_warn_of_waiting(engine))
-        try:
-            result = await handle.result()
-            text, code = json.dumps(workflow.result_codec.encode(result), ensure_ascii=False), 0
-        except ExecutionFailed as failed:
-            text, code = f"failed: {failed.type}: {failed.message}", 1
-        finally:
-            warning.cancel()
-        history = await client.history(arguments.id)
+        with progress.shown():
+            earlier = await _earlier(engine.client, arguments.id)
+            if earlier is not None:
+                progress.recall(earlier.turns)
+            handle = await engine.client.start(workflow, request, execution_id=arguments.id)
+            if earlier is not None and earlier.status is Status.BLOCKED:
+                await engine.client.redrive(arguments.id)
+            outcome = await _outcome(engine, handle, progress)
+        history = await engine.client.history(arguments.id)
     if arguments.history:
         _print_history(history)
-    (sys.stderr if code else sys.stdout).write(f"{text}\n")
+    if isinstance(outcome, ExecutionFailed):
+        sys.stderr.write(f"failed: {outcome.type}: {outcome.message}\n")
+    elif outcome is not None:
+        sys.stdout.write(f"{outcome}\n")
     seconds, turns = time.perf_counter() - began, len(history.turns)
+    if earlier is not None:
+        turns -= len(earlier.turns)
     sys.stderr.write(f"{arguments.id}: {history.status} in {seconds:.2f} s, {turns} turns\n")
-    return code
+    if history.status is Status.BLOCKED:
+        sys.stderr.write("mend the code, then go on where it stopped:\n" + _again(arguments))
+    return 0 if history.status is Status.COMPLETED else 1
+
+
+async def _earlier(client: Client, execution_id: str) -> History | None:
+    """What an earlier command left."""
+    try:
+        return await client.history(execution_id)
+    except ExecutionNotFound:
+        return None
+
+
+async def _outcome(
+    engine: Engine, handle: Handle[Any], progress: Progress
+) -> str | ExecutionFailed | None:
+    """The result as JSON text, the failure, or None when the execution is BLOCKED."""
+    warning = asyncio.create_task(_warn_of_waiting(engine))
+    blocked = asyncio.create_task(progress.blocked.wait())
+    ending = asyncio.create_task(handle.result())
+    try:
+        await asyncio.wait((ending, blocked), return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            return None
+        result = handle.workflow.result_codec.encode(ending.result())
+        return json.dumps(result, ensure_ascii=False)
+    except ExecutionFailed as failed:
+        return failed
+    finally:
+        for task in (warning, blocked, ending):
+            task.cancel()
+        await asyncio.gather(warning, blocked, ending, return_exceptions=True)
+
+
+def _again(arguments: argparse.Namespace) -> str:
+    """The command that goes on with the same execution."""
+    words = [
+        "lambda-workflow", "run", arguments.app, arguments.workflow,
+        "--input", arguments.input, "--id", arguments.id, "--db", arguments.db,
+    ]  # fmt: skip
+    words += [f"--{name.replace('_', '-')}" for name in FLAGS if getattr(arguments, name)]
+    return f"  {shlex.join(words)}\n"
 
 
 async def _warn_of_waiting(engine: Engine) -> None:
@@ -88,10 +137,7 @@ async def _warn_of_waiting(engine: Engine) -> None:
 
 
 def _print_history(history: History) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table("turn", "time (UTC)", "operation", "what")
     for row in history_rows(history):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as it is: brackets are no markup
     Console(stderr=True).print(table)

@@ -102,9 +102,8 @@ class Alarm:
             if due is None:
                 await self._changed.wait()
                 continue
-            left = due - self._clock.now()
-            if left > 0:
-                await self._sleep(left / 1000)
+            if due > self._clock.now():
+                await self._sleep(due)
                 continue
             self._fire(self._pop(self._clock.now()))
 
@@ -117,14 +116,18 @@ class Alarm:
                 fired.append(key)
         return fired
 
-    async def _sleep(self, seconds: float) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+    async def _sleep(self, due: int) -> None:
+        sleeping = asyncio.ensure_future(self._wait_for(due))
         changing = asyncio.ensure_future(self._changed.wait())
         try:
             await asyncio.wait((sleeping, changing), return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
             changing.cancel()
+
+    async def _wait_for(self, due: int) -> None:
+        """The wait is worked out when it begins: the clock may jump before this task is run."""
+        await self._clock.sleep(max(0, due - self._clock.now()) / 1000)
 
     async def _refill(self) -> None:
         resets, self._meanwhile = self._resets, []

@@ -40,7 +40,7 @@ class Handle(Generic[Out]):
     def __init__(self, client: Client, execution_id: str, workflow: Workflow[Any, Out]) -> None:
         self.execution_id: Final = execution_id
         self._client = client
-        self._workflow = workflow
+        self.workflow: Final = workflow
 
     async def result(self, timeout: timedelta | None = None) -> Out:
         """Wait for the result; see `Client.result`."""

@@ -11,6 +11,7 @@ import pytest
 
 from lambda_workflow.local import alarm
 from lambda_workflow.local.alarm import Alarm
+from lambda_workflow.local.clock import SkippingClock
 from lambda_workflow.local.registry import TimerKey
 from lambda_workflow.testing.clock import VirtualClock, run_virtual
 
@@ -147,3 +148,28 @@ def test_none_is_forgotten_however_few_fit_into_memory(
     run_virtual(main(), clock)
     assert sorted(key for _, key in rows.fired) == sorted(expected)
     assert all(at >= key[0] for at, key in rows.fired)
+
+
+async def test_a_jump_just_before_the_wait_begins_is_not_slept_through() -> None:
+    clock = SkippingClock()
+    due = clock.now() + 3_600_000
+    fired: list[TimerKey] = []
+    done = asyncio.Event()
+
+    def fire(keys: Sequence[TimerKey]) -> None:
+        fired.extend(keys)
+        done.set()
+
+    async def read(after: TimerKey) -> tuple[Sequence[TimerKey], TimerKey | None]:
+        return [(due, "e", "1")], None
+
+    def eased() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(clock.skip_to, due)  # runs before the task that waits has begun
+
+    running = asyncio.create_task(Alarm(clock, read, fire, eased).run())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            await done.wait()
+    running.cancel()
+    assert fired == [(due, "e", "1")]

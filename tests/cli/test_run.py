@@ -1,0 +1,179 @@
+"""`lambda-workflow run`, as a user types it: in a pipe, on a terminal, stopped and resumed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOW = """
+import asyncio, os
+from datetime import timedelta
+from lambda_workflow import App, Context, RetryPolicy, Service, ServiceError, Task, serve, workflow
+
+QUICK = RetryPolicy(attempts=3, initial=timedelta(milliseconds=5))
+FIRST = Service("first", list[str], list[str], retry=QUICK)
+OTHER = Service("other", list[str], list[str])
+
+@workflow
+async def flow(ctx: Context, words: list[str]) -> list[str]:
+    service = OTHER if os.environ.get("CHANGED") else FIRST
+    words = await ctx.call(service, words)
+    await asyncio.sleep(float(os.environ.get("SLEEP", "0.01")))
+    return await ctx.step(sorted, words)
+
+@serve(FIRST)
+def first(words: list[str], task: Task) -> list[str]:
+    if task.attempt == 1:
+        raise ServiceError("try [again]", type="Flaky")
+    return [*words, "first"]
+
+@serve(OTHER)
+def other(words: list[str]) -> list[str]:
+    return words
+
+app = App("test", workflows=[flow], adapters=[first, other])
+"""
+COMMAND = [sys.executable, "-m", "lambda_workflow.cli", "run", "flow:app", "flow"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "flow.py").write_text(FLOW)
+    return tmp_path
+
+
+def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "--input", '["z"]', *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def interrupt(folder: Path, *words: str, after: str, **variables: str) -> tuple[int, str]:
+    """Press Ctrl-C once the command has written `after`."""
+    process = subprocess.Popen(
+        [*COMMAND, "--input", '["z"]', *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if after in line:
+            break
+    process.send_signal(signal.SIGINT)
+    told, _ = process.stderr.read(), process.wait(30)
+    process.stderr.close()
+    return process.returncode, "".join(lines) + told
+
+
+def on_a_terminal(folder: Path, *words: str) -> str:
+    """What the command draws on a terminal."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "--input", '["z"]', *words],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TERM": "xterm",
+            "COLUMNS": "120",
+            "SLEEP": "0.5",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    drawn = b""
+    while True:
+        try:
+            some = os.read(leader, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not some:
+            break
+        drawn += some
+    os.close(leader)
+    assert process.wait(30) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode())
+
+
+def test_lines_say_what_happens_and_the_result_alone_is_output(folder: Path) -> None:
+    done = run(folder, "--id", "one", "--history")
+    assert done.returncode == 0
+    assert done.stdout == '["first", "z"]\n'
+    for words in (
+        "started flow(['z'])",
+        "→  1      first(['z'])",
+        "✗  1      first attempt 1: Flaky: try [again]",
+        "→  1      first attempt 2",
+        "step sorted",
+        "one: COMPLETED in",
+    ):
+        assert words in done.stderr
+    table = done.stderr[done.stderr.index("┏") :]
+    assert "try [again]" in table
+
+
+def test_a_terminal_shows_a_table_that_changes(folder: Path) -> None:
+    drawn = on_a_terminal(folder, "--id", "one")
+    last = drawn[drawn.rindex("flow(['z'])") :]
+    assert "completed: ['first', 'z']" in last
+    assert re.search(r"✓ 1 first\(\['z'\]\) +\['z', 'first'\]", last)
+    assert re.search(r"✓ 2 timer +fired", last)
+    assert re.search(r"✓ 3 step sorted +\['first', 'z'\]", last)
+    assert re.search(r"2 timer +until \d{4}-", drawn)  # while it waited
+
+
+def test_ctrl_c_leaves_an_execution_that_the_printed_command_finishes(folder: Path) -> None:
+    code, told = interrupt(folder, after="timer until", SLEEP="1")
+    assert code == 130
+    (again,) = re.findall(r"^  lambda-workflow run .*--id (flow-\w+) --db", told, re.MULTILINE)
+    done = run(folder, "--id", again, SLEEP="1")
+    assert done.returncode == 0
+    assert "first(" not in done.stderr  # it had its result
+    assert done.stdout == '["first", "z"]\n'
+
+
+def test_a_changed_workflow_is_blocked_and_goes_on_once_it_is_mended(folder: Path) -> None:
+    interrupt(folder, "--id", "one", after="timer until", SLEEP="1")
+    blocked = run(folder, "--id", "one", CHANGED="1")
+    assert blocked.returncode == 1
+    assert "flow.py:13 calls `other` where the history has `first`" in blocked.stderr
+    assert "one: BLOCKED" in blocked.stderr
+    assert "--id one" in blocked.stderr.rpartition("go on where it stopped:")[2]
+    mended = run(folder, "--id", "one")
+    assert mended.returncode == 0
+    assert mended.stdout == '["first", "z"]\n'
+
+
+def test_time_can_be_skipped(folder: Path) -> None:
+    before = time.monotonic()
+    done = run(folder, "--skip-time", SLEEP="172800")
+    assert done.returncode == 0
+    assert time.monotonic() - before < 60
+    assert done.stdout == '["first", "z"]\n'
+
+
+def test_without_its_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text("raise ModuleNotFoundError('no rich', name='rich')\n")
+    done = run(tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert done.returncode == 2
+    assert "pip install 'lambda-workflow[cli]'" in done.stderr
