@@ -15,6 +15,7 @@ from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
+from lambda_workflow.replay.anyio_rules import apply_rules_to_anyio
 from lambda_workflow.replay.loop import OrderedFuture
 from lambda_workflow.replay.operations import Call, Step, caller
 from lambda_workflow.replay.tools import Info
@@ -47,6 +48,7 @@ class Context:
         self._execution = execution
         self._random: random.Random | None = None
         self._logger: logging.LoggerAdapter[Any] | None = None
+        apply_rules_to_anyio()  # before the code runs that may use them
 
     def call(
         self,
