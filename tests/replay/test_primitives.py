@@ -8,78 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 import anyio
 import pytest
 
-from lambda_workflow import App, Context, NonDeterminismError, Service, WorkflowError, workflow
+from lambda_workflow import Context, NonDeterminismError, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.replayer import replay
-from lambda_workflow.replay.workflow import Workflow
-from lambda_workflow.runtime.lent import tools_for
-
-Code = Callable[[Context, int], Coroutine[Any, Any, Any]]
-
-DOUBLE: Service[int, int] = Service("double", int, int)
-OTHER: Service[int, int] = Service("other", int, int)
-START = 1_767_225_600_000
-
-
-def flow(code: Code) -> Workflow[int, Any]:
-    return workflow(name="flow")(code)
-
-
-def tools(code: Workflow[int, Any]) -> Any:
-    return tools_for(App("tests", workflows=[code], services=[DOUBLE, OTHER]))
-
-
-def drive(code: Workflow[int, Any]) -> list[Turn]:
-    """Answer calls with their double and fire timers, the oldest first, one a turn."""
-    execution = Execution(code, "e", tools(code))
-    asked: list[c.Command] = []
-    turns: list[Turn] = []
-    event: e.Event = e.Started(START, "flow", 3, 1)
-    for number in range(1, 60):
-        execution.advance([event])
-        commands = execution.ledger.settle()
-        turns.append(Turn(number, event.at, (event,), commands))
-        gone = {x.operation for x in commands if isinstance(x, c.CancelCall | c.CancelTimer)}
-        asked = [x for x in (*asked, *commands) if getattr(x, "operation", "") not in gone]
-        asked = [x for x in asked if isinstance(x, c.ScheduleCall | c.StartTimer)]
-        if execution.outcome is not None or not asked:
-            break
-        calls = [x for x in asked if isinstance(x, c.ScheduleCall)]
-        chosen = calls[0] if calls else min(asked, key=lambda x: getattr(x, "due", 0))
-        asked.remove(chosen)
-        at = event.at + 10
-        if isinstance(chosen, c.ScheduleCall):
-            event = e.CallSucceeded(at, chosen.operation, 2 * int(chosen.payload))  # type: ignore[arg-type]
-        else:
-            assert isinstance(chosen, c.StartTimer)
-            event = e.TimerFired(max(at, chosen.due), chosen.operation)
-    execution.close()
-    return turns
-
-
-def ids(turns: list[Turn]) -> list[str]:
-    return [
-        f"{x.operation}" if isinstance(x, c.ScheduleCall) else f"{x.operation}t"
-        for turn in turns
-        for x in turn.commands
-        if isinstance(x, c.ScheduleCall | c.StartTimer)
-    ]
-
-
-def result(turns: list[Turn]) -> Any:
-    last = turns[-1].commands[-1]
-    assert isinstance(last, c.Complete), last
-    return last.payload
+from tests.replay.driving import (
+    DOUBLE,
+    OTHER,
+    START,
+    Code,
+    drive,
+    flow,
+    ids,
+    replays,
+    result,
+    tools,
+)
 
 
 async def with_gather(ctx: Context, n: int) -> Any:
@@ -214,8 +165,7 @@ def test_it_runs_unmodified_and_replays(code: Code, operations: list[str], outco
     turns = drive(made)
     assert ids(turns) == operations
     assert result(turns) == outcome
-    for length in range(1, len(turns) + 1):
-        replay(made, "e", turns[:length], tools(made))
+    replays(made, turns)
 
 
 async def in_a_thread(ctx: Context, n: int) -> Any:
