@@ -70,6 +70,19 @@ def encode_turn(turn: Turn) -> str:
     return dumps(data)
 
 
+def encode_reference(ref: e.BlobRef) -> str:
+    """What a store keeps of a record whose text is in the blob store."""
+    return dumps({_BLOB: [ref.key, ref.digest, ref.bytes]})
+
+
+def reference_of(text: str) -> e.BlobRef | None:
+    """The reference that stands for a record, if the text is one."""
+    if not text.startswith(f'{{"{_BLOB}":'):
+        return None
+    found = _unpack(loads(text))
+    return found if isinstance(found, e.BlobRef) else None
+
+
 def decode_turn(text: str) -> Turn:
     """The record of a text.
 

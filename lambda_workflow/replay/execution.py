@@ -24,6 +24,7 @@ from typing import Any
 from lambda_workflow.errors import DecodeError, EncodeError, LimitExceeded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.check import difference
@@ -31,13 +32,11 @@ from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.ledger import Ledger, chance
 from lambda_workflow.replay.loop import DurableHandle, OrderedTask
 from lambda_workflow.replay.loop import refuse_threads_of_anyio as _refuse_threads
-from lambda_workflow.replay.operations import Operation, failure_of, line_of
+from lambda_workflow.replay.operations import Operation, line_of
 from lambda_workflow.replay.outcomes import bad_response, error_of, timed_out
 from lambda_workflow.replay.tools import Info, Tools
 from lambda_workflow.replay.unwind import unwind
 from lambda_workflow.replay.workflow import Workflow
-
-STACK_CHARACTERS_MAX = 4000  # of a workflow's own error: the innermost frames say it
 
 
 class Execution:
@@ -244,7 +243,7 @@ class Execution:
             self._end(c.Fail(failure_of(error)))
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is the outcome
             stack = "".join(traceback.format_exception(error))
-            self._end(c.Fail(failure_of(error, stack[-STACK_CHARACTERS_MAX:])))
+            self._end(c.Fail(failure_of(error, stack)))
         else:
             try:
                 payload = self.workflow.result_codec.encode(

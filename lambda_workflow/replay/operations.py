@@ -145,16 +145,6 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     )
 
 
-def failure_of(error: BaseException, stack: str | None = None) -> Failure:
-    """What a history keeps of an exception."""
-    kind = type(error)
-    plain = kind.__module__ in ("builtins", "lambda_workflow.errors")
-    name = kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
-    retryable = getattr(error, "retryable", True) is not False
-    details = getattr(error, "details", None)
-    return Failure(name, str(error), retryable, details, stack)
-
-
 def pending_leaf(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     """The future that a task waits on, unless that is another task or a group of futures."""
     waiter = getattr(task, "_fut_waiter", None)

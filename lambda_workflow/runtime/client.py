@@ -25,7 +25,7 @@ from lambda_workflow.model.turn import decode_turn, decode_turns
 from lambda_workflow.ports import Backend, Header, Page, Query, SendMessage
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
-from lambda_workflow.runtime.offload import deposit, fetch, inflate
+from lambda_workflow.runtime.offload import deposit, fetch, fetch_records, inflate
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -165,7 +165,7 @@ class Client:
             raise ExecutionNotFound(
                 f"no execution {execution_id}: it was never started here, or has expired"
             )
-        turns = decode_turns(loaded.texts)
+        turns = decode_turns(await fetch_records(loaded.texts, self.backend.blobs))
         return History(execution_id, await inflate(turns, self.backend.blobs))
 
     async def redrive(self, execution_id: str) -> None:
@@ -189,7 +189,8 @@ class Client:
         loaded = await self.backend.store.load(execution_id)
         if not loaded.texts:
             return False
-        first = decode_turn(loaded.texts[0]).events[0]
+        texts = await fetch_records(loaded.texts[:1], self.backend.blobs)
+        first = decode_turn(texts[0]).events[0]
         if isinstance(first, e.Started) and (
             first.workflow == workflow.name and digest(first.request) == fingerprint(payload)
         ):

@@ -17,6 +17,7 @@ from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Happening
 from lambda_workflow.replay.execution import Execution
+from lambda_workflow.runtime.offload import fetch_records
 
 LIVE_MAX: Final = 1000  # executions kept in memory: some tens of KB each
 
@@ -65,7 +66,8 @@ class Living:
 
     async def _load(self, execution_id: str) -> Live:
         loaded = await self._backend.store.load(execution_id)
-        history = History(execution_id, decode_turns(loaded.texts))
+        texts = await fetch_records(loaded.texts, self._backend.blobs)
+        history = History(execution_id, decode_turns(texts))
         return Live(history, loaded=len(history.turns), spent=Usage(reads=loaded.read_units))
 
     def keep(self, execution_id: str, live: Live) -> bool:

@@ -1,4 +1,4 @@
-"""Payloads over the inline limit: stored apart before the record or message that names them."""
+"""What is too large for a record, message or item: stored apart, before what names it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.payload import Json, dumps, fingerprint, loads
-from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.turn import Turn, encode_reference, reference_of
 from lambda_workflow.ports import Blobs
 
 INLINE_BYTES_MAX: Final = 32 * 1024  # a record holds some; DynamoDB's item limit is 400 KB
+RECORD_BYTES_MAX: Final = 340 * 1024  # of 400 KB; the first item has a header, ids and keys too
 PAYLOAD_BYTES_MAX: Final = 16 * 1024 * 1024  # a replay holds every result in memory at once
 
 
@@ -35,10 +36,35 @@ async def deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.Bl
             f"{PAYLOAD_BYTES_MAX}; store it yourself and pass its address"
         )
     digest = fingerprint(payload)
-    owner = hashlib.blake2b(execution_id.encode(), digest_size=8).hexdigest()
-    ref = e.BlobRef(f"{owner}/{digest}", digest, len(content))
+    ref = e.BlobRef(_key(execution_id, digest), digest, len(content))
     await blobs.put(ref.key, content)
     return ref
+
+
+async def deposit_record(text: str, execution_id: str, blobs: Blobs) -> str:
+    """The record's text if a store can hold it, else that of a reference to where it is now.
+
+    A turn of thousands of small calls is as large as one of a few large ones.
+    """
+    if len(text) * 4 <= RECORD_BYTES_MAX or len(content := text.encode()) <= RECORD_BYTES_MAX:
+        return text
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    ref = e.BlobRef(_key(execution_id, digest), digest, len(content))
+    await blobs.put(ref.key, content)
+    return encode_reference(ref)
+
+
+async def fetch_records(texts: Sequence[str], blobs: Blobs) -> list[str]:
+    """The texts of records, those of references in place."""
+    return [
+        text if (ref := reference_of(text)) is None else (await blobs.get(ref.key)).decode()
+        for text in texts
+    ]
+
+
+def _key(execution_id: str, digest: str) -> str:
+    owner = hashlib.blake2b(execution_id.encode(), digest_size=8).hexdigest()
+    return f"{owner}/{digest}"
 
 
 async def fetch(payload: Json | e.BlobRef, blobs: Blobs) -> Json:

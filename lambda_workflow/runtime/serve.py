@@ -19,16 +19,14 @@ from lambda_workflow.errors import (
     ServiceError,
 )
 from lambda_workflow.model.events import BlobRef, Failure
+from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
-from lambda_workflow.replay.operations import failure_of
 from lambda_workflow.runtime.offload import deposit, fetch
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
-
-STACK_CHARACTERS_MAX: Final = 4000  # of an adapter's stack: the innermost frames say it
 
 
 class Adapter(Generic[Req, Res]):
@@ -99,10 +97,9 @@ async def perform(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Updat
     except EncodeError as error:
         return task.update(failure=Failure("BadResponse", str(error), False))
     except ServiceError as error:
-        failure = Failure(error.type, str(error), error.retryable, error.details)
-        return task.update(failure=failure)
+        return task.update(failure=failure_of(error))
     except Exception as error:  # noqa: BLE001  # the law above: the workflow decides about it
-        stack = "".join(traceback.format_exception(error))[-STACK_CHARACTERS_MAX:]
+        stack = "".join(traceback.format_exception(error))
         return task.update(failure=failure_of(error, stack))
     return task.update(await deposit(answer, task.execution_id, blobs))
 

@@ -11,10 +11,9 @@ from typing import Any, Self
 
 from lambda_workflow.errors import EncodeError
 from lambda_workflow.model.events import Failure, StepErrored, StepSucceeded
+from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.payload import Json
-from lambda_workflow.replay.operations import Step, failure_of
-
-STACK_CHARACTERS_MAX = 4000
+from lambda_workflow.replay.operations import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,6 @@ async def _attempt(step: Step[Any]) -> StepOutcome:
         failure = Failure("lambda_workflow.errors.EncodeError", str(error), False)
         return StepOutcome(step.operation, step.attempt, None, failure)
     except Exception as error:  # noqa: BLE001  # whatever it raised, the workflow decides about it
-        stack = "".join(traceback.format_exception(error))[-STACK_CHARACTERS_MAX:]
+        stack = "".join(traceback.format_exception(error))
         return StepOutcome(step.operation, step.attempt, None, failure_of(error, stack))
     return StepOutcome(step.operation, step.attempt, payload, None)

@@ -39,7 +39,7 @@ from lambda_workflow.runtime.dispatch import (
 )
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
-from lambda_workflow.runtime.offload import inflate, inflate_event, stored
+from lambda_workflow.runtime.offload import deposit_record, inflate, inflate_event, stored
 from lambda_workflow.runtime.steps import Steps
 
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
@@ -272,7 +272,7 @@ class Turns:
         header = header_of(history)
         if changed:
             effects.append(PutHeader(header))
-        text = encode_turn(turn)
+        text = await deposit_record(encode_turn(turn), history.execution_id, backend.blobs)
         receipts = work.receipts if is_last else ()  # until the steps are done too
         commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts)
         remaining = await backend.store.commit(commit)
