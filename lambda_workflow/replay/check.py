@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from lambda_workflow.errors import NonDeterminismError
 from lambda_workflow.model import commands as c
+from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.history import digest
-from lambda_workflow.model.payload import dumps
+from lambda_workflow.model.payload import Json, dumps
 from lambda_workflow.model.turn import Turn
 
 if TYPE_CHECKING:
@@ -52,16 +53,16 @@ def _same(ours: c.Command, theirs: c.Command) -> bool:
 
 def _told(execution: Execution, pair: tuple[c.Command | None, c.Command | None], place: str) -> str:
     ours, theirs = pair
-    operation = getattr(ours or theirs, "operation", "the end")
-    where = f"operation {operation}, {place}"
-    site = execution.ledger.site_of(getattr(ours, "operation", "")) if ours is not None else ""
-    subject = f"{site}" if site not in ("", "?") else f"workflow `{execution.workflow.name}`"
+    operation = _operation(ours) or _operation(theirs) or "the end"
+    where = f"(operation {operation}, {place})"
+    site = execution.ledger.site_of(_operation(ours))
+    subject = site if site not in ("", "?") else f"workflow `{execution.workflow.name}`"
     if ours is None:
-        head = f"{subject} no longer reaches {_named(theirs)}, which the history has ({where})"
-    elif theirs is None:
-        head = f"{subject} {_named(ours)} where the history has nothing more ({where})"
+        head = f"{subject} no longer reaches {_noun(theirs)}, which the history has {where}"
+    elif _differ_inside(ours, theirs):
+        head = f"{subject} {_verb(ours)} otherwise than the history has it {where}"
     else:
-        head = f"{subject} {_named(ours)} where the history has {_noun(theirs)} ({where})"
+        head = f"{subject} {_verb(ours)} where the history has {_noun(theirs)} {where}"
     return (
         f"{head}; execution {execution.execution_id}\n"
         f"  - history: {_shown(theirs)}\n"
@@ -71,42 +72,82 @@ def _told(execution: Execution, pair: tuple[c.Command | None, c.Command | None],
     )
 
 
-def _named(command: c.Command | None) -> str:
+def _operation(command: c.Command | None) -> str:
+    return getattr(command, "operation", "")
+
+
+def _differ_inside(ours: c.Command, theirs: c.Command | None) -> bool:
+    """Whether they are the same operation with another payload or name."""
+    return (_operation(ours), _verb(ours)) == (_operation(theirs), theirs and _verb(theirs))
+
+
+def _verb(command: c.Command) -> str:
     match command:
         case c.ScheduleCall():
             return f"calls `{command.service}`"
+        case c.RetryCall():
+            return f"makes attempt {command.attempt} of a call"
         case c.StartTimer():
             return "starts a timer"
+        case c.CancelCall() | c.CancelTimer():
+            return f"gives up operation {command.operation}"
         case c.RunStep():
             return f"runs step `{command.name}`"
         case c.Complete():
             return "completes"
         case c.Fail():
             return f"fails with {command.failure.type}"
-        case None:
-            return "does nothing"
         case _:
-            return f"does {type(command).__name__}"
+            assert_never(command)
 
 
-def _noun(command: c.Command) -> str:
+def _noun(command: c.Command | None) -> str:
     match command:
         case c.ScheduleCall():
             return f"`{command.service}`"
+        case c.RetryCall():
+            return f"attempt {command.attempt} of a call"
         case c.StartTimer():
             return "a timer"
+        case c.CancelCall() | c.CancelTimer():
+            return f"the giving up of operation {command.operation}"
         case c.RunStep():
             return f"step `{command.name}`"
+        case c.Complete() | c.Fail():
+            return "its end"
+        case None:
+            return "nothing more"
         case _:
-            return type(command).__name__
+            assert_never(command)
 
 
 def _shown(command: c.Command | None) -> str:
-    if command is None:
-        return "nothing"
-    if isinstance(command, c.ScheduleCall):
-        payload = command.payload if not hasattr(command.payload, "key") else "(stored apart)"
-        text = dumps(payload)[:_PAYLOAD_CHARACTERS_SHOWN]
-        named = f" name={command.name!r}" if command.name else ""
-        return f"call {command.operation} {command.service}({text}){named}"
-    return repr(command)[: 2 * _PAYLOAD_CHARACTERS_SHOWN]
+    match command:
+        case c.ScheduleCall():
+            named = f" name={command.name!r}" if command.name else ""
+            return f"call {command.operation} {command.service}({_text(command.payload)}){named}"
+        case c.RetryCall():
+            return f"attempt {command.attempt} of call {command.operation}"
+        case c.StartTimer():
+            return f"timer {command.operation}"
+        case c.CancelCall():
+            return f"give up call {command.operation}"
+        case c.CancelTimer():
+            return f"give up timer {command.operation}"
+        case c.RunStep():
+            return f"step {command.operation} {command.name}"
+        case c.Complete():
+            return f"complete({_text(command.payload)})"
+        case c.Fail():
+            shown = f"{command.failure.type}: {command.failure.message}"
+            return f"fail({shown[:_PAYLOAD_CHARACTERS_SHOWN]})"
+        case None:
+            return "nothing"
+        case _:
+            assert_never(command)
+
+
+def _text(payload: Json | BlobRef) -> str:
+    if isinstance(payload, BlobRef):
+        return "(stored apart)"
+    return dumps(payload)[:_PAYLOAD_CHARACTERS_SHOWN]
