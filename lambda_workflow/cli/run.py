@@ -20,6 +20,7 @@ from lambda_workflow.cli.loading import load_app, read_input
 from lambda_workflow.cli.progress import Progress, history_rows
 from lambda_workflow.errors import ExecutionFailed, ExecutionNotFound
 from lambda_workflow.local import Engine, SkippingClock
+from lambda_workflow.local.schema import DEFAULT_PATH
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.runtime.app import App
@@ -36,7 +37,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("workflow", metavar="WORKFLOW", help="the workflow's name")
     parser.add_argument("--input", required=True, metavar="JSON|@FILE", help="the request")
     parser.add_argument("--id", metavar="ID", help="the execution id; resumes it if it exists")
-    parser.add_argument("--db", metavar="FILE", help="the engine's file (lambda-workflow.sqlite3)")
+    file = "the engine's file (%(default)s)"
+    parser.add_argument("--db", metavar="FILE", default=DEFAULT_PATH, help=file)
     parser.add_argument("--skip-time", action="store_true", help="let waits pass at once")
     parser.add_argument("--history", action="store_true", help="print the history at the end")
     parser.add_argument("--check", action="store_true", help="replay at every turn, and compare")
@@ -49,7 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
     workflow = app.workflow(arguments.workflow)
     request = workflow.request_codec.decode(read_input(arguments.input), "--input")
     arguments.id = arguments.id or f"{workflow.name}-{secrets.token_hex(4)}"
-    arguments.db = arguments.db or "lambda-workflow.sqlite3"
     try:
         return asyncio.run(_run(arguments, app, workflow, request))
     except KeyboardInterrupt:

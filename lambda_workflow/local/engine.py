@@ -135,8 +135,9 @@ class Engine:
             await self._presence.leave()
         finally:
             presence.cancel()
-            try:
-                await self._group.__aexit__(kind, error, trace)
+            ours = kind is not None and issubclass(kind, asyncio.CancelledError)
+            try:  # an error of the block's own goes out as it is, not in a group
+                await self._group.__aexit__(*((kind, error, trace) if ours else (None, None, None)))
             finally:
                 self._turns.close()
                 self._file.sink = None

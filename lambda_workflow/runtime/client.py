@@ -123,9 +123,7 @@ class Client:
         """
         header = await self.backend.store.header(execution_id)
         if header is None:
-            raise ExecutionNotFound(
-                f"no execution {execution_id}: it was never started here, or has expired"
-            )
+            raise _not_found(execution_id)
         return header
 
     async def list(
@@ -162,9 +160,7 @@ class Client:
         """
         loaded = await self.backend.store.load(execution_id)
         if not loaded.texts:
-            raise ExecutionNotFound(
-                f"no execution {execution_id}: it was never started here, or has expired"
-            )
+            raise _not_found(execution_id)
         turns = decode_turns(await fetch_records(loaded.texts, self.backend.blobs))
         return History(execution_id, await inflate(turns, self.backend.blobs))
 
@@ -223,6 +219,13 @@ class Client:
             details=failure.details,
             stack=failure.stack,
         )
+
+
+def _not_found(execution_id: str) -> ExecutionNotFound:
+    return ExecutionNotFound(
+        f"no execution {execution_id}: it was never started here, its first turn is still to come, "
+        "or it has expired"
+    )
 
 
 class SyncClient:
