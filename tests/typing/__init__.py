@@ -1,0 +1,1 @@
+"""Types that users see, pinned. mypy reads these files; nothing runs them."""
