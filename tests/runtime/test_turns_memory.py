@@ -143,7 +143,10 @@ async def test_check_finds_at_once_what_no_replay_repeats(make_host: MakeHost) -
     assert result.status is Status.BLOCKED
     reason = host.history().turns[-1].reason
     assert "test_turns_memory.py:" in reason
-    assert "calls `double` otherwise than the history has it (operation 1, turn 1, command 1)" in reason
+    assert (
+        "calls `double` otherwise than the history has it (operation 1, turn 1, command 1)"
+        in reason
+    )
     assert host.queue.tasks == []
 
 
