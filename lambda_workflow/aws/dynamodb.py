@@ -8,12 +8,15 @@ Laws
     know when it will close; every item expires HORIZON_DAYS after it was written at the latest, and
     is renewed when a turn comes in the second half of that time, so that no live execution that
     wakes at least once in HORIZON_DAYS / 2 loses its history.
+ 4. A record that no item can hold (a turn that starts thousands of calls) stands in chunk items,
+    named by its content and put before the item that refers to it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any, Final
@@ -77,6 +80,7 @@ class DynamoStore:
         self._clock = clock
         self._workflows = tuple(workflows)
         self._retention_ms = retention_days * _DAY_MS
+        self._chunks = DynamoBlobs(aws, table, clock)
 
     async def load(self, execution_id: str) -> Loaded:
         texts: list[str] = []
@@ -86,8 +90,10 @@ class DynamoStore:
             for item in page["Items"]:
                 if int(item["x"]["N"]) * 1000 < self._clock.now():
                     return Loaded((), read_units(size))
-                texts.append(item["d"]["S"])
+                text = await self._text(item)
+                texts.append(text)
                 size += sum(len(k) + len(next(iter(v.values()))) for k, v in item.items())
+                size += len(text) if "r" in item else 0
             if (start := page.get("LastEvaluatedKey")) is None:
                 return Loaded(texts, read_units(size))
 
@@ -96,9 +102,10 @@ class DynamoStore:
         item: dict[str, Any] = {
             "id": {"S": execution_id},
             "n": {"N": str(turn.number)},
-            "d": {"S": commit.text},
             "x": {"N": str(self._expiry(commit.header))},
         }
+        record = await self._record(commit.text)
+        item |= record
         if turn.number == 1:
             item |= _header_attributes(commit.header)
         try:
@@ -113,7 +120,8 @@ class DynamoStore:
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise
-            if error.response.get("Item", {}).get("d", {}).get("S") != commit.text:
+            present = error.response.get("Item", {})
+            if any(present.get(name) != value for name, value in record.items()):
                 raise Conflict(
                     f"turn {turn.number} of execution {execution_id} was committed by another "
                     "worker"
@@ -167,6 +175,20 @@ class DynamoStore:
         page = found[: query.limit]
         cursor = _cursor(page[-1][0]) if len(found) > query.limit and page else None
         return Page([header for _, header in page], cursor)
+
+    async def _record(self, text: str) -> dict[str, Any]:
+        """Law 4: the attribute that holds a record, or names its chunks."""
+        content = text.encode()
+        if len(content) <= CHUNK_BYTES:
+            return {"d": {"S": text}}
+        key = f"turn/{hashlib.sha256(content).hexdigest()}"
+        await self._chunks.put(key, content)
+        return {"r": {"S": key}}
+
+    async def _text(self, item: dict[str, Any]) -> str:
+        if "r" in item:
+            return (await self._chunks.get(item["r"]["S"])).decode()
+        return str(item["d"]["S"])
 
     async def _partition(self, key: str, query: Query, below: str | None) -> _Rows:
         low = f"{0 if query.started_after is None else query.started_after + 1:015d}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ class SqsQueue:
         for send in sends:
             url = self._config.service_queue_url(send.task.service)
             by_url.setdefault(url, []).append(_task_entry(send.task, send.deduplication))
-        await _all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
+        await run_all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
 
     async def send_messages(self, sends: Sequence[SendMessage]) -> None:
         by_url: dict[str, list[Entry]] = {}
@@ -49,7 +49,7 @@ class SqsQueue:
             url = send.queue_url or self._config.queue_url
             entry = Entry(render(send.message), send.message.execution_id, send.deduplication)
             by_url.setdefault(url, []).append(entry)
-        await _all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
+        await run_all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
 
     async def send_responses(self, sends: Sequence[SendResponse]) -> None:
         if url := self._config.response_queue_url:
@@ -114,10 +114,14 @@ def _task_entry(task: Task, deduplication: str) -> Entry:
     return Entry(render_task(task), task.execution_id, deduplication)
 
 
-async def _all(coroutines: list[Any]) -> None:
+async def run_all(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Await them side by side; of several errors the first is raised, by itself."""
     if len(coroutines) == 1:
         await coroutines[0]
-    elif coroutines:
+        return
+    try:
         async with asyncio.TaskGroup() as tasks:
             for coroutine in coroutines:
                 tasks.create_task(coroutine)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group

@@ -16,7 +16,7 @@ from typing import Final
 
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig
-from lambda_workflow.aws.sqs import Entry, send_batch
+from lambda_workflow.aws.sqs import Entry, run_all, send_batch
 from lambda_workflow.errors import BackendError
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Timer, render
@@ -40,9 +40,7 @@ class AwsTimers:
             await self.delay([Timer(t.execution_id, t.operation, t.due) for t in short])
         long = [timer for timer in timers if self._is_scheduled(timer.due)]
         gate = asyncio.Semaphore(SCHEDULES_AT_ONCE_MAX)
-        async with asyncio.TaskGroup() as tasks:
-            for timer in long:
-                tasks.create_task(self._schedule(timer, gate))
+        await run_all([self._schedule(timer, gate) for timer in long])
 
     async def disarm(self, timers: Sequence[DisarmTimer]) -> None:
         """Delete the schedules; a message on the delay queue arrives late and is dropped."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lambda_workflow import App, Context, workflow
-from lambda_workflow.aws.backend import SystemClock, aws_backend
+from lambda_workflow.aws.backend import aws_backend
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.timers import AwsTimers
@@ -18,19 +18,9 @@ from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.messages import Message, Response, Task, Timer, parse, parse_task
 from lambda_workflow.model.payload import loads
 from lambda_workflow.ports import Backend
-from tests.aws.deployed import create_queue, deploy, take
+from tests.aws.deployed import ShiftedClock, create_queue, deploy, take
 from tests.aws.server.process import Server, shared_server
 from tests.ports.harness import SERVICES, Harness
-
-
-class ShiftedClock(SystemClock):
-    """The machine's clock, and as much as the server's was moved."""
-
-    def __init__(self) -> None:
-        self.shift = 0
-
-    def now(self) -> int:
-        return super().now() + self.shift
 
 
 @dataclass(frozen=True, slots=True)

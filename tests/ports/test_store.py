@@ -126,6 +126,18 @@ async def test_records_near_the_limit_come_back_over_several_pages(harness: Harn
     assert list((await store.load("e")).texts) == [encode_turn(each) for each in turns]
 
 
+async def test_a_record_of_any_size_is_stored_once(harness: Harness) -> None:
+    store = harness.backend.store
+    large = commit_of("e", turn(1, 10, "ü" * 600_000))
+    await store.commit(large)
+    await store.commit(large)
+    with pytest.raises(Conflict):
+        await store.commit(commit_of("e", turn(1, 10, "é" * 600_000)))
+    await store.commit(commit_of("e", turn(2, 20, "small")))
+    texts = list((await store.load("e")).texts)
+    assert texts == [large.text, encode_turn(turn(2, 20, "small"))]
+
+
 async def test_the_header_is_projected_and_an_older_one_ignored(harness: Harness) -> None:
     store = harness.backend.store
     await store.commit(commit_of("e", turn(1, 10)))
