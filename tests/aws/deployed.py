@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from lambda_workflow import App
-from lambda_workflow.aws.backend import client_for
+from lambda_workflow.aws.backend import SystemClock, client_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import PREFIX, AwsConfig, variable_of
 from lambda_workflow.aws.dynamodb import table_definition
@@ -20,6 +20,16 @@ ARN: Final = "arn:aws:sqs:us-east-1:123456789012:"
 ROLE: Final = "arn:aws:iam::123456789012:role/scheduler"
 VISIBILITY_SECONDS: Final = 30
 RECEIVES_MAX: Final = 5
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, and as much as the server's was moved."""
+
+    def __init__(self) -> None:
+        self.shift = 0
+
+    def now(self) -> int:
+        return super().now() + self.shift
 
 
 async def create_queue(aws: Aws, name: str, **attributes: str) -> str:
@@ -204,3 +214,18 @@ def event_of(queue: str, messages: Iterable[dict[str, Any]]) -> dict[str, Any]:
         for message in messages
     ]
     return {"Records": records}
+
+
+async def until_left(url: str, count: int) -> None:
+    """Wait until a queue has that many messages, those in flight included."""
+    aws = Aws()
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    async def as_many() -> bool:
+        answer = await aws.call("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values())) == count
+
+    try:
+        await until(as_many)
+    finally:
+        await aws.close()

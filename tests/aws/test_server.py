@@ -92,6 +92,15 @@ async def test_a_fifo_receipt_expires_with_the_visibility(server: Server, aws: A
     assert [entry["Id"] for entry in answer["Successful"]] == ["1"]
 
 
+async def test_a_group_comes_again_in_its_order(server: Server, aws: Aws) -> None:
+    url = await create_queue(aws, "q.fifo", VisibilityTimeout="30")
+    for n in range(4):
+        await send(aws, url, str(n))
+    assert bodies(await receive(aws, url, maximum=2)) == ["0", "1"]
+    server.advance(31)
+    assert bodies(await receive(aws, url)) == ["0", "1", "2", "3"]
+
+
 async def test_a_stale_receipt_deletes_nothing(server: Server, aws: Aws) -> None:
     url = await create_queue(aws, "q", VisibilityTimeout="30")
     await aws.call("sqs", "SendMessage", QueueUrl=url, MessageBody="one")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-Kind = Literal["throttle", "error", "drop", "entries"]
+Kind = Literal["throttle", "refuse", "error", "drop", "entries"]
 
 CODES: Final = {
     "dynamodb": "ProvisionedThroughputExceededException",
@@ -19,8 +19,9 @@ class Fault:
     """What happens to the next `count` calls that it fits.
 
     Attributes:
-        kind: `throttle` (HTTP 400), `error` (HTTP 500), `drop` (the connection ends without an
-            answer), or `entries` (those at `positions` of a batch fail, the others do not).
+        kind: `throttle` and `refuse` (HTTP 400), `error` (HTTP 500), `drop` (the
+            connection ends without an answer), or `entries` (those at `positions` of a batch
+            fail, the others do not).
         after: whether the request is applied first, so that only its answer is lost.
         skip: how many fitting calls go well before it begins.
         name: of the queue or table; empty: any.
@@ -44,6 +45,8 @@ class Fault:
         """The HTTP status and AWS's code."""
         if self.kind == "throttle":
             return 400, CODES.get(self.service, "ThrottlingException")
+        if self.kind == "refuse":
+            return 400, "ValidationException"
         return 500, "InternalFailure"
 
     def split(self, entries: Sequence[Any]) -> tuple[list[Any], list[Any]]:

@@ -8,7 +8,9 @@
 4. A receipt handle is good until the next receive: a stale one deletes nothing. On a FIFO queue it
    is refused once the visibility has expired, too.
 5. The visibility of a message that is not in flight cannot be changed.
-6. A BatchWriteItem has 25 requests at most; an item has 400 KB at most.
+6. A FIFO group whose messages come again comes from its oldest one on. (moto takes a group for
+   locked until it has met the last message whose visibility has expired, and begins with that.)
+7. A BatchWriteItem has 25 requests at most; an item has 400 KB at most.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ _sequence = itertools.count(10**19)
 _moto_add = Queue.add_message
 _moto_delete = Queue.delete_message
 _moto_change = SQSBackend.change_message_visibility
+_moto_receive = SQSBackend.receive_message
 _moto_validate = SQSBackend._validate_message
 
 
@@ -49,6 +52,7 @@ def install() -> None:
         (Queue, "delete_message", _delete_message),
         (SQSBackend, "delete_message_batch", _delete_message_batch),
         (SQSBackend, "change_message_visibility", _change_message_visibility),
+        (SQSBackend, "receive_message", _receive_message),
         (SQSBackend, "_validate_message", _validate_message),
     ):
         setattr(owner, name, rule)
@@ -136,6 +140,14 @@ def _change_message_visibility(
     if is_stale or message.visible:
         raise SQSException("MessageNotInflight", "The message referred to is not in flight.")
     _moto_change(backend, queue_name, receipt_handle, visibility_timeout)
+
+
+def _receive_message(
+    backend: SQSBackend, queue_name: str, *args: Any, **more: Any
+) -> list[Message]:
+    pending = backend.get_queue(queue_name).pending_messages
+    pending -= {message for message in pending if message.visible}
+    return _moto_receive(backend, queue_name, *args, **more)
 
 
 def _validate_message(
