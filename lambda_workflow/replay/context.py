@@ -85,6 +85,9 @@ class Context:
             raise execution.fault
         if name:
             check_name("call", name)
+        limit = service.timeout
+        if timeout is not None:
+            limit = check_timeout(timeout, f"call of {service.name!r}")
         encoded = service.request_codec.encode(payload, service.payload_label)
         operation = execution.loop.path().operation()
         command = ScheduleCall(operation, service.name, encoded, name)
@@ -92,9 +95,6 @@ class Context:
         if retry is not None:
             call.retry = retry
         execution.ledger.register(call, command)
-        limit = service.timeout
-        if timeout is not None:
-            limit = check_timeout(timeout, f"call of {service.name!r}")
         if limit is not None:
             execution.ledger.deadline(call, max(1, round(limit / timedelta(milliseconds=1))))
         return call
