@@ -52,39 +52,35 @@ async def deploy(
     """The table, the queues with their dead-letter queues, a schedule group and a bucket."""
     aws = Aws()
     await aws.call("dynamodb", "CreateTable", **table_definition("state"))
-    dead = await create_queue(aws, "dead.fifo")
-    service_dead = await create_queue(aws, "service-dead")
-
-    def redriven(to: str) -> dict[str, str]:
-        policy = {"deadLetterTargetArn": ARN + to, "maxReceiveCount": receives}
-        return {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(visibility)}
-
-    inbox = await create_queue(aws, "in.fifo", **redriven("dead.fifo"))
-    delay = await create_queue(aws, "delay", **redriven("service-dead"))
-    urls = {
-        variable_of(name): await create_queue(aws, f"service-{name}", **redriven("service-dead"))
-        for name in services
-    }
-    assert service_dead
     if scheduler:
         await aws.call("scheduler", "CreateScheduleGroup", Name="timers")
     if bucket:
         await aws.call("s3", "CreateBucket", Bucket=bucket)
-    response = await create_queue(aws, "out")
-    await aws.close()
-    return AwsConfig(
+    dead = await create_queue(aws, "dead.fifo")
+    await create_queue(aws, "service-dead")
+    fifo = _redriven("dead.fifo", visibility, receives)
+    standard = _redriven("service-dead", visibility, receives)
+    config = AwsConfig(
         "state",
-        inbox,
+        await create_queue(aws, "in.fifo", **fifo),
         dead,
-        delay,
-        response,
-        "timers" if scheduler else "",
-        ROLE if scheduler else "",
-        f"{ARN}in.fifo" if scheduler else "",
+        await create_queue(aws, "delay", **standard),
+        await create_queue(aws, "out"),
+        *(("timers", ROLE, f"{ARN}in.fifo") if scheduler else ("", "", "")),
         bucket,
         deduplicate=deduplicate,
-        service_queue_urls=urls,
+        service_queue_urls={
+            variable_of(name): await create_queue(aws, f"service-{name}", **standard)
+            for name in services
+        },
     )
+    await aws.close()
+    return config
+
+
+def _redriven(to: str, visibility: int, receives: int) -> dict[str, str]:
+    policy = {"deadLetterTargetArn": ARN + to, "maxReceiveCount": receives}
+    return {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(visibility)}
 
 
 def environment(config: AwsConfig) -> dict[str, str]:

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import string
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ _moto_delete = Queue.delete_message
 _moto_change = SQSBackend.change_message_visibility
 _moto_receive = SQSBackend.receive_message
 _moto_validate = SQSBackend._validate_message
+_validate_signature = inspect.signature(_moto_validate)
 
 
 def install() -> None:
@@ -150,31 +152,24 @@ def _receive_message(
     return _moto_receive(backend, queue_name, *args, **more)
 
 
-def _validate_message(
-    backend: SQSBackend,
-    queue: Queue,
-    message_body: str,
-    delay_seconds: int,
-    deduplication_id: str | None = None,
-    group_id: str | None = None,
-    validate_group_id: bool = True,
-) -> None:
-    if queue.fifo_queue and group_id is None:
+def _validate_message(*args: Any, **more: Any) -> None:
+    given = _validate_signature.bind(*args, **more).arguments
+    queue = given["queue"]
+    if queue.fifo_queue and given.get("group_id") is None:
         raise MissingParameter("MessageGroupId")
-    for name, value in (
-        ("MessageGroupId", group_id),
-        ("MessageDeduplicationId", deduplication_id),
+    for field, name in (
+        ("group_id", "MessageGroupId"),
+        ("deduplication_id", "MessageDeduplicationId"),
     ):
+        value = given.get(field)
         if value is not None and not _is_id(value):
             raise InvalidParameterValue(
                 f"Value {value} for parameter {name} is invalid. Reason: {name} can only include "
                 "alphanumeric and punctuation characters. 1 to 128 in length."
             )
-    if len(message_body.encode()) > queue.maximum_message_size:  # type: ignore[attr-defined]
+    if len(given["message_body"].encode()) > queue.maximum_message_size:
         raise InvalidParameterValue("One or more parameters are invalid. Reason: too long.")
-    _moto_validate(
-        backend, queue, message_body, delay_seconds, deduplication_id, group_id, validate_group_id
-    )
+    _moto_validate(*args, **more)
 
 
 def _is_id(value: str) -> bool:
