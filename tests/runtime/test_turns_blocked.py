@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lambda_workflow import App, Context, Service, Status, Workflow, workflow
+from lambda_workflow.model import events as e
 from lambda_workflow.model.messages import Redrive, Request, Update
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER, Host
@@ -210,3 +212,42 @@ async def test_a_redrive_of_what_has_ended_or_never_was_does_nothing(make_host: 
     await host.start(renamed)
     assert (await host.redrive()).commits == 0
     assert (len(host.history().turns), host.outcome()) == (1, 1)
+
+
+@pytest.mark.parametrize("options", [{"check": True}, {"live_max": 0}])
+async def test_an_execution_that_is_blocked_at_every_turn_retries_and_ends_all_the_same(
+    make_host: MakeHost, options: dict[str, Any]
+) -> None:
+    @workflow(name="flow")
+    async def limited(ctx: Context, n: int) -> list[int]:
+        one, two = await asyncio.gather(
+            ctx.call(DOUBLE, n, timeout=timedelta(hours=1)), ctx.call(OTHER, n)
+        )
+        await asyncio.sleep(3)
+        return [one, two, await ctx.step(int, n)]
+
+    def fits() -> None:
+        host.deploy(app(limited), **options)
+
+    def breaks() -> None:
+        host.deploy(app(diverging), **options)
+
+    host = make_host(app(limited), **options)
+    await host.start(limited)
+    breaks()
+    await host.fail("1", e.Failure("T", "m"), 1)
+    await host.fail("2", e.Failure("T", "m"), 1)
+    fits()
+    await host.redrive()
+    breaks()
+    await host.wait(10)
+    assert host.status() is Status.BLOCKED
+    fits()
+    await host.redrive()
+    assert sorted(host.sent()) == [("1", 1), ("1", 2), ("2", 1), ("2", 2)]
+    breaks()
+    await host.answer("1", 10, 2)
+    await host.answer("2", 20, 2)
+    fits()
+    await host.redrive()
+    assert await host.finish() == [10, 20, 1]
