@@ -58,7 +58,7 @@ class History:
         self.timers: dict[str, c.StartTimer] = {}  # all that were started, to be disarmed
         self._attempts: dict[str, int] = {}  # the attempt under way, where it is not the first
         self._taken: dict[str, int] = {}  # fact key -> number of the turn that took it
-        self._undecided: list[str] = []  # calls whose last attempt erred, retry not yet known
+        self._undecided: list[str] = []  # what erred at its last attempt, retry not yet known
         self._now = 0
         for turn in turns:
             for event in turn.events:
@@ -216,6 +216,7 @@ class History:
                     self._close(c.owner_of(event.operation))
             case e.StepErrored():
                 self._taken[f"{event.operation}#{event.attempt}"] = number
+                self._undecided.append(event.operation)
             case _:
                 assert_never(event)
         self._now = max(self._now, event.at)
@@ -243,7 +244,7 @@ class History:
                 assert_never(command)
 
     def _decide(self, commands: tuple[c.Command, ...]) -> None:
-        """Close the calls whose error was the last word: no retry followed it."""
+        """Close the calls and steps whose error was the last word: no retry followed it."""
         if not self._undecided:
             return
         retried = {

@@ -269,6 +269,19 @@ def test_steps_are_taken_without_a_message() -> None:
     assert not history.has_open_steps()
 
 
+@pytest.mark.parametrize(
+    ("retry", "is_open"), [((c.StartTimer("1:retry1", NOW),), True), ((), False)]
+)
+def test_a_step_that_erred_is_open_if_it_is_tried_again(
+    retry: tuple[c.Command, ...], is_open: bool
+) -> None:
+    erred = e.StepErrored(AT, "1", 1, FAILED)
+    history = History("e", turns(((STARTED, erred), (c.RunStep("1", "work"), *retry))))
+    assert history.has_open_steps() is is_open
+    later = turns(((STARTED,), (c.RunStep("1", "work"),)), ((erred,), retry))
+    assert History("e", later).has_open_steps() is is_open
+
+
 def test_time_never_goes_back() -> None:
     history = History("e", STATES["begun"])
     late = history.accept(Update("e", "1", 2), AT - 10_000)  # a worker whose clock is behind
