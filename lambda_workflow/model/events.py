@@ -52,12 +52,13 @@ class Failure:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Failure:
         """The error of the wire form; adapters in other languages may leave out all but `type`."""
+        stack = data.get("stack")
         return cls(
             str(data.get("type") or "Error"),
             str(data.get("message") or ""),
             data.get("retryable") is not False,
             data.get("details"),
-            data.get("stack"),
+            None if stack is None else str(stack),
         )
 
 

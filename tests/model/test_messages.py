@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -129,6 +130,7 @@ def request(**fields: Any) -> dict[str, Any]:
         ({}, Failure("Error", "")),
         ({"type": "T"}, Failure("T", "")),
         ({"message": "m", "retryable": None}, Failure("Error", "m")),
+        ({"type": 5, "message": ["m"], "stack": [1]}, Failure("5", "['m']", stack="[1]")),
         ("just words", Failure("Error", "just words")),
         ([1], Failure("Error", "[1]")),
     ],
@@ -191,6 +193,31 @@ def test_a_malformed_message_is_refused_with_what_is_wrong(wire: Any, told: str)
     with pytest.raises(MessageError) as refused:
         parse(wire if isinstance(wire, str) else json.dumps(wire))
     assert str(refused.value).startswith(told)
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, 10**40, "", "x", " ", "\ud800", [], [1], {}, {"a": []}]
+
+
+def with_each_field_odd(wire: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for field, value in wire.items():
+        for odd in ODD:
+            yield {**wire, field: odd}
+            if isinstance(value, dict):
+                for inner in value:
+                    yield {**wire, field: {**value, inner: odd}}
+        yield {name: other for name, other in wire.items() if name != field}
+
+
+@pytest.mark.parametrize(("message", "wire"), WIRE)
+def test_whatever_stands_in_a_field_is_understood_or_refused(
+    message: Message, wire: dict[str, Any]
+) -> None:
+    for odd in with_each_field_odd(wire):
+        try:
+            understood = parse(json.dumps(odd))
+        except MessageError:
+            continue
+        assert parse(render(understood)) == understood
 
 
 TASK = Task("e", "e/2.1", "fraud", {"amount": 3}, 2, "https://sqs.example.com/1/bank.fifo")
