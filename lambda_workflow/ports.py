@@ -253,6 +253,7 @@ KINDS = {
     "conflict": "another worker was first; the turn starts over",
     "dead_letter": "a message was moved to the dead-letter queue; `reason`",
     "unawaited": "an execution ended with a call that nobody awaited; `operation`",
+    "unseen": "an exception in workflow code that nobody looked at; `message`, `error`",
     "stubborn": "workflow code refused to be unwound; `line`",
     "failed": "a host failed at an execution's messages, which come again; `error`",
 }

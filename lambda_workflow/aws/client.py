@@ -164,7 +164,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._clients_lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        for service in _TARGETS:  # now, while the container starts, not within the first event
+        for service in _TARGETS:  # all at once: a wrong region or endpoint shows at the start
             self._endpoint(service, self.region)
 
     async def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:

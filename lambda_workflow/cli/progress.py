@@ -59,7 +59,7 @@ class Progress:
         """What is worth a word beside the turns."""
         if happening.kind == "blocked":
             self.blocked.set()
-        if happening.kind not in ("blocked", "failed", "unawaited", "stubborn"):
+        if happening.kind not in ("blocked", "failed", "unawaited", "unseen", "stubborn"):
             return ""
         return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"
 

@@ -17,7 +17,7 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +31,6 @@ from lambda_workflow.replay.check import difference
 from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.ledger import Ledger, chance
 from lambda_workflow.replay.loop import DurableHandle, OrderedTask
-from lambda_workflow.replay.loop import refuse_threads_of_anyio as _refuse_threads
 from lambda_workflow.replay.operations import Operation, line_of
 from lambda_workflow.replay.outcomes import bad_response, error_of, timed_out
 from lambda_workflow.replay.tools import Info, Tools
@@ -78,12 +77,17 @@ class Execution:
         self._inbox.extend(events)
         self._run()
 
+    def complaints(self) -> list[tuple[str, BaseException | None]]:
+        """What asyncio had to say since it was last asked: exceptions that nobody looked at."""
+        found = [(str(told.get("message", "")), told.get("exception")) for told in self.loop.complaints]
+        self.loop.complaints.clear()
+        return found
+
     def close(self) -> str | None:
         """Unwind the code's stack without effect; returns the line of code that refuses to end."""
         return unwind(self.loop)
 
     def _run(self) -> None:
-        _refuse_threads()
         while True:
             self._drain()
             event = self._peek()
@@ -99,11 +103,11 @@ class Execution:
         around = self.tools.around
         with around() if around is not None else nullcontext() as watch:
             try:
-                self.loop.drain()
+                while self.loop.ready and not self.loop.stopped:
+                    with suppress(SystemExit):  # its task holds it as its exception
+                        self.loop.drain()
             except LimitExceeded as limit:
                 self.fault = limit
-            except SystemExit:
-                pass  # the root task holds it as its exception
         if (refused := getattr(watch, "refused", None)) is not None:
             self.fault = refused  # whether or not the code let it through
         if self._root is not None and self._root.done() and self.outcome is None:
@@ -145,11 +149,11 @@ class Execution:
         """Law 4: feed the facts that answer an operation about to be awaited."""
         loop, answered = self.loop, operation.operation
         while not loop.ready and not loop.frozen and not operation.done():
-            event = self._peek()
-            if event is None or isinstance(event, e.Started) or event.operation != answered:
-                return
             task: Any = asyncio.current_task(loop)
             if task is None or task._must_cancel:
+                return  # it does not rest here: it is about to be cancelled
+            event = self._peek()
+            if event is None or isinstance(event, e.Started) or event.operation != answered:
                 return
             self._feed(self._inbox.popleft())
 

@@ -267,7 +267,7 @@ class Loop(asyncio.AbstractEventLoop):
             self._keeper.timer_cancelled(handle)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Keep asyncio's complaint; the execution decides what it is worth."""
+        """Keep asyncio's complaint (an exception that nobody looked at) for the host to tell."""
         if len(self.complaints) < 100:
             self.complaints.append(context)
 

@@ -189,6 +189,7 @@ class Turns:
         try:
             if live.execution is None:
                 live.execution = await self._replayed(live.history, events)
+            live.execution.complaints()  # those of the replay were told when they were new
             live.execution.advance([await inflate_event(event, blobs) for event in events])
             await self._run_steps(work, live.execution)
             turn = await self._made(work, live.execution)
@@ -203,7 +204,7 @@ class Turns:
         else:
             if turn.events or turn.commands or turn.status is not live.history.status:
                 await self._commit(work, turn)
-            self._report_unawaited(live)
+            self._report_unheeded(live)
 
     async def _replayed(self, history: History, events: Sequence[e.Event]) -> Execution:
         started = history.started or events[0]
@@ -338,9 +339,14 @@ class Turns:
 
     # telling
 
-    def _report_unawaited(self, live: Live) -> None:
+    def _report_unheeded(self, live: Live) -> None:
         execution = live.execution
-        if execution is None or execution.outcome is None:
+        if execution is None:
+            return
+        for message, error in execution.complaints():
+            told = f"{type(error).__name__}: {error}" if error is not None else ""
+            self._notify("unseen", live.history.execution_id, message=message, error=told)
+        if execution.outcome is None:
             return
         for operation in execution.ledger.unawaited.values():
             name, line = operation.name, line_of(operation.site)

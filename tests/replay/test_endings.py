@@ -59,15 +59,11 @@ async def raises_several(ctx: Context, n: int) -> Any:
         group.create_task(fails())
 
 
-STOPS_THE_DRAIN = pytest.mark.xfail(strict=True, reason="its tasks are not told: it hangs")
-CHECKS_TOO_EARLY = pytest.mark.xfail(strict=True, reason="the turn is checked before it rests")
 CASES: list[Any] = [
     (exits, "SystemExit", "3"),
-    pytest.param(exits_in_a_branch, "SystemExit", "3", marks=STOPS_THE_DRAIN),
+    (exits_in_a_branch, "SystemExit", "3"),
     (is_cancelled, "asyncio.exceptions.CancelledError", "enough"),
-    pytest.param(
-        cancels_itself, "asyncio.exceptions.CancelledError", "enough", marks=CHECKS_TOO_EARLY
-    ),
+    (cancels_itself, "asyncio.exceptions.CancelledError", "enough"),
     (stops_iterating, "RuntimeError", "coroutine raised StopIteration"),
     (raises_what_is_no_exception, "tests.replay.test_endings.Unusual", "odd"),
     (raises_several, "ExceptionGroup", "unhandled errors in a TaskGroup (1 sub-exception)"),

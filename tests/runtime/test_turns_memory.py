@@ -184,6 +184,26 @@ async def test_live_a_call_that_nobody_awaits_is_a_warning(make_host: MakeHost) 
     assert (note.fields["operation"], note.fields["name"]) == ("1", "other")
 
 
+async def test_an_exception_that_nobody_looks_at_is_told_once(make_host: MakeHost) -> None:
+    @workflow
+    async def careless(ctx: Context, n: int) -> int:
+        async def fails() -> None:
+            raise ValueError("bad")
+
+        asyncio.ensure_future(fails())  # noqa: RUF006  # that nobody holds it is the case
+        await ctx.call(DOUBLE, n)
+        return await ctx.call(DOUBLE, n)
+
+    host = make_host(App("tests", workflows=[careless], services=[DOUBLE]), live_max=0)
+    await host.start(careless)
+    await host.finish()
+    (note,) = host.notes.of("unseen")
+    assert note.fields == {
+        "message": "Task exception was never retrieved",
+        "error": "ValueError: bad",
+    }
+
+
 async def test_a_call_that_is_gathered_or_given_up_is_not_unawaited(make_host: MakeHost) -> None:
     host = make_host(APP, strict=True, check=True)
     await host.start(prudent)
