@@ -79,7 +79,9 @@ class Execution:
 
     def complaints(self) -> list[tuple[str, BaseException | None]]:
         """What asyncio had to say since it was last asked: exceptions that nobody looked at."""
-        found = [(str(told.get("message", "")), told.get("exception")) for told in self.loop.complaints]
+        found = [
+            (str(told.get("message", "")), told.get("exception")) for told in self.loop.complaints
+        ]
         self.loop.complaints.clear()
         return found
 
