@@ -43,7 +43,8 @@ from lambda_workflow.ports import (
 )
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
-from lambda_workflow.runtime.turns import Arrival, Turns
+from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.turns import Turns
 
 
 class Engine:

@@ -15,7 +15,7 @@ from lambda_workflow.local.backoff import back_off
 from lambda_workflow.local.sqlite import Receipt
 from lambda_workflow.model.messages import Message
 from lambda_workflow.ports import Backend
-from lambda_workflow.runtime.turns import Arrival
+from lambda_workflow.runtime.intake import Arrival
 
 # Runs a turn, and returns whether its receipts are answered.
 Turner = Callable[[str, Sequence[Arrival]], Awaitable[bool]]

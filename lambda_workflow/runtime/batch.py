@@ -19,7 +19,8 @@ from typing import Protocol
 from lambda_workflow.model.messages import parse
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Happening, Observer, Quiet
-from lambda_workflow.runtime.turns import Arrival, TurnResult
+from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.turns import TurnResult
 
 
 @dataclass(frozen=True, slots=True)

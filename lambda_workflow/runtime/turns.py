@@ -20,14 +20,12 @@ from typing import Any, Final
 from lambda_workflow.errors import BackendError, Conflict, NonDeterminismError, WorkflowError
 from lambda_workflow.model import events as e
 from lambda_workflow.model.commands import Complete
-from lambda_workflow.model.history import Duplicate, History, Late, Wake
+from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Message
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
 from lambda_workflow.ports import Backend, Blobs, Commit, Effect, Happening, PutHeader
 from lambda_workflow.replay.execution import Execution
-from lambda_workflow.replay.operations import line_of
 from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.dispatch import (
@@ -37,23 +35,17 @@ from lambda_workflow.runtime.dispatch import (
     status_changed,
     units_of,
 )
+from lambda_workflow.runtime.intake import Arrival, Intake, take_in
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
 from lambda_workflow.runtime.offload import deposit_record, inflate, inflate_event, stored
 from lambda_workflow.runtime.steps import Steps
+from lambda_workflow.runtime.unheeded import tell_unheeded
 
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
 COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
 COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
 ITEM_OVERHEAD_BYTES: Final = 48  # keys and attribute names beside the record's text
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message taken off an execution's queue; `receipt` is the host's own handle of it."""
-
-    message: Message
-    receipt: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +61,6 @@ class TurnResult:
     status: Status | None
     commits: int
     acked: bool
-
-
-@dataclass(slots=True)
-class _Intake:
-    """What the messages of a turn amount to."""
-
-    events: list[e.Event] = field(default_factory=list)
-    duplicates: set[int] = field(default_factory=set)
-    wake: bool = False
 
 
 @dataclass(slots=True)
@@ -159,7 +142,7 @@ class Turns:
         try:
             receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
             work = _Work(live, receipts, consumed, since=self.backend.clock.now())
-            intake = self._accept(live, arrivals)
+            intake = take_in(arrivals, live, self.backend, self.app.version)
             if live.history.turns or intake.events:
                 await self._act(work, intake)
             kept = self._living.keep(execution_id, live)
@@ -170,7 +153,7 @@ class Turns:
             if not kept:
                 self._living.unwind(live)
 
-    async def _act(self, work: _Work, intake: _Intake) -> None:
+    async def _act(self, work: _Work, intake: Intake) -> None:
         live = work.live
         if unsure := {number for number in intake.duplicates if number <= live.loaded}:
             await self._repeat(live.history, unsure)
@@ -204,7 +187,7 @@ class Turns:
         else:
             if turn.events or turn.commands or turn.status is not live.history.status:
                 await self._commit(work, turn)
-            self._report_unheeded(live)
+            tell_unheeded(live, self.backend.observer)
 
     async def _replayed(self, history: History, events: Sequence[e.Event]) -> Execution:
         started = history.started or events[0]
@@ -302,58 +285,7 @@ class Turns:
             effects.append(PutHeader(header_of(history)))
         await dispatch(effects, self.backend)
 
-    # taking in
-
-    def _accept(self, live: Live, arrivals: Sequence[Arrival]) -> _Intake:
-        history, intake, now = live.history, _Intake(), self.backend.clock.now()
-        for arrival in arrivals:
-            judged = history.accept(arrival.message, now)
-            kind = type(arrival.message).__name__
-            match judged:
-                case Duplicate():
-                    intake.duplicates.add(judged.turn)
-                    number = judged.turn
-                    self._notify(
-                        "duplicate", history.execution_id, message=kind, turn_number=number
-                    )
-                case Late() if live.cached and not judged.expected:
-                    # another worker may have gone on: only the store can say that it is too late
-                    raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
-                case Late():
-                    self._notify(
-                        "late",
-                        history.execution_id,
-                        message=kind,
-                        reason=judged.reason,
-                        expected=judged.expected,
-                    )
-                case Wake() if live.cached:
-                    raise Conflict("a redrive starts from the store")
-                case Wake():
-                    intake.wake = True
-                case e.Started():
-                    intake.events.append(replace(judged, version=self.app.version))
-                case _:
-                    intake.events.append(judged)
-        return intake
-
     # telling
-
-    def _report_unheeded(self, live: Live) -> None:
-        execution = live.execution
-        if execution is None:
-            return
-        for message, error in execution.complaints():
-            told = f"{type(error).__name__}: {error}" if error is not None else ""
-            self._notify("unseen", live.history.execution_id, message=message, error=told)
-        if execution.outcome is None:
-            return
-        for operation in execution.ledger.unawaited.values():
-            name, line = operation.name, line_of(operation.site)
-            self._notify(
-                "unawaited", live.history.execution_id, operation=operation.operation,
-                name=name, line=line,
-            )  # fmt: skip
 
     def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))

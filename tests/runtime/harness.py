@@ -19,9 +19,10 @@ from lambda_workflow.model.messages import Message, Redrive, Request, Update
 from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Commit, Effect, Happening, SendMessage, SendResponse, SendTask
+from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.offload import inflate
 from lambda_workflow.runtime.serve import perform
-from lambda_workflow.runtime.turns import Arrival, TurnResult, Turns
+from lambda_workflow.runtime.turns import TurnResult, Turns
 from lambda_workflow.testing.clock import VirtualClock
 from lambda_workflow.testing.memory import (
     Memory,

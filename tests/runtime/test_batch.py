@@ -14,7 +14,8 @@ from lambda_workflow.model.messages import Message, Redrive, Timer, render
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.batch import Record, run_batch
-from lambda_workflow.runtime.turns import Arrival, TurnResult
+from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.turns import TurnResult
 
 
 @dataclass

@@ -11,7 +11,8 @@ from lambda_workflow import App, BackendError, Context, Status, workflow
 from lambda_workflow.model.messages import Request, Update
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.ports import Commit
-from lambda_workflow.runtime.turns import CONFLICTS_MAX, Arrival
+from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.turns import CONFLICTS_MAX
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER
 

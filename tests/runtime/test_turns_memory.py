@@ -201,7 +201,7 @@ async def test_an_exception_that_nobody_looks_at_is_told_once(make_host: MakeHos
     assert host.outcome() == 2
     (note,) = host.notes.of("unseen")
     assert note.fields == {
-        "message": "Task exception was never retrieved",
+        "message": "OrderedTask exception was never retrieved",
         "error": "ValueError: bad",
     }
 

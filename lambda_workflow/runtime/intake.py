@@ -1,0 +1,64 @@
+"""Taking messages in: what of them is news to the execution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lambda_workflow.errors import Conflict
+from lambda_workflow.model import events as e
+from lambda_workflow.model.history import Duplicate, Late, Wake
+from lambda_workflow.model.messages import Message
+from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.runtime.living import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message taken off an execution's queue; `receipt` is the host's own handle of it."""
+
+    message: Message
+    receipt: Any = None
+
+
+@dataclass(slots=True)
+class Intake:
+    """What the messages of a turn amount to."""
+
+    events: list[e.Event] = field(default_factory=list)
+    duplicates: set[int] = field(default_factory=set)
+    wake: bool = False
+
+
+def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, version: str) -> Intake:
+    """Judge each message in order, and take in the facts that are new.
+
+    Raises:
+        Conflict: a cached copy cannot judge this; load, and take in again.
+    """
+    history, intake, now = live.history, Intake(), backend.clock.now()
+    for arrival in arrivals:
+        judged = history.accept(arrival.message, now)
+        kind = type(arrival.message).__name__
+        facts: dict[str, Any] = {"message": kind}
+        match judged:
+            case Duplicate():
+                intake.duplicates.add(judged.turn)
+                facts["turn_number"] = judged.turn
+                backend.observer.notify(Happening("duplicate", history.execution_id, fields=facts))
+            case Late() if live.cached and not judged.expected:
+                # another worker may have gone on: only the store can say that it is too late
+                raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
+            case Late():
+                facts |= {"reason": judged.reason, "expected": judged.expected}
+                backend.observer.notify(Happening("late", history.execution_id, fields=facts))
+            case Wake() if live.cached:
+                raise Conflict("a redrive starts from the store")
+            case Wake():
+                intake.wake = True
+            case e.Started():
+                intake.events.append(replace(judged, version=version))
+            case _:
+                intake.events.append(judged)
+    return intake

@@ -1,0 +1,35 @@
+"""Telling what workflow code left lying: calls and exceptions that nobody looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambda_workflow.ports import Happening, Observer
+from lambda_workflow.replay.operations import line_of
+from lambda_workflow.runtime.living import Live
+
+
+def tell_unheeded(live: Live, observer: Observer) -> None:
+    """Tell of exceptions as they are lost, and of calls once the execution has ended."""
+    execution = live.execution
+    if execution is None:
+        return
+
+    def tell(kind: str, **fields: Any) -> None:
+        observer.notify(Happening(kind, live.history.execution_id, fields=fields))
+
+    for message, error in execution.complaints():
+        tell(
+            "unseen",
+            message=message,
+            error="" if error is None else f"{type(error).__name__}: {error}",
+        )
+    if execution.outcome is None:
+        return
+    for operation in execution.ledger.unawaited.values():
+        tell(
+            "unawaited",
+            operation=operation.operation,
+            name=operation.name,
+            line=line_of(operation.site),
+        )
