@@ -174,8 +174,7 @@ def parse(body: str) -> Message:
     if kind == "Update":
         return _update(execution_id, data)
     if kind == "Timer":
-        operation = operation_of(_text(data, "task_id"))
-        return Timer(execution_id, operation, _whole(data, "due"))
+        return Timer(execution_id, _operation(execution_id, data), _whole(data, "due"))
     if kind == "Redrive":
         return Redrive(execution_id)
     raise MessageError(f"`type` is {kind!r}: expected Request, Update, Timer or Redrive")
@@ -213,12 +212,24 @@ def _request(execution_id: str, data: dict[str, Any]) -> Request:
 
 
 def _update(execution_id: str, data: dict[str, Any]) -> Update:
-    operation, attempt = operation_of(_text(data, "task_id")), _whole(data, "attempt", 0)
+    operation, attempt = _operation(execution_id, data), _whole(data, "attempt", 0)
     if (error := data.get("error")) is None:
         return Update(execution_id, operation, _get(data, _PAYLOAD), None, attempt)
     if not isinstance(error, dict):
         error = {"message": str(error)}
     return Update(execution_id, operation, None, Failure.from_json(error), attempt)
+
+
+def _operation(execution_id: str, data: dict[str, Any]) -> str:
+    """The operation that `task_id` names; it may be bare, but must not be another execution's."""
+    task = _text(data, "task_id")
+    operation = operation_of(task)
+    if task not in (operation, task_id(execution_id, operation)):
+        raise MessageError(
+            f"`task_id` {task!r} is not one of `execution_id` {execution_id!r}: an adapter sends "
+            "both back as it got them"
+        )
+    return operation
 
 
 def _object(body: str) -> dict[str, Any]:

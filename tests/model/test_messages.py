@@ -145,6 +145,22 @@ def test_a_bare_operation_id_is_accepted_for_a_task_id() -> None:
     assert parse(json.dumps(update(task_id="2.1", payload=1))) == Update("e", "2.1", 1)
 
 
+@pytest.mark.parametrize("task", ["other/1", "e2/1", "/1", "e/e/1", "f/e/1", "E/1"])
+@pytest.mark.parametrize("kind", ["Update", "Timer"])
+def test_a_task_of_another_execution_is_refused(kind: str, task: str) -> None:
+    wire = {"type": kind, "execution_id": "e", "task_id": task, "due": 1, "payload": 1}
+    with pytest.raises(MessageError, match="not one of `execution_id` 'e'") as refused:
+        parse(json.dumps(wire))
+    assert repr(task) in str(refused.value)
+
+
+def test_an_execution_id_may_have_the_slash_that_ends_it_in_a_task_id() -> None:
+    wire = update(execution_id="a/b", task_id="a/b/2.1", payload=1)
+    assert parse(json.dumps(wire)) == Update("a/b", "2.1", 1)
+    with pytest.raises(MessageError, match="not one of `execution_id` 'a/b'"):
+        parse(json.dumps({**wire, "task_id": "b/2.1"}))
+
+
 def test_an_update_without_a_payload_says_null() -> None:
     assert parse(json.dumps(update())) == Update("e", "1", None)
 
