@@ -34,7 +34,7 @@ demo: .venv/.demo  ## run the bank transaction on the embedded engine
 		--input @examples/bank_transaction/order.json
 
 test: setup  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: setup  ## check style, formatting, types and import contracts
 	$(BIN)/ruff check .
