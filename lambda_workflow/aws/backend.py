@@ -88,7 +88,10 @@ def aws_backend(
 def client_for(app: App, config: AwsConfig | None = None) -> Client:
     """A Client of an App on AWS, configured by environment variables if not given.
 
+    Keep one for the life of the process; `close` it where that matters.
+
     Raises:
         ConfigurationError: variables are missing; names all of them.
     """
-    return Client(app, aws_backend(app, config or read_config(), Aws()))
+    chosen, aws = config or read_config(), Aws()
+    return Client(app, aws_backend(app, chosen, aws), close=aws.close)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from lambda_workflow.errors import (
     ExecutionFailed,
     ExecutionNotFound,
     ResultTimeout,
+    WorkflowError,
 )
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
@@ -59,11 +60,18 @@ class Client:
     """
 
     def __init__(
-        self, app: App, backend: Backend, *, wait: Callable[[str, float], Any] | None = None
+        self,
+        app: App,
+        backend: Backend,
+        *,
+        wait: Callable[[str, float], Any] | None = None,
+        close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.app: Final = app
         self.backend: Final = backend
         self._wait = wait  # a host that is told of ends need not sleep the whole pause
+        self._close = close
+        self._sync: SyncClient | None = None
 
     async def start(
         self, workflow: Workflow[In, Out], request: In, *, execution_id: str | None = None
@@ -106,10 +114,7 @@ class Client:
             not header.status.closed
         ):
             if deadline is not None and clock.now() >= deadline:
-                state = header.status.value if header else "not started yet"
-                raise ResultTimeout(
-                    f"execution {execution_id} is {state} after {timeout}; it goes on, ask again"
-                )
+                raise ResultTimeout(_state(execution_id, header, timeout))
             left = longest if deadline is None else max(0.0, (deadline - clock.now()) / 1000)
             await self._pause(execution_id, min(pause, left))
             pause = min(pause * 1.5, longest)
@@ -176,8 +181,15 @@ class Client:
 
     @property
     def sync(self) -> SyncClient:
-        """The same methods for code without an event loop."""
-        return SyncClient(self)
+        """The same methods for code without an event loop; always the same door."""
+        if self._sync is None:
+            self._sync = SyncClient(self)
+        return self._sync
+
+    async def close(self) -> None:
+        """Close the connections that were opened for this client; an engine's has none."""
+        if self._close is not None:
+            await self._close()
 
     async def _is_started(
         self, execution_id: str, workflow: Workflow[Any, Any], payload: Any
@@ -221,6 +233,18 @@ class Client:
         )
 
 
+def _state(execution_id: str, header: Header | None, waited: object) -> str:
+    """Why there is no result yet, and what to do."""
+    if header is None:
+        return f"execution {execution_id} is not started yet after {waited}; it goes on, ask again"
+    if header.status is Status.BLOCKED:
+        return (
+            f"execution {execution_id} is BLOCKED after {waited}: {header.reason}\nIt goes on with "
+            "its next message, or a redrive, once that is mended"
+        )
+    return f"execution {execution_id} is {header.status} after {waited}; it goes on, ask again"
+
+
 def _not_found(execution_id: str) -> ExecutionNotFound:
     return ExecutionNotFound(
         f"no execution {execution_id}: it was never started here, its first turn is still to come, "
@@ -229,7 +253,11 @@ def _not_found(execution_id: str) -> ExecutionNotFound:
 
 
 class SyncClient:
-    """The Client's methods, each run to its end; not to be used within an event loop."""
+    """The Client's methods, each run to its end, on an event loop of its own.
+
+    A client is used by its coroutines or through this door, not both. With an engine, use it in
+    another thread than the engine's: `await asyncio.to_thread(…)`.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -254,6 +282,15 @@ class SyncClient:
         """As `Client.list`."""
         return self._run(self._client.list(workflow, **where))
 
+    def list_all(self, workflow: str | None = None, **where: Any) -> Iterator[Header]:
+        """As `Client.list_all`."""
+        cursor: str | None = None
+        while True:
+            page = self.list(workflow, cursor=cursor, **where)
+            yield from page.headers
+            if (cursor := page.cursor) is None:
+                return
+
     def history(self, execution_id: str) -> History:
         """As `Client.history`."""
         return self._run(self._client.history(execution_id))
@@ -263,8 +300,17 @@ class SyncClient:
         self._run(self._client.redrive(execution_id))
 
     def close(self) -> None:
-        """Close the event loop behind it."""
+        """Close the client's connections, and the event loop behind this door."""
+        self._run(self._client.close())
         self._runner.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(coroutine)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._runner.run(coroutine)
+        coroutine.close()
+        raise WorkflowError(
+            "`client.sync` was used where an event loop runs: there, `await` the client's own "
+            "methods, as in `await client.start(…)`"
+        )

@@ -184,6 +184,17 @@ async def test_a_result_that_does_not_come_in_time_is_a_timeout(host: Host, clie
         await client.result("never", timeout=SECOND)
 
 
+async def test_waiting_for_a_blocked_execution_tells_what_blocks_it(make_host: MakeHost) -> None:
+    host = make_host(App("tests", workflows=[wait]))
+    client = Client(host.app, host.memory.backend)
+    await client.start(wait, 1, execution_id="w")
+    await pump(host)
+    await host.memory.advance(3600)
+    await pump(host)
+    with pytest.raises(ResultTimeout, match=r"w is BLOCKED after 0:00:00: .*add it, App\("):
+        await client.result("w", timeout=timedelta())
+
+
 async def test_a_description_says_where_it_stands(host: Host, client: Client) -> None:
     begun = host.clock.now()
     await client.start(buy, Order(4), execution_id="o")

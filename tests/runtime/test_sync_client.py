@@ -1,0 +1,74 @@
+"""The client's door for code without an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from lambda_workflow import App, Client, Context, Status, WorkflowError, workflow
+from tests.runtime.conftest import MakeHost
+from tests.runtime.harness import Host
+
+
+@workflow
+async def double(ctx: Context, n: int) -> int:
+    return 2 * n
+
+
+APP = App("tests", workflows=[double])
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def host(make_host: MakeHost) -> Host:
+    return make_host(APP)
+
+
+@pytest.fixture
+def loops() -> set[asyncio.AbstractEventLoop]:
+    """The event loops that the backend was used on."""
+    return set()
+
+
+@pytest.fixture
+def client(host: Host, loops: set[asyncio.AbstractEventLoop]) -> Client:
+    async def waiting(execution_id: str, seconds: float) -> None:
+        loops.add(asyncio.get_running_loop())
+        for message in host.queue.take_messages():
+            await host.send(message)
+
+    async def close() -> None:
+        loops.add(asyncio.get_running_loop())
+
+    return Client(APP, host.memory.backend, wait=waiting, close=close)
+
+
+def test_start_to_end_without_an_event_loop(client: Client) -> None:
+    ids = [client.sync.start(double, n, execution_id=f"d{n}") for n in range(3)]
+    assert [client.sync.result(id_, timeout=SECOND) for id_ in ids] == [0, 2, 4]
+    assert client.sync.describe("d1").status is Status.COMPLETED
+    assert len(client.sync.list("double", limit=2).headers) == 2
+    listed = [header.execution_id for header in client.sync.list_all("double", limit=2)]
+    assert sorted(listed) == ids
+    assert client.sync.history("d2").status is Status.COMPLETED
+    client.sync.redrive("d2")
+    client.sync.close()
+
+
+def test_every_use_is_on_one_event_loop_which_ends_with_it(
+    client: Client, loops: set[asyncio.AbstractEventLoop]
+) -> None:
+    """Connections belong to the event loop that opened them."""
+    for n in range(2):
+        client.sync.result(client.sync.start(double, n), timeout=SECOND)
+    client.sync.close()
+    (loop,) = loops
+    assert loop.is_closed()
+
+
+async def test_within_an_event_loop_it_says_what_to_write(client: Client) -> None:
+    with pytest.raises(WorkflowError, match=r"await client\.start"):
+        client.sync.start(double, 1)
+    await asyncio.to_thread(client.sync.close)
