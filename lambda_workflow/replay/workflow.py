@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_type_hints, overload
 
 from lambda_workflow.errors import ConfigurationError
-from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.ids import NAME_CHARACTERS_MAX, check_name
 from lambda_workflow.model.payload import Codec, codec_for
 
 if TYPE_CHECKING:
@@ -16,17 +17,23 @@ if TYPE_CHECKING:
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+_VERSION: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{NAME_CHARACTERS_MAX}}}")
+
 
 class Workflow(Generic[In, Out]):
     """What `@workflow` makes of a function; register it with an `App`.
 
     Attributes:
         name: the name it is started by; the function's own unless given.
+        version: which of the codes of this name it is; empty where there is but one.
         function: the coroutine function itself, to be called with a Context and the request.
     """
 
     def __init__(
-        self, function: Callable[[Context, In], Coroutine[Any, Any, Out]], name: str | None
+        self,
+        function: Callable[[Context, In], Coroutine[Any, Any, Out]],
+        name: str | None,
+        version: str = "",
     ) -> None:
         if not inspect.iscoroutinefunction(function):
             raise ConfigurationError(f"workflow {function!r} must be an `async def` function")
@@ -37,6 +44,7 @@ class Workflow(Generic[In, Out]):
             )
         self.function: Final = function
         self.name: Final = check_name("workflow", name or function.__name__)
+        self.version: Final = check_version(self.name, version)
         self.__doc__ = function.__doc__
         self._codecs: tuple[Codec[Any], Codec[Any]] | None = None
 
@@ -73,7 +81,8 @@ class Workflow(Generic[In, Out]):
         return self._codecs
 
     def __repr__(self) -> str:
-        return f"Workflow({self.name!r})"
+        version = f", version={self.version!r}" if self.version else ""
+        return f"Workflow({self.name!r}{version})"
 
 
 @overload
@@ -82,20 +91,37 @@ def workflow(
 ) -> Workflow[In, Out]: ...
 @overload
 def workflow(
-    *, name: str
+    *, name: str | None = ..., version: str = ...
 ) -> Callable[[Callable[[Context, In], Coroutine[Any, Any, Out]]], Workflow[In, Out]]: ...
-def workflow(function: Any = None, /, *, name: str | None = None) -> Any:
+def workflow(function: Any = None, /, *, name: str | None = None, version: str = "") -> Any:
     """Make a workflow of an `async def` function that takes a Context and a request.
 
     Args:
         name: the name it is started by, 1 to 64 letters, digits, '-' and '_'.
+        version: 1 to 64 letters, digits, '-', '_' and '.'. An execution keeps to the version it
+            began with; list the old and the new one in the App, the newest last.
 
     Raises:
         ConfigurationError: it is no coroutine function, or has other parameters, or a bad name.
     """
     if function is not None:
         return Workflow(function, name)
-    return lambda function: Workflow(function, name)
+    return lambda function: Workflow(function, name, version)
+
+
+def check_version(workflow: str, version: str) -> str:
+    """Return the version if it is a legal one, or empty.
+
+    Raises:
+        ConfigurationError: it is too long, or has a character other than A-Z a-z 0-9 - _ and dot.
+    """
+    text: object = version  # a number is an easy mistake, and no checker may be at hand
+    if not isinstance(text, str) or (text and not _VERSION.fullmatch(text)):
+        raise ConfigurationError(
+            f"workflow {workflow!r}: version {version!r}: use a text of 1 to "
+            f"{NAME_CHARACTERS_MAX} letters, digits, '-', '_' and '.', such as \"2\""
+        )
+    return version
 
 
 StepFunction = Callable[..., Awaitable[Any] | Any]

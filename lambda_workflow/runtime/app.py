@@ -11,6 +11,7 @@ from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.serve import Adapter
+from lambda_workflow.runtime.versions import UNROUTED, by_version, newest, routed
 
 Named = TypeVar("Named")
 
@@ -20,13 +21,14 @@ class App:
 
     Args:
         name: 1 to 64 letters, digits, '-' and '_'.
-        workflows: what it runs.
+        workflows: what it runs; of several versions of one name the newest last.
         services: what its workflows may call; a call to another fails with the line to add.
         adapters: the services it serves itself (`@serve`); they count as listed.
-        version: the code version that new executions record.
+        version: a label that executions of workflows without a version record, such as a commit.
 
     Raises:
-        ConfigurationError: two parts have one name, or a name is not legal.
+        ConfigurationError: two parts have one name, a name is not legal, or the versions of a
+            workflow are listed newest first.
     """
 
     def __init__(
@@ -40,24 +42,33 @@ class App:
     ) -> None:
         self.name: Final = check_name("app", name)
         self.version: Final = version
-        self.workflows: Final = _by_name("workflow", ((w.name, w) for w in workflows))
+        self.versions: Final = by_version(workflows)
+        self.workflows: Final = MappingProxyType({n: newest(v) for n, v in self.versions.items()})
         self.adapters: Final = _by_name("adapter", ((a.service.name, a) for a in adapters))
         listed = {id(s): s for s in [*services, *(a.service for a in adapters)]}
         self.services: Final = _by_name("service", ((s.name, s) for s in listed.values()))
 
-    def workflow(self, name: str) -> Workflow[Any, Any]:
-        """The workflow of a name.
+    def workflow(self, name: str, recorded: str | None = None) -> Workflow[Any, Any]:
+        """The workflow of a name: the newest, or the code of an execution.
+
+        Args:
+            recorded: the version that the execution recorded when it started.
 
         Raises:
             UnknownWorkflow: there is none; the message names those there are.
         """
-        found = self.workflows.get(name)
-        if found is None:
+        versions = self.versions.get(name)
+        if versions is None:
             raise UnknownWorkflow(
                 f"app {self.name!r} has no workflow {name!r}; it has "
                 f"{', '.join(sorted(self.workflows)) or 'none'}: add it to App(workflows=[…])"
             )
-        return found
+        return newest(versions) if recorded is None else routed(versions, recorded)
+
+    def version_of(self, name: str) -> str:
+        """What a new execution of a workflow records."""
+        found = self.workflows.get(name)
+        return UNROUTED if found is None else found.version or self.version
 
 
 def _by_name(kind: str, parts: Iterable[tuple[str, Named]]) -> Mapping[str, Named]:

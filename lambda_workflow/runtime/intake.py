@@ -11,6 +11,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.history import Duplicate, Late, Wake
 from lambda_workflow.model.messages import Message
 from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.living import Live
 
 
@@ -31,7 +32,7 @@ class Intake:
     wake: bool = False
 
 
-def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, version: str) -> Intake:
+def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App) -> Intake:
     """Judge each message in order, and take in the facts that are new.
 
     Raises:
@@ -58,7 +59,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, version: 
             case Wake():
                 intake.wake = True
             case e.Started():
-                intake.events.append(replace(judged, version=version))
+                intake.events.append(replace(judged, version=app.version_of(judged.workflow)))
             case _:
                 intake.events.append(judged)
     return intake

@@ -142,7 +142,7 @@ class Turns:
         try:
             receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
             work = _Work(live, receipts, consumed, since=self.backend.clock.now())
-            intake = take_in(arrivals, live, self.backend, self.app.version)
+            intake = take_in(arrivals, live, self.backend, self.app)
             if live.history.turns or intake.events:
                 await self._act(work, intake)
             kept = self._living.keep(execution_id, live)
@@ -191,8 +191,8 @@ class Turns:
 
     async def _replayed(self, history: History, events: Sequence[e.Event]) -> Execution:
         started = history.started or events[0]
-        name = started.workflow if isinstance(started, e.Started) else ""
-        workflow = self.app.workflow(name)
+        named = (started.workflow, started.version) if isinstance(started, e.Started) else ("", "")
+        workflow = self.app.workflow(*named)
         execution = Execution(workflow, history.execution_id, self._tools)
         execution.replay(await inflate(history.turns, self.backend.blobs))
         return execution
