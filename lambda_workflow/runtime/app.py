@@ -65,6 +65,25 @@ class App:
             )
         return newest(versions) if recorded is None else routed(versions, recorded)
 
+    def code_of(self, name: str, recorded: str) -> Workflow[Any, Any]:
+        """What an execution's payloads are read with: its own version's code, else the newest."""
+        versions = self.versions.get(name, {})
+        return versions.get(recorded) or self.workflow(name)
+
+    def check_newest(self, workflow: Workflow[Any, Any]) -> None:
+        """Whether a new execution of its name would run it.
+
+        Raises:
+            UnknownWorkflow: there is none of its name, or a newer version is listed.
+        """
+        last = self.workflow(workflow.name)
+        if last.version != workflow.version:
+            raise UnknownWorkflow(
+                f"workflow {workflow.name!r}: new executions run version {last.version!r}, the "
+                f"last that App {self.name!r} lists, and this is version {workflow.version!r}: "
+                "start the newest"
+            )
+
     def version_of(self, name: str) -> str:
         """What a new execution of a workflow records."""
         found = self.workflows.get(name)

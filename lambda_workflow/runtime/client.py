@@ -83,10 +83,10 @@ class Client:
 
         Raises:
             EncodeError: the request is not of the workflow's request type.
-            UnknownWorkflow: the App does not list the workflow.
+            UnknownWorkflow: the App does not list the workflow, or has a newer version of it.
             ExecutionAlreadyStarted: the id belongs to another workflow or request.
         """
-        self.app.workflow(workflow.name)
+        self.app.check_newest(workflow)
         payload = workflow.request_codec.encode(request, "request")
         chosen = check_execution_id(execution_id or f"{workflow.name}-{secrets.token_hex(8)}")
         if execution_id is not None and await self._is_started(chosen, workflow, payload):
@@ -219,7 +219,8 @@ class Client:
         name = started.workflow if started else ""
         if isinstance(last, c.Complete):
             payload = await fetch(last.payload, self.backend.blobs)
-            return self.app.workflow(name).result_codec.decode(payload, f"result of {name}")
+            code = self.app.code_of(name, started.version if started else "")
+            return code.result_codec.decode(payload, f"result of {name}")
         failure = last.failure if isinstance(last, c.Fail) else e.Failure("Unknown", "")
         raise ExecutionFailed(
             f"execution {history.execution_id} of {name} failed with {failure.type}: "

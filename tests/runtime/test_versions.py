@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from lambda_workflow import App, ConfigurationError, Context, Status, Workflow, workflow
+from lambda_workflow import (
+    App,
+    Client,
+    ConfigurationError,
+    Context,
+    Status,
+    UnknownWorkflow,
+    Workflow,
+    workflow,
+)
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER
 
@@ -96,6 +105,24 @@ async def test_what_began_while_its_workflow_was_missing_is_not_moved_by_a_furth
     host.deploy(app(another, first, second))
     await host.answer("1", 7)
     assert host.outcome() == "1:7:?"
+
+
+async def test_the_client_starts_the_newest_only_and_reads_results_with_the_versions_own_types(
+    make_host: MakeHost,
+) -> None:
+    @workflow(name="flow", version="2")
+    async def counting(ctx: Context, n: int) -> int:
+        return n
+
+    host = make_host(app(first))
+    await host.start(first)
+    await host.answer("1", 7)
+    client = Client(app(first, counting), host.memory.backend)
+    assert await client.result("e") == "1:7:1"
+    with pytest.raises(
+        UnknownWorkflow, match="new executions run version '2'.*this is version '1'"
+    ):
+        await client.start(first, 1)
 
 
 def test_the_newest_is_the_last_listed() -> None:
