@@ -12,7 +12,6 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ from lambda_workflow.errors import BackendError, MessageError
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Task, Timer, parse, parse_task, render
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
+from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.serve import Adapter, perform
 from lambda_workflow.runtime.turns import Turns
 
@@ -50,21 +49,6 @@ class AsyncHandler(Protocol):
 
 
 _log = logging.getLogger("lambda_workflow")
-
-
-class LogObserver:
-    """Writes what is worth a look as JSON lines; the turns themselves at debug level."""
-
-    _LEVELS: Final = {"turn": logging.DEBUG, "duplicate": logging.DEBUG, "closed": logging.INFO}
-
-    def notify(self, happening: Happening) -> None:
-        """Log it."""
-        level = self._LEVELS.get(happening.kind, logging.WARNING)
-        if happening.fields.get("expected"):
-            level = logging.DEBUG
-        if _log.isEnabledFor(level):
-            line = {"happening": happening.kind, "execution_id": happening.execution_id}
-            _log.log(level, "%s", json.dumps({**line, **happening.fields}, default=str))
 
 
 @dataclass(frozen=True, slots=True)
