@@ -7,6 +7,7 @@ between calls nothing runs and nothing is paid for. See the README for a first o
 from lambda_workflow.errors import (
     BackendError,
     BadResponse,
+    BatchFailed,
     CallFailed,
     CallTimedOut,
     ConfigurationError,
@@ -23,7 +24,9 @@ from lambda_workflow.errors import (
     NonDeterministicCall,
     OperationFailed,
     PayloadError,
+    PollTimedOut,
     ResultTimeout,
+    SagaFailed,
     ServiceError,
     StepFailed,
     Suspended,
@@ -35,7 +38,10 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
+from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
 from lambda_workflow.replay.context import Context
+from lambda_workflow.replay.polling import Backoff
+from lambda_workflow.replay.saga import Saga
 from lambda_workflow.replay.workflow import Workflow, workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
@@ -46,7 +52,12 @@ __all__ = [
     "Adapter",
     "App",
     "BackendError",
+    "Backoff",
     "BadResponse",
+    "BatchFailed",
+    "BatchItem",
+    "BatchReason",
+    "BatchResult",
     "CallFailed",
     "CallTimedOut",
     "Client",
@@ -59,14 +70,18 @@ __all__ = [
     "ExecutionError",
     "ExecutionFailed",
     "ExecutionNotFound",
+    "ItemStatus",
     "LimitExceeded",
     "MessageError",
     "NonDeterminismError",
     "NonDeterministicCall",
     "OperationFailed",
     "PayloadError",
+    "PollTimedOut",
     "ResultTimeout",
     "RetryPolicy",
+    "Saga",
+    "SagaFailed",
     "Service",
     "ServiceError",
     "Status",

@@ -18,6 +18,7 @@ from lambda_workflow.model.service import Service, check_timeout
 from lambda_workflow.replay.anyio_rules import apply_rules_to_anyio
 from lambda_workflow.replay.loop import OrderedFuture
 from lambda_workflow.replay.operations import Call, Step, caller
+from lambda_workflow.replay.patterns import Patterns
 from lambda_workflow.replay.tools import Info
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
-class Context:
+class Context(Patterns):
     """One per execution; the same values at the same places on every replay.
 
     Attributes:
