@@ -1,1 +1,23 @@
-"""Host 3: everything in memory and in virtual time, for tests of this package and of its users."""
+"""Host 3: everything in memory and in virtual time, for tests of this package and of its users.
+
+Authors import `simulate`, `Simulation`, `explore` and `fake` from here; see docs/how-to/testing.md.
+"""
+
+from lambda_workflow.testing.fakes import Fake, fake
+from lambda_workflow.testing.looking import CallSeen, Pending, Simulated, Snapshot
+from lambda_workflow.testing.schedule import Fault
+from lambda_workflow.testing.simulating import Simulation, simulate
+from lambda_workflow.testing.stage import SimulationError
+
+__all__ = [
+    "CallSeen",
+    "Fake",
+    "Fault",
+    "Pending",
+    "Simulated",
+    "Simulation",
+    "SimulationError",
+    "Snapshot",
+    "fake",
+    "simulate",
+]
