@@ -24,7 +24,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/.setup: .venv/.made pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[aws,cli,dev]'
+	$(PIP_INSTALL) -e '.[aws,cli,dev,schedules]'
 	@touch .venv/.demo $@
 
 setup: .venv/.setup  ## make .venv with everything that development needs

@@ -21,12 +21,13 @@ THIRD_PARTY = {
     "": {"anyio", "pydantic", "pydantic_core"},
     "aws": {"botocore"},
     "cli": {"rich"},
+    "runtime": {"cronsim"},
     "testing": {"pytest"},
 }
 
 HEAVY = {
-    "aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "click", "moto", "pytest", "rich",
-    "sqlite3",
+    "aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "click", "cronsim", "moto", "pytest",
+    "rich", "sqlite3", "zoneinfo",
 }  # fmt: skip
 
 
