@@ -3,7 +3,9 @@
 Authors import `simulate`, `Simulation`, `explore` and `fake` from here; see docs/how-to/testing.md.
 """
 
+from lambda_workflow.testing.exploring import Explored, ScheduleFailed, explore, holds
 from lambda_workflow.testing.fakes import Fake, fake
+from lambda_workflow.testing.histories import assert_replays
 from lambda_workflow.testing.looking import CallSeen, Pending, Simulated, Snapshot
 from lambda_workflow.testing.schedule import Fault
 from lambda_workflow.testing.simulating import Simulation, simulate
@@ -11,13 +13,18 @@ from lambda_workflow.testing.stage import SimulationError
 
 __all__ = [
     "CallSeen",
+    "Explored",
     "Fake",
     "Fault",
     "Pending",
+    "ScheduleFailed",
     "Simulated",
     "Simulation",
     "SimulationError",
     "Snapshot",
+    "assert_replays",
+    "explore",
     "fake",
+    "holds",
     "simulate",
 ]
