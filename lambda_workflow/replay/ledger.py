@@ -33,6 +33,7 @@ class Ledger:
         self.execution_id = execution_id
         self.loop = Loop(self)  # type: ignore[abstract]  # the rest is refused by name
         self.operations: dict[str, Call[Any] | Step[Any]] = {}
+        self._steps: dict[str, Step[Any]] = {}  # of the operations; asked for in every turn
         self.unawaited: dict[str, Operation[Any]] = {}
         self.timers: dict[str, DurableHandle | Call[Any] | Step[Any]] = {}
         self.intents: dict[str, c.Command] = {}
@@ -59,13 +60,17 @@ class Ledger:
 
     def pending_steps(self) -> list[Step[Any]]:
         """The steps that wait to be run, in the order in which they were started."""
-        return [op for op in self.operations.values() if isinstance(op, Step) and not op.resting]
+        for key in [key for key in self._steps if key not in self.operations]:
+            del self._steps[key]
+        return [step for step in self._steps.values() if not step.resting]
 
     def register(self, operation: Call[Any] | Step[Any], command: c.Command) -> None:
         """An operation was started."""
         self._count()
         key = operation.operation
         self.operations[key] = self.unawaited[key] = operation
+        if isinstance(operation, Step):
+            self._steps[key] = operation
         self.intents[f"+{key}"] = command
 
     def deadline(self, call: Call[Any], milliseconds: int) -> None:
