@@ -9,10 +9,11 @@ from lambda_workflow.testing.histories import assert_replays
 from lambda_workflow.testing.looking import CallSeen, Pending, Simulated, Snapshot
 from lambda_workflow.testing.schedule import Fault
 from lambda_workflow.testing.simulating import Simulation, simulate
-from lambda_workflow.testing.stage import SimulationError
+from lambda_workflow.testing.stage_world import Endless, SimulationError
 
 __all__ = [
     "CallSeen",
+    "Endless",
     "Explored",
     "Fake",
     "Fault",

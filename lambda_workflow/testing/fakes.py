@@ -193,7 +193,7 @@ def adapter_of(service: Service[Any, Any], answer: Value | Error | Run) -> Adapt
             error = answer.error
 
             async def fail(payload: Any) -> Any:
-                raise error
+                raise error.with_traceback(None)  # the same one, raised again and again
 
             return Adapter(service, fail)
         case _:

@@ -13,6 +13,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.service import Service
+from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
 from lambda_workflow.testing.schedule import Fault
 
@@ -254,3 +255,23 @@ class Simulated(Generic[Out]):
 
     def __str__(self) -> str:
         return str(self.end)
+
+
+def describe_turn(turn: Turn) -> str:
+    """A turn in one line: its facts, and what they caused."""
+    facts = [_describe(fact) for fact in turn.events]
+    wishes = [_describe(command) for command in turn.commands]
+    text = f"turn {turn.number}: {', '.join(facts) or 'nothing new'}"
+    return f"{text} → {', '.join(wishes)}" if wishes else text
+
+
+def _describe(fact: Any) -> str:
+    words = "".join(f" {c.lower()}" if c.isupper() else c for c in type(fact).__name__).strip()
+    named = (getattr(fact, key, "") for key in ("service", "workflow", "name", "operation"))
+    said = " ".join(str(value) for value in named if value)
+    for key in ("payload", "request", "failure"):
+        value = getattr(fact, key, None)
+        if value is not None:
+            text = f"{value.type}: {value.message}" if isinstance(value, e.Failure) else repr(value)
+            said += f" {text:.60}"
+    return f"{words} {said}".strip()

@@ -23,12 +23,8 @@ from lambda_workflow.testing.looking import (
 )
 from lambda_workflow.testing.schedule import Decide, Fault, Schedule, by_dice, by_script, never
 from lambda_workflow.testing.simulation.worker import Habits
-from lambda_workflow.testing.stage import (
-    TURNS_MAX,
-    VISIBILITY_SECONDS,
-    SimulationError,
-    Stage,
-)
+from lambda_workflow.testing.stage import VISIBILITY_SECONDS, Stage
+from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationError
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -51,7 +47,8 @@ class Simulation(Generic[In, Out]):
             not used unless they are among the parts.
         chaos: let the seed choose faults: workers die, tasks and answers come twice, late, in
             another order, services fail where a retry is left.
-        faults: exactly these, as a failed `explore` prints them.
+        faults: exactly these, as a failed `explore` prints them; or a function that decides at
+            every point.
         strict: a call that nobody awaited fails, and so does workflow code that asks the clock,
             chance or the network.
         turns_max: how many turns are made before the simulation counts as endless.
@@ -69,14 +66,12 @@ class Simulation(Generic[In, Out]):
         seed: int = 0,
         app: App | None = None,
         chaos: bool = False,
-        faults: Iterable[Fault | str] = (),
+        faults: Iterable[Fault | str] | Decide = (),
         strict: bool = True,
         turns_max: int = TURNS_MAX,
     ) -> None:
         cast = Cast.of(parts)
-        decide: Decide = by_dice(Random(seed)) if chaos else never
-        if faults := [Fault.parse(f) if isinstance(f, str) else f for f in faults]:
-            decide = by_script(faults)
+        decide = by_dice(Random(seed)) if chaos else _decided(faults)
         self._schedule = Schedule(decide)
         self.workflow: Final = workflow
         self.execution_id: Final = f"{workflow.name}-{seed}"
@@ -105,13 +100,14 @@ class Simulation(Generic[In, Out]):
         """Run to the end, and until nothing of it is under way any more.
 
         Raises:
-            SimulationError: it never ends, or a service that it calls has no fake.
+            Endless: it waits for ever, or goes on for ever.
+            SimulationError: (of which Endless is one) a service that it calls has no fake.
             NonDeterminismError, NonDeterministicCall: replaying the code gave something else.
         """
         seen = self._advance(float("inf"))
         if not seen.status.closed:
             waits = ", ".join(map(str, seen.pending)) or "something that is no operation"
-            raise SimulationError(
+            raise Endless(
                 f"{self.workflow.name!r} waits for ever, for {waits}: does a fake stay silent, or "
                 "is an answer from outside missing?"
             )
@@ -184,7 +180,7 @@ def simulate(
     seed: int = 0,
     app: App | None = None,
     chaos: bool = False,
-    faults: Iterable[Fault | str] = (),
+    faults: Iterable[Fault | str] | Decide = (),
     strict: bool = True,
     turns_max: int = TURNS_MAX,
 ) -> Simulated[Out]:
@@ -202,6 +198,13 @@ def simulate(
         strict=strict, turns_max=turns_max,
     ) as simulation:  # fmt: skip
         return simulation.run()
+
+
+def _decided(faults: Iterable[Fault | str] | Decide) -> Decide:
+    if callable(faults):
+        return faults
+    listed = [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
+    return by_script(listed) if listed else never
 
 
 def _no_fake(unknown: UnknownService) -> str:

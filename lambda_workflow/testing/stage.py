@@ -11,147 +11,40 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Task, Timer, Update, parse_task, render
-from lambda_workflow.ports import ArmTimer, Happening
+from lambda_workflow.model.messages import Task, Update, parse_task
+from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.serve import perform
 from lambda_workflow.testing.fakes import Cast, Silence, adapter_of
 from lambda_workflow.testing.schedule import Mishap, Schedule, Usual
-from lambda_workflow.testing.simulation.gate import Gate
 from lambda_workflow.testing.simulation.queues import FifoQueue, StandardQueue
 from lambda_workflow.testing.simulation.worker import Habits, Worker
 from lambda_workflow.testing.simulation.worker_ports import WorkerClock, ports_of
-from lambda_workflow.testing.simulation.world import SimulationLoop, World, finish
+from lambda_workflow.testing.simulation.world import finish
+from lambda_workflow.testing.stage_world import (
+    Endless,
+    OpenGate,
+    SimulationError,
+    StageLoop,
+    StageWorld,
+    ToldStore,
+)
 
-T = TypeVar("T")
-
-TURNS_MAX: Final = 2_000  # of one simulated execution; every one is replayed from the start
-POINTS_PER_TURN: Final = 50  # calls of ports; a sound turn makes about ten
 VISIBILITY_SECONDS: Final = 30.0  # of a message that a worker holds
 REHIRE_SECONDS: Final = 1.0  # until another worker comes for one that died
 NEVER: Final = 1_000_000  # receives; no message comes near it
-
-
-class SimulationError(WorkflowError):
-    """A simulation cannot go on, or has no end; the message says what the test has to mend."""
-
-
-class StageLoop(SimulationLoop):
-    """Stops where the test wants to look: at a moment, or when nothing can happen any more."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_idle = False
-        self._until = float("inf")
-
-    def run_until_time(self, until: float) -> None:
-        """Let everything happen that is due by then; the clock stops there, or when idle."""
-        self._until, self.is_idle = until, False
-        outer = asyncio._get_running_loop()  # the test may be `async`: it stands still meanwhile
-        asyncio._set_running_loop(None)
-        try:
-            self.run_forever()
-        finally:
-            asyncio._set_running_loop(outer)
-
-    def select(self, timeout: float | None) -> list[Any]:
-        """Pass the time as far as the test lets it."""
-        if timeout == 0:
-            return []
-        due, now = self.clock.next_due, self.clock.elapsed
-        own = None if timeout is None else now + timeout
-        moments = [moment for moment in (due, own) if moment is not None]
-        if moments and min(moments) <= self._until:
-            self.clock.jump(min(moments))
-            return []
-        self.is_idle = not moments
-        if moments:
-            self.clock.jump(self._until)
-        self.stop()
-        return []
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that happened; `at` in seconds since the simulation began."""
-
-    at: float
-    text: str
-    is_fault: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.at:12.3f} s  {'✗' if self.is_fault else ' '} {self.text}"
-
-
-@dataclass(slots=True)
-class StageWorld(World):
-    """A world whose timers are exact but for the schedule, and which remembers what it hears."""
-
-    turns_max: int = TURNS_MAX
-    heard: list[Happening] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    dues: dict[str, int] = field(default_factory=dict)  # of the timers that were ever started
-    on_turn: Callable[[], None] = lambda: None
-
-    def say(self, text: str, *, is_fault: bool = False) -> None:
-        """Write a line of the chronicle."""
-        self.lines.append(Line(self.loop.time(), text, is_fault))
-
-    def notify(self, happening: Happening) -> None:
-        """Remember what the runtime says."""
-        World.notify(self, happening)
-        self.heard.append(happening)
-        if (turn := happening.turn) is not None:
-            for command in turn.commands:
-                if (due := getattr(command, "due", None)) is not None:
-                    self.dues[command.operation] = due  # type: ignore[union-attr]  # it has a due
-            self.say(_describe_turn(turn))
-            self.on_turn()
-        elif happening.kind in ("blocked", "failed", "dead_letter"):
-            self.say(f"{happening.kind}: {dict(happening.fields)}")
-
-    def count_point(self, who: str, what: str) -> None:
-        """One more call of a worker.
-
-        Raises:
-            SimulationError: it goes on for ever.
-        """
-        self.points += 1
-        if self.points > self.turns_max * POINTS_PER_TURN:
-            raise SimulationError(
-                f"{self.points} calls of ports and no end; {self.losses[-3:]}: is there a loop "
-                "without an end? Raise turns_max, or look at it in the middle with Simulation"
-            )
-
-    def _arm(self, timer: ArmTimer, clock_now: int) -> None:
-        key = (timer.execution_id, timer.operation)
-        if key in self._schedules:
-            return
-        schedule = self.plan
-        late = schedule.timer(timer.operation) if isinstance(schedule, Schedule) else 0.0
-        body = render(Timer(timer.execution_id, timer.operation, timer.due))
-        seconds = max(0.0, (timer.due - clock_now) / 1000)
-        self._schedules[key] = self.loop.call_later(seconds + late, self._fire, key, body)
-
-
-class OpenGate(Gate):
-    """The test's own door to the world, at which nothing goes wrong."""
-
-    async def call(self, what: str, *effects: Callable[[], T]) -> list[T]:
-        """Let the effects happen."""
-        return [effect() for effect in effects]
 
 
 @dataclass(slots=True)
@@ -176,6 +69,7 @@ class Stage:
     _workers: list[Worker] = field(default_factory=list)
     _running: set[asyncio.Task[Any]] = field(default_factory=set)
     _hired: int = 0
+    _times: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def create(
@@ -186,7 +80,9 @@ class Stage:
         loop, rng = StageLoop(), Usual()
         inbox = FifoQueue("inbox", loop, rng, max_receives=NEVER)
         queues = StandardQueue("delays", loop, rng), StandardQueue("tasks", loop, rng)
-        world = StageWorld(loop, rng, schedule, inbox, *queues, turns_max=turns_max)
+        store = ToldStore()
+        world = StageWorld(loop, rng, schedule, inbox, *queues, store=store, turns_max=turns_max)
+        store.on_turn = world.take_turn
         stage = cls(workflow, execution_id, cast, schedule, app, habits, world)
         world.on_turn = stage._look
         schedule.on_fault = lambda fault: world.say(str(fault), is_fault=True)
@@ -268,16 +164,14 @@ class Stage:
         self._workers.remove(dead)
         self.world.loop.call_later(REHIRE_SECONDS, self._hire)
 
-    def _look(self) -> None:
-        turns = sum(happening.turn is not None for happening in self.world.heard)
-        last = self.world.heard[-1].turn
-        if last is not None and last.status is Status.BLOCKED:
-            self._stop(blocked_error(last.reason, self.cast))
-        elif turns > self.world.turns_max:
+    def _look(self, turn: Turn) -> None:
+        if turn.status is Status.BLOCKED:
+            self._stop(blocked_error(turn.reason))
+        elif self.world.turns > self.world.turns_max:
             self._stop(
-                SimulationError(
-                    f"{turns} turns and no end: is there a loop without an end? Raise turns_max, "
-                    "or look at it in the middle with Simulation"
+                Endless(
+                    f"{self.world.turns} turns and no end: is there a loop without an end? Raise "
+                    "turns_max, or look at it in the middle with Simulation"
                 )
             )
 
@@ -347,6 +241,11 @@ class Stage:
         if answer.after > timedelta(0):
             await asyncio.sleep(answer.after.total_seconds())
         self.performed[task.service] += 1
+        self._times[task.task_id] += 1
+        if (times := self._times[task.task_id]) > 1:
+            self.world.say(
+                f"{task.service} does call {operation_of(task.task_id)} again: {times} times by now"
+            )
         if isinstance(answer, Silence):
             return None
         service = self.cast.fakes[task.service].service
@@ -367,7 +266,7 @@ OUTAGE: Final = Failure("SimulatedOutage", "the service could not be reached (si
 LOST: Final = Failure("SimulatedOutage", "the service's reply was lost (simulated)")
 
 
-def blocked_error(reason: str, cast: Cast) -> Exception:
+def blocked_error(reason: str) -> Exception:
     """The error that says why an execution is BLOCKED."""
     from lambda_workflow import errors
 
@@ -376,22 +275,3 @@ def blocked_error(reason: str, cast: Cast) -> Exception:
     if isinstance(kind, type) and issubclass(kind, WorkflowError):
         return kind(text)
     return SimulationError(f"the execution is BLOCKED: {reason}")
-
-
-def _describe_turn(turn: Any) -> str:
-    facts = [_describe(fact) for fact in turn.events]
-    wishes = [_describe(command) for command in turn.commands]
-    text = f"turn {turn.number}: {', '.join(facts) or 'nothing new'}"
-    return f"{text} → {', '.join(wishes)}" if wishes else text
-
-
-def _describe(fact: Any) -> str:
-    words = "".join(f" {c.lower()}" if c.isupper() else c for c in type(fact).__name__).strip()
-    named = (getattr(fact, key, "") for key in ("service", "workflow", "name", "operation"))
-    said = " ".join(str(value) for value in named if value)
-    for key in ("payload", "request", "failure"):
-        value = getattr(fact, key, None)
-        if value is not None:
-            text = f"{value.type}: {value.message}" if isinstance(value, Failure) else repr(value)
-            said += f" {text:.60}"
-    return f"{words} {said}".strip()

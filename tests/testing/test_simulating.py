@@ -21,7 +21,7 @@ from lambda_workflow import (
     serve,
     workflow,
 )
-from lambda_workflow.testing import Simulation, SimulationError, fake, simulate
+from lambda_workflow.testing import Endless, Simulation, SimulationError, fake, simulate
 from tests.testing.shop import (
     CANCEL,
     CHARGE,
@@ -91,7 +91,7 @@ def test_a_service_that_the_app_lists_still_needs_a_fake() -> None:
 
 
 def test_a_workflow_that_waits_for_ever_is_told_with_what_it_waits_for() -> None:
-    with pytest.raises(SimulationError, match=r"waits for ever, for call 3 \(ship\)"):
+    with pytest.raises(Endless, match=r"waits for ever, for call 3 \(ship\)"):
         simulate(sell, TEA, PAID, fake(SHIP).is_silent())
 
 
@@ -101,7 +101,7 @@ def test_a_workflow_without_an_end_is_stopped() -> None:
         while True:
             await ctx.sleep(timedelta(days=1))
 
-    with pytest.raises(SimulationError, match="21 turns and no end"):
+    with pytest.raises(Endless, match="21 turns and no end"):
         simulate(endless, 1, turns_max=20)
 
 
