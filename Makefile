@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-CHECKED := lambda_workflow tests $(wildcard examples benchmarks services)
+CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples benchmarks services)
 BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
