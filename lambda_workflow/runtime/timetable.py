@@ -94,10 +94,9 @@ class Timetable:
             yield due
             moment = due
 
-    def due_between(self, start: datetime, end: datetime, limit: int) -> list[datetime]:
-        """At most so many due times from `start` on, `start` included and `end` not."""
-        after = start.astimezone(UTC) - timedelta(microseconds=1)
-        return [due for due in islice(self.due_after(after), limit) if due < end]
+    def next_times(self, count: int, after: datetime) -> list[datetime]:
+        """The next due times after a moment."""
+        return list(islice(self.due_after(after), count))
 
     def _due(self, moment: datetime) -> datetime | None:
         if self.cron is not None:

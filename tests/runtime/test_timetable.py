@@ -162,14 +162,6 @@ def test_nothing_is_due_before_the_start_or_from_the_end_on() -> None:
     assert times(table, "2020-01-01T00:00", 9) == ["Fri 01-02 08:00 +0100", "Sat 01-03 08:00 +0100"]
 
 
-def test_due_between_includes_the_start_and_not_the_end() -> None:
-    table = Timetable(every=timedelta(days=1))
-    start, end = utc("2026-01-01T00:00"), utc("2026-01-04T00:00")
-    assert table.due_between(start, end, 100) == [start + timedelta(days=n) for n in range(3)]
-    assert table.due_between(start, end, 2) == [start, start + timedelta(days=1)]
-    assert table.due_between(end, start, 100) == []
-
-
 @pytest.mark.parametrize(
     ("table", "words"),
     [
