@@ -72,15 +72,26 @@ class Patterns:
         )
         return map_items(cast("Context", self), target, items, thresholds, name=name)
 
+    @overload
     def parallel(
-        self,
-        branches: Sequence[Callable[[Context], Awaitable[T]]]
-        | Mapping[str, Callable[[Context], Awaitable[T]]],
-        *,
+        self, branches: Mapping[str, Callable[[Context], Awaitable[T]]], *,
+        limit: int | None = ..., min_successful: int | None = ...,
+        tolerated_failures: int | None = ..., tolerated_failure_percentage: float | None = ...,
+        name: str = ...,
+    ) -> Coroutine[Any, Any, BatchResult[T]]: ...  # fmt: skip
+    @overload
+    def parallel(
+        self, branches: Sequence[Callable[[Context], Awaitable[T]]], *,
+        limit: int | None = ..., min_successful: int | None = ...,
+        tolerated_failures: int | None = ..., tolerated_failure_percentage: float | None = ...,
+        name: str = ...,
+    ) -> Coroutine[Any, Any, BatchResult[T]]: ...  # fmt: skip
+    def parallel(
+        self, branches: Any, *,
         limit: int | None = None, min_successful: int | None = None,
         tolerated_failures: int | None = None, tolerated_failure_percentage: float | None = None,
         name: str = "",
-    ) -> Coroutine[Any, Any, BatchResult[T]]:  # fmt: skip
+    ) -> Coroutine[Any, Any, BatchResult[Any]]:  # fmt: skip
         """Do different things side by side; the outcomes come in the branches' order.
 
         Args:
