@@ -29,7 +29,7 @@ class Mishap(Enum):
 
     LATE = "is answered {} late"
     TWICE = "is delivered twice and performed again {} later"
-    ECHO = "is answered once, and the same answer comes again {} later"
+    ECHO = "is answered twice, the second time {} later"
     OUTAGE = "fails without being performed"
     LOST = "is performed, but answered with an error, as when its reply is lost"
     TIMER = "fires {} late"
@@ -64,8 +64,9 @@ class Fault:
     """One thing that goes wrong at one point.
 
     Attributes:
-        point: `task charge 2/1`: attempt 1 of operation 2, a call of charge; `timer 3:timeout`; or
-            `commit 4`: a worker's fourth call of that kind.
+        point: `task charge 2/1`: attempt 1 of operation 2, a call of charge (`task charge 2/1 x2`
+            where it came once more); `timer 3:timeout`; or `commit 4`: the workers' fourth call of
+            that kind.
         seconds: how late, where that is what goes wrong.
     """
 
@@ -97,7 +98,8 @@ class Fault:
         raise ConfigurationError(f"fault {code!r}: expected such as 'task charge 2/1: TWICE 30'")
 
     def __str__(self) -> str:
-        kind, _, rest = self.point.partition(" ")
+        point, _, time = self.point.partition(" x")
+        kind, _, rest = point.partition(" ")
         if isinstance(self.what, Fate):
             return f"{ENDS[self.what].format(PLACES.get(kind, kind))} ({_ordinal(rest)} time)"
         if kind == "timer":
@@ -107,6 +109,7 @@ class Fault:
             operation, _, attempt = call.partition("/")
             subject = f"call {operation} of {service}"
             subject += f", attempt {attempt}," if attempt not in ("", "1") else ""
+        subject += f", the {_ordinal(time)} time," if time else ""
         return f"{subject} {self.what.value.format(f'{self.seconds:g} s')}"
 
 
@@ -185,7 +188,7 @@ class Schedule:
     def fate(self, what: str) -> Fate:
         """What happens to a worker's call of a port."""
         self._seen[what] += 1
-        fault = self._ask(f"{what} {self._seen[what]}", FAULTS, ())
+        fault = self._decide(f"{what} {self._seen[what]}", FAULTS, ())
         return Fate.GO if fault is None else Fate(fault.what)
 
     def silence(self) -> None:
@@ -205,6 +208,13 @@ class Schedule:
         return fault.seconds if fault else 0.0
 
     def _ask(
+        self, point: str, kinds: Sequence[Fate | Mishap], moments: Sequence[float]
+    ) -> Fault | None:
+        self._seen[point] += 1
+        times = self._seen[point]
+        return self._decide(point if times == 1 else f"{point} x{times}", kinds, moments)
+
+    def _decide(
         self, point: str, kinds: Sequence[Fate | Mishap], moments: Sequence[float]
     ) -> Fault | None:
         fault = None if self.quiet else self.decide(point, kinds, moments)
