@@ -8,7 +8,7 @@ from typing import Any
 
 from lambda_workflow.errors import Conflict
 from lambda_workflow.model import events as e
-from lambda_workflow.model.history import Duplicate, Late, Wake
+from lambda_workflow.model.judging import Duplicate, Late, Wake
 from lambda_workflow.model.messages import Message
 from lambda_workflow.ports import Backend, Happening
 from lambda_workflow.runtime.app import App

@@ -10,20 +10,8 @@ import pytest
 
 from lambda_workflow.errors import MessageError
 from lambda_workflow.model.events import BlobRef, Callback, Failure
-from lambda_workflow.model.messages import (
-    Message,
-    Redrive,
-    Request,
-    Response,
-    Task,
-    Timer,
-    Update,
-    parse,
-    parse_task,
-    render,
-    render_response,
-    render_task,
-)
+from lambda_workflow.model.messages import Message, Redrive, Request, Response, Task, Timer, Update
+from lambda_workflow.model.wire import parse, parse_task, render, render_response, render_task
 
 CALLBACK = Callback("https://sqs.eu-west-1.amazonaws.com/1/parent.fifo", "parent", "parent/2.1")
 REF = BlobRef("0f/abc", "abc", 70_000)

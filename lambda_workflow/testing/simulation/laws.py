@@ -26,9 +26,10 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.ids import operation_of, task_id
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Update, parse, render
+from lambda_workflow.model.messages import Update
 from lambda_workflow.model.payload import Json, loads
 from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.wire import parse, render
 from lambda_workflow.ports import Header
 from lambda_workflow.testing.simulation.run import CALLER_URL, Execution, Run
 from lambda_workflow.testing.simulation.shape import Outcome
