@@ -15,6 +15,7 @@
     │   ├── CallbackFailed            whoever held the token answered with an error
     │   │   └── CallbackTimedOut      nobody answered, or was heard of, in time (a TimeoutError)
     │   ├── ChildFailed               a child execution did not complete; carries its id
+    │   │   └── ChildTimedOut         it did not end within the call's timeout (a TimeoutError)
     │   └── StepFailed                a step raised what cannot be raised again as its own class
     │       └── StepInterrupted       a step that runs at most once was begun, its end is unknown
     ├── TaskCancelled                 reaches a service adapter: nobody wants its result any more
@@ -55,6 +56,7 @@ __all__ = [
     "CallbackFailed",
     "CallbackTimedOut",
     "ChildFailed",
+    "ChildTimedOut",
     "ConfigurationError",
     "Conflict",
     "DecodeError",
@@ -194,6 +196,10 @@ class ChildFailed(OperationFailed):
         super().__init__(text, **rest)
         self.execution_id = execution_id
         self.workflow = workflow
+
+
+class ChildTimedOut(ChildFailed, TimeoutError):
+    """A child did not end within the timeout of its call; its close policy is applied to it."""
 
 
 class StepFailed(OperationFailed):

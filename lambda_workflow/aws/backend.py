@@ -50,10 +50,28 @@ class S3Blobs:
         return bytes(answer["Body"])
 
 
+class NoBlobs:
+    """Where a service function has neither bucket nor table, payloads must be small."""
+
+    async def put(self, key: str, content: bytes) -> None:
+        raise self._nowhere(key)
+
+    async def get(self, key: str) -> bytes:
+        raise self._nowhere(key)
+
+    def _nowhere(self, key: str) -> BackendError:
+        return BackendError(
+            f"the payload {key} is over 32 KB: set LAMBDA_WORKFLOW_BUCKET, or where the workflow "
+            "function has none LAMBDA_WORKFLOW_TABLE, to the workflow function's own"
+        )
+
+
 def blobs_for(aws: Aws, config: AwsConfig, clock: Clock | None = None) -> Blobs:
     """The bucket where one is configured, else the table."""
     if config.bucket:
         return S3Blobs(aws, config.bucket)
+    if not config.table:
+        return NoBlobs()
     return DynamoBlobs(aws, config.table, clock or SystemClock())
 
 

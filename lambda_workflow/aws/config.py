@@ -79,6 +79,10 @@ def read_config(
         wrong.append(
             f"{PREFIX}SCHEDULER_GROUP needs {PREFIX}SCHEDULER_ROLE_ARN and {PREFIX}QUEUE_ARN too"
         )
+    if given["DEDUPLICATE"] not in ("", "0", "1"):
+        wrong.append(f"{PREFIX}DEDUPLICATE is {given['DEDUPLICATE']!r}: it must be 1 or 0")
+    if given["DEDUPLICATE"] == "1" and not given["TABLE"] and "TABLE" not in required:
+        wrong.append(f"{PREFIX}DEDUPLICATE needs {PREFIX}TABLE too, where results are kept")
     days = given["RETENTION_DAYS"] or str(RETENTION_DAYS)
     if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 3650):
         wrong.append(f"{PREFIX}RETENTION_DAYS is {days!r}: it must be a whole number, 1 to 3650")

@@ -1,7 +1,8 @@
 """The entry points of Lambda functions: one for the workflows, one for services.
 
 Laws
- 1. One event loop for the container's life; clients are made once.
+ 1. One event loop for the container's life; clients are made once, in Lambda's init phase, which
+    has the full CPU however small the function is. What is wrong is told at the first event.
  2. What the queue gets told: an empty list acknowledges all, ids named in it come again.
  3. A message that nobody can read goes to the dead-letter queue with its body and the reason.
  4. A failure that may pass shortens the wait for the next try before it is reported.
@@ -12,9 +13,10 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -28,12 +30,13 @@ from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Task, Timer
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse, parse_task, render
-from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
+from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.serve import Adapter, perform
 from lambda_workflow.runtime.turns import Turns
 
+IN_LAMBDA: Final = "AWS_LAMBDA_FUNCTION_NAME"
 RETRY_SECONDS_MAX: Final = 300  # between two deliveries of what failed
 REASON_CHARACTERS_MAX: Final = 1000
 RESERVED_SECONDS: Final = 1.0  # of the function's time, for the answer
@@ -51,21 +54,6 @@ class AsyncHandler(Protocol):
 
 
 _log = logging.getLogger("lambda_workflow")
-
-
-class LogObserver:
-    """Writes what is worth a look as JSON lines; the turns themselves at debug level."""
-
-    _LEVELS: Final = {"turn": logging.DEBUG, "duplicate": logging.DEBUG, "closed": logging.INFO}
-
-    def notify(self, happening: Happening) -> None:
-        """Log it."""
-        level = self._LEVELS.get(happening.kind, logging.WARNING)
-        if happening.fields.get("expected"):
-            level = logging.DEBUG
-        if _log.isEnabledFor(level):
-            line = {"happening": happening.kind, "execution_id": happening.execution_id}
-            _log.log(level, "%s", json.dumps({**line, **happening.fields}, default=str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +93,8 @@ def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None
     """The entry point of the workflow function: `handler = lambda_handler(app)`.
 
     Takes events of the FIFO queue and of the delay queue; the event source mappings must have
-    `ReportBatchItemFailures`. Environment variables are read at the first event.
+    `ReportBatchItemFailures`. Environment variables are read when the function is loaded in Lambda,
+    at the first event elsewhere.
 
     Raises:
         ConfigurationError: (from the handler) variables are missing; names all of them.
@@ -289,6 +278,9 @@ async def _hurry(aws: Aws, event: Event, failed: set[str]) -> None:
 def _entry(make: Callable[[], AsyncHandler]) -> Handler:
     runner = asyncio.Runner()
     handlers: list[AsyncHandler] = []
+    if IN_LAMBDA in os.environ:  # elsewhere an import must not go and look for credentials
+        with suppress(Exception):
+            handlers.append(make())
 
     async def run(event: Event, seconds_max: float | None) -> dict[str, Any]:
         if not handlers:

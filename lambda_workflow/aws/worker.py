@@ -13,7 +13,7 @@ import importlib
 import logging
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,7 +71,8 @@ class Poller:
                 AttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
-        except AwsError:
+        except AwsError as error:
+            _log.warning("nothing can be received from %s: %s", self.url, error)
             await asyncio.sleep(ERROR_PAUSE_SECONDS)
             return []
         return list(answer.get("Messages", []))
@@ -169,8 +170,8 @@ def _as_lambda(message: Mapping[str, Any], arn: str) -> dict[str, Any]:
     }
 
 
-async def _main(address: str) -> None:
-    task = asyncio.create_task(run_worker(load_app(address)))
+async def _serve(app: App) -> None:
+    task = asyncio.create_task(run_worker(app))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -180,6 +181,23 @@ async def _main(address: str) -> None:
         _log.info("stopped")
 
 
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> int:
+    """The command; 0 when it was told to stop, 2 when it cannot start."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m lambda_workflow.aws.worker MODULE:APP\n")
+        return 2
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    _log.setLevel(logging.INFO)
     sys.path.insert(0, "")
-    asyncio.run(_main(sys.argv[1]))
+    try:
+        app = load_app(arguments[0])
+        read_config()
+        asyncio.run(_serve(app))
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -20,13 +20,22 @@ def load_app(address: str) -> App:
     module, _, name = address.partition(":")
     try:
         found = getattr(importlib.import_module(module), name or "app")
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
+        if not _is_of(error, module, name or "app"):
+            raise  # the module's own trouble, with the line where it is
         raise ConfigurationError(
             f"{address}: {error}; give MODULE:APP, such as examples.greeter.app:app"
         ) from error
     if not isinstance(found, App):
         raise ConfigurationError(f"{address} is a {type(found).__name__}, not an App")
     return found
+
+
+def _is_of(error: Exception, module: str, name: str) -> bool:
+    """Whether the address is wrong, and not what stands at it."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"{module}.".startswith(f"{error.name}.")
+    return not module or (isinstance(error, AttributeError) and error.name == name)
 
 
 def read_input(text: str) -> Any:

@@ -7,8 +7,10 @@ import asyncio
 import json
 import secrets
 import shlex
+import shutil
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -27,6 +29,8 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client, Handle
 
 FLAGS = ("skip_time", "history", "check")
+COMMAND = "lambda-workflow"
+SILENCE_SECONDS = 0.3  # after which an interrupted command says what it waits for
 INTERRUPTED = 130  # as a shell reports a process that SIGINT ended
 
 
@@ -71,7 +75,11 @@ async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: 
             handle = await engine.client.start(workflow, request, execution_id=arguments.id)
             if earlier is not None and earlier.status is Status.BLOCKED:
                 await engine.client.redrive(arguments.id)
-            outcome = await _outcome(engine, handle, progress)
+            try:
+                outcome = await _outcome(engine, handle, progress)
+            except asyncio.CancelledError:
+                asyncio.get_running_loop().call_later(SILENCE_SECONDS, _tell_to_wait)
+                raise
         history = await engine.client.history(arguments.id)
     if arguments.history:
         _print_history(history)
@@ -120,11 +128,23 @@ async def _outcome(
 def _again(arguments: argparse.Namespace) -> str:
     """The command that goes on with the same execution."""
     words = [
-        "lambda-workflow", "run", arguments.app, arguments.workflow,
+        _program(), "run", arguments.app, arguments.workflow,
         "--input", arguments.input, "--id", arguments.id, "--db", arguments.db,
     ]  # fmt: skip
     words += [f"--{name.replace('_', '-')}" for name in FLAGS if getattr(arguments, name)]
     return f"  {shlex.join(words)}\n"
+
+
+def _program() -> str:
+    """This command as its user can type it again, in a virtual environment that is not active."""
+    typed = Path(sys.argv[0])
+    if typed.name != COMMAND or shutil.which(COMMAND) == str(typed):
+        return COMMAND
+    return str(typed)
+
+
+def _tell_to_wait() -> None:
+    sys.stderr.write("interrupted; what is at work may end (Ctrl-C again: at once) …\n")
 
 
 async def _warn_of_waiting(engine: Engine) -> None:

@@ -45,6 +45,7 @@ from lambda_workflow.ports import (
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.turns import Turns
 
 
@@ -64,12 +65,13 @@ class Engine:
         path: the file; created when absent. None is `lambda-workflow.db` in the working directory,
             `:memory:` keeps nothing.
         clock: a `SkippingClock` lets waits pass at once.
-        observer: is told what happens.
+        observer: is told what happens; else the log `lambda_workflow` is, at WARNING what needs a
+            look: an execution that is BLOCKED, a host that fails, a call that nobody awaited.
         concurrency: executions in a turn at the same time; steps run within turns.
         service_concurrency: service adapters at work at the same time.
         responses: keep each outcome in the file, for `SqliteFile.receive_responses`.
         check: replay from the start at every turn and compare; for development.
-        guard: the strict guard; for development.
+        guard: the strict guard; for development. A call that nobody awaited fails the execution.
         lease_seconds: how long another engine may give no sign of life before it is taken for dead,
             where its process cannot be looked at (another container).
         grace_seconds: how long adapters and turns at work may go on when the engine is left.
@@ -100,13 +102,13 @@ class Engine:
             )
         self._app = app
         self._open: Callable[[], SqliteFile] = lambda: SqliteFile(
-            path, clock=clock, observer=observer, responses=responses
+            path, clock=clock, observer=observer or LogObserver(), responses=responses
         )
         self._concurrency = concurrency
         self._service_concurrency = service_concurrency
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
-        self._checks: dict[str, bool] = {"check": check, "guard": guard}
+        self._checks: dict[str, bool] = {"check": check, "guard": guard, "strict": guard}
 
     async def __aenter__(self) -> Self:
         self._file = file = self._open()
@@ -147,13 +149,21 @@ class Engine:
 
     @property
     def backend(self) -> Backend:
-        """The ports over the file, while the engine runs."""
+        """The ports over the file, while the engine runs.
+
+        Raises:
+            ConfigurationError: it does not run yet.
+        """
+        if not hasattr(self, "_file"):
+            raise ConfigurationError(
+                "the engine does not run: use it within `async with Engine(…) as engine:`"
+            )
         return self._file.backend
 
     @property
     def client(self) -> Client:
         """Starts executions and asks for them, through this engine's file."""
-        return Client(self._app, self._file.backend, wait=self._wait_closed)
+        return Client(self._app, self.backend, wait=self._wait_closed)
 
     @property
     def path(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any, Final
 
 from lambda_workflow import App
@@ -20,6 +21,7 @@ ARN: Final = "arn:aws:sqs:us-east-1:123456789012:"
 ROLE: Final = "arn:aws:iam::123456789012:role/scheduler"
 VISIBILITY_SECONDS: Final = 30
 RECEIVES_MAX: Final = 5
+SOON: Final = timedelta(minutes=2)  # on a machine with much else to do; nothing waits so long
 
 
 class ShiftedClock(SystemClock):
@@ -149,13 +151,13 @@ async def put(url: str, body: str, group: str = "", deduplication: str = "") -> 
     await aws.close()
 
 
-async def until(check: Callable[[], bool | Awaitable[bool]], seconds: float = 30) -> None:
-    """Look again and again until something is so.
+async def until(check: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Look again and again until something is so, SOON at the latest.
 
     Raises:
         TimeoutError: it did not come about.
     """
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(SOON.total_seconds()):
         while True:
             found = check()
             if found is True or (not isinstance(found, bool) and await found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from decimal import Decimal
 
 from examples.bank_transaction.app import app as bank
@@ -11,10 +10,8 @@ from examples.bank_transaction.workflow import Receipt, Transfer, transfer
 from lambda_workflow import Status
 from lambda_workflow.aws.client import Aws
 from tests.aws.apps import app, stubborn, ten
-from tests.aws.deployed import deploy, take, working
+from tests.aws.deployed import SOON, deploy, take, working
 from tests.aws.server.process import Server
-
-SOON = timedelta(seconds=30)
 
 
 async def test_the_bank_transaction_runs_through_queues_and_table(server: Server) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import timedelta
 
 import pytest
 
@@ -12,10 +11,9 @@ from lambda_workflow import App, Context, Service, serve, workflow
 from lambda_workflow.aws.backend import client_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.handlers import workflow_handler
-from tests.aws.deployed import deploy, event_of, lease, take, working
+from tests.aws.deployed import SOON, deploy, event_of, lease, take, working
 from tests.aws.server.process import Server
 
-SOON = timedelta(seconds=40)
 LARGE = 500_000
 CHUNK_BYTES_MAX = 400 * 1024
 MESSAGE_BYTES_MAX = 4 * 1024

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from lambda_workflow import App, Context, Service, Status, workflow
@@ -13,10 +11,9 @@ from lambda_workflow.model.messages import Task
 from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.wire import parse_task, render
 from lambda_workflow.runtime.client import Client
-from tests.aws.deployed import deploy, put, take, until, working
+from tests.aws.deployed import SOON, deploy, put, take, until, working
 from tests.aws.server.process import Server
 
-SOON = timedelta(seconds=30)
 ONE: Service[int, int] = Service("one", int, int)
 TWO: Service[int, int] = Service("two", int, int)
 SERVICES = ("one", "two")

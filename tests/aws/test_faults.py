@@ -103,5 +103,5 @@ async def results_of(server: Server, config: AwsConfig, count: int) -> list[int]
         server.advance(1)
         return len(seen) >= count
 
-    await until(are_all_there, 40)
+    await until(are_all_there)
     return sorted(seen.values())

@@ -151,14 +151,14 @@ async def test_a_turn_that_outlasts_the_function_is_reported_in_time(server: Ser
     aws = Aws()
     body = json.dumps(
         {
-            "execution_id": "e", "task_id": "e/1", "service": "slow", "payload": 30,
+            "execution_id": "e", "task_id": "e/1", "service": "slow", "payload": 60,
             "attempt": 1, "callback_queue_url": config.queue_url,
         }
     )  # fmt: skip
     url = config.service_queue_urls[variable_of("slow")]
-    for text in (body, body.replace("30", "0").replace("e/1", "e/2")):
+    for text in (body, body.replace('"payload": 60', '"payload": 0').replace("e/1", "e/2")):
         await aws.call("sqs", "SendMessage", QueueUrl=url, MessageBody=text)
-    with function(slow, variables, timeout_seconds=3) as environment_:
+    with function(slow, variables, timeout_seconds=5) as environment_:
         bank = Deployed(aws, config, environment_, environment_)
         messages = await bank.receive(url)
         assert len(messages) == 2

@@ -157,7 +157,7 @@ async def test_a_long_poll_gets_what_is_sent_and_ends_with_its_client(
     began = time.monotonic()
     await send(aws, url, "one")
     assert bodies(await polling) == ["one"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15, "it waited to its end"
 
 
 async def test_delays_pass_when_the_clock_is_moved(server: Server, aws: Aws) -> None:

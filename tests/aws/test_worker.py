@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from lambda_workflow.aws.client import Aws
@@ -16,10 +15,9 @@ from lambda_workflow.aws.worker import Poller
 from lambda_workflow.model.messages import Request
 from lambda_workflow.model.wire import render
 from tests.aws.apps import CALLS, app, ten
-from tests.aws.deployed import deploy, put, take, until, until_left, working
+from tests.aws.deployed import SOON, deploy, put, take, until, until_left, working
 from tests.aws.server.process import Server
 
-SOON = timedelta(seconds=30)
 VISIBILITY_SECONDS = 20
 
 

@@ -69,7 +69,7 @@ async def test_nothing_is_lost_or_recorded_twice(
     total = EXECUTIONS * (CALLS + 1)
     kills = 0
     while kills < KILLS and puts(server) < total - 2 * EXECUTIONS:
-        await work_and_die(server, config, puts(server) + dice.randint(1, 2 * EXECUTIONS), dice)
+        await work_and_die(server, config, puts(server) + dice.randint(1, EXECUTIONS), dice)
         kills += 1
     assert kills >= KILLS // 2
     worker = await start_worker(config)

@@ -152,6 +152,38 @@ def test_ctrl_c_leaves_an_execution_that_the_printed_command_finishes(folder: Pa
     assert done.stdout == '["first", "z"]\n'
 
 
+def test_ctrl_c_says_what_it_waits_for(folder: Path) -> None:
+    slow = FLOW.replace("return [*words,", "import time; time.sleep(1); return [*words,")
+    (folder / "flow.py").write_text(slow)
+    code, told = interrupt(folder, after="attempt 2")
+    assert code == 130
+    assert told.index("what is at work may end") < told.index("nothing is lost. To go on:")
+
+
+ADDRESSES = {
+    "nowhere:app": (2, "No module named 'nowhere'; give MODULE:APP"),
+    "flow:nothing": (2, "has no attribute 'nothing'; give MODULE:APP"),
+    "flow:flow": (2, "flow:flow is a Workflow, not an App"),
+    ":app": (2, "give MODULE:APP"),
+    "broken:app": (1, 'broken.py", line 1'),
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_wrong_address_is_explained_and_a_broken_module_keeps_its_traceback(
+    folder: Path, address: str
+) -> None:
+    (folder / "broken.py").write_text("import not_installed\n")
+    command = [*COMMAND[:-2], address, "flow", "--input", "1"]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+    code, words = ADDRESSES[address]
+    assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    assert ("Traceback" in done.stderr) == (code == 1)
+
+
 def test_a_changed_workflow_is_blocked_and_goes_on_once_it_is_mended(folder: Path) -> None:
     interrupt(folder, "--id", "one", after="timer until", SLEEP="1")
     blocked = run(folder, "--id", "one", CHANGED="1")

@@ -14,7 +14,7 @@ from lambda_workflow import App, Context, Service, Task, serve, workflow
 from lambda_workflow.local.engine import Engine
 
 CALLS = 40
-RETRIED = "flaky"
+LEASE_SECONDS = 3600.0  # no test waits so long: it is seen that a process has ended
 
 ADD = Service("add", int, int)
 FLAKY = Service("flaky", int, int)
@@ -107,7 +107,8 @@ def run_engine(folder: str, pace_seconds: float) -> None:
     """Serve the folder's file until killed; the body of a child process."""
 
     async def main() -> None:
-        async with Engine(make_app(Path(folder), pace_seconds), Path(folder) / "crash.db"):
+        app, file = make_app(Path(folder), pace_seconds), Path(folder) / "crash.db"
+        async with Engine(app, file, lease_seconds=LEASE_SECONDS):
             await asyncio.Event().wait()
 
     asyncio.run(main())

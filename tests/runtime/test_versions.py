@@ -120,7 +120,7 @@ async def test_the_client_starts_the_newest_only_and_reads_results_with_the_vers
     client = Client(app(first, counting), host.memory.backend)
     assert await client.result("e") == "1:7:1"
     with pytest.raises(
-        UnknownWorkflow, match="new executions run version '2'.*this is version '1'"
+        UnknownWorkflow, match=r"new executions run version '2'.*this is version '1'"
     ):
         await client.start(first, 1)
 

@@ -1,0 +1,137 @@
+"""`lambda-workflow history`: what an execution has been through, to read or to keep."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lambda_workflow.cli.progress import history_rows
+from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.local.schema import DEFAULT_PATH
+from lambda_workflow.local.sqlite import SqliteFile
+from lambda_workflow.model.exported import write_history
+from lambda_workflow.model.history import History
+from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.client import Client
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("history", help="show or export an execution's history")
+    ways = parser.add_subparsers(required=True, metavar="show|export")
+    show = ways.add_parser("show", help="as a table, or as JSON for other programs")
+    _add_place(show)
+    show.add_argument("--json", action="store_true", help="each event and command in full")
+    show.set_defaults(command=lambda arguments: _with_history(arguments, _show))
+    export = ways.add_parser("export", help="as a file that assert_replays takes")
+    _add_place(export)
+    export.add_argument("--output", metavar="FILE", help="standard output if not given")
+    export.set_defaults(command=lambda arguments: _with_history(arguments, _export))
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the execution id")
+    place = parser.add_mutually_exclusive_group()
+    file = "the engine's file (%(default)s)"
+    place.add_argument("--db", metavar="FILE", default=DEFAULT_PATH, help=file)
+    aws = "read from AWS, as the LAMBDA_WORKFLOW_ variables say"
+    place.add_argument("--aws", action="store_true", help=aws)
+
+
+def _with_history(arguments: argparse.Namespace, act: Any) -> int:
+    async def read() -> History:
+        async with client_of(arguments) as client:
+            return await client.history(arguments.id)
+
+    act(arguments, asyncio.run(read()))
+    return 0
+
+
+@asynccontextmanager
+async def client_of(arguments: argparse.Namespace, app: App | None = None) -> AsyncIterator[Client]:
+    """A client of the engine's file of `--db`, or of AWS; for reading it needs no App.
+
+    Raises:
+        ConfigurationError: there is no such file, or the variables for AWS are missing.
+    """
+    app = app or App("cli", workflows=[])
+    if arguments.aws:
+        from lambda_workflow.aws.backend import client_for
+
+        client = client_for(app)
+        try:
+            yield client
+        finally:
+            await client.close()
+        return
+    file = _existing(arguments.db)
+    try:
+        yield Client(app, file.backend)
+    finally:
+        await file.aclose()
+
+
+def _existing(path: str) -> SqliteFile:
+    if not Path(path).is_file():
+        raise ConfigurationError(f"--db {path}: no such file; an engine creates it")
+    return SqliteFile(path)
+
+
+def _show(arguments: argparse.Namespace, history: History) -> None:
+    if arguments.json:
+        json.dump(_in_full(history), sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+        return
+    rows = history_rows(history)
+    if not sys.stdout.isatty():
+        sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
+        return
+    table = Table("turn", "time (UTC)", "operation", "what")
+    for row in rows:
+        table.add_row(*map(Text, row))  # as it is: brackets are no markup
+    Console().print(table)
+
+
+def _export(arguments: argparse.Namespace, history: History) -> None:
+    text = write_history(history)
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
+        Path(arguments.output).write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--output {arguments.output}: {error.strerror}") from error
+    sys.stderr.write(f"{arguments.output}: {history.execution_id}, {len(history.turns)} turns\n")
+
+
+def _in_full(history: History) -> dict[str, Any]:
+    started = history.started
+    return {
+        "execution_id": history.execution_id,
+        "workflow": started.workflow if started else "",
+        "version": started.version if started else "",
+        "status": history.status.value,
+        "turns": [_plain(turn) for turn in history.turns],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Facts as JSON: a record becomes an object with its `type`."""
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {"type": type(value).__name__, **named}
+    if isinstance(value, tuple):
+        return value._asdict() if hasattr(value, "_asdict") else [_plain(one) for one in value]
+    return value

@@ -1,0 +1,1 @@
+"""Golden histories of the examples, exported once, which every later version must replay."""

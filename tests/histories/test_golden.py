@@ -1,0 +1,37 @@
+"""What an earlier version recorded replays with today's code, and is exported as it was.
+
+To record a further one: `lambda-workflow run …`, then `lambda-workflow history export ID --output
+tests/histories/EXAMPLE-CASE.json`, and take the paths of your machine out of it. A file that is
+here is never recorded again: that it still replays is the point.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from lambda_workflow.model.exported import read_history, write_history
+from lambda_workflow.testing.histories import assert_replays
+
+FOLDER = Path(__file__).parent
+EXAMPLES = FOLDER.parents[1] / "examples"
+FILES = sorted(FOLDER.glob("*.json"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_recorded_history_replays(file: Path) -> None:
+    app = importlib.import_module(f"examples.{file.stem.partition('-')[0]}.app").app
+    assert assert_replays(app, file) == [file]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_is_written_as_it_was(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert write_history(read_history(text)) == text
+
+
+def test_the_first_examples_have_one() -> None:
+    recorded = {file.stem.partition("-")[0] for file in FILES}
+    assert recorded >= {"bank_transaction", "greeter", "remind_user"}
