@@ -183,6 +183,9 @@ class ContinueAsNew:
     signals: tuple[Signalled, ...] = ()
 
 
+Rarer = (
+    OpenCallback | StartChild | Send | OpenScope | Patch | SetStatus | Answer | End | ContinueAsNew
+)
 Ending = Complete | Fail | End | ContinueAsNew
 Opening = ScheduleCall | OpenCallback | StartChild | RunStep | StartTimer
 """What makes an operation that a fact will answer."""

@@ -12,7 +12,8 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import assert_never
+from dataclasses import replace
+from typing import TypeVar, assert_never
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
@@ -26,6 +27,8 @@ from lambda_workflow.model.usage import Usage
 
 __all__ = ["SEMANTICS", "Acceptance", "Duplicate", "History", "Late", "Wake", "digest"]
 
+Opened = TypeVar("Opened", bound=c.Opening)
+
 SEEN_MAX = 200  # ids of signals that a run hands on; a repeated message comes within minutes
 
 
@@ -35,7 +38,7 @@ class History:
     Attributes:
         started: the start of the present run; None while there is none.
         open: operations that wait for a fact, by id.
-        timers: all that were started in this run, to be disarmed.
+        opened: all that were ever open in this run, by id.
         taken: what each fact is known by, and the number of the turn that took it.
         attempts: the attempt under way, where it is not the first.
         details: of the last heartbeat, by operation.
@@ -48,6 +51,7 @@ class History:
     def __init__(self, execution_id: str, turns: Iterable[Turn] = ()) -> None:
         self.execution_id = execution_id
         self.turns: list[Turn] = []
+        self.started: e.Started | None = None
         self.ended: e.Terminated | e.TimerFired | None = None
         self.custom_status: Json | e.BlobRef = None
         self._now = 0
@@ -92,6 +96,11 @@ class History:
         """Whether a step was begun and its result is not known: its worker may be dead."""
         return any(isinstance(command, c.RunStep) for command in self.open.values())
 
+    def opening(self, operation: str, kind: type[Opened]) -> Opened | None:
+        """How an operation of this run was opened, if it is of this kind."""
+        found = self.opened.get(operation)
+        return found if isinstance(found, kind) else None
+
     def events(self) -> Iterator[e.Event]:
         """All facts, in order."""
         for turn in self.turns:
@@ -116,6 +125,13 @@ class History:
         self._take(started, self.next_number)
         return started
 
+    def run_by(self, version: str) -> e.Started:
+        """Record the code version that runs what was just started."""
+        if self.started is None:
+            raise ValueError(f"execution {self.execution_id} is not started")
+        self.started = replace(self.started, version=version)
+        return self.started
+
     def accept(self, message: Message, now: int) -> Acceptance:
         """Judge a message, and take its fact in if it is new and legal."""
         judged = judge(self, message, now)
@@ -130,7 +146,7 @@ class History:
     def append(self, turn: Turn) -> None:
         """Add a committed turn, whose facts have been taken in."""
         begins = self.run_begins == turn.number  # another run may follow an end
-        follows = not self.turns or turn.number == self.next_number
+        follows = turn.number == self.next_number or (begins and not self.turns)
         if not follows or not (begins or turn.status in TRANSITIONS[self.status]):
             raise ValueError(
                 f"turn {turn.number} ({turn.status}) does not follow turn {self.next_number - 1} "
@@ -147,7 +163,7 @@ class History:
         self.started = started
         self.run_begins = number
         self.open: dict[str, c.Opening] = {}
-        self.timers: dict[str, c.StartTimer] = {}
+        self.opened: dict[str, c.Opening] = {}
         self.attempts: dict[str, int] = {}
         self.details: dict[str, Json] = {}
         self.taken: dict[str, int] = {}
@@ -227,13 +243,11 @@ class History:
 
     def _apply(self, command: c.Command) -> None:
         match command:
-            case (
-                c.ScheduleCall() | c.StartTimer() | c.RunStep() | c.OpenCallback() | c.StartChild()
-            ):
-                if isinstance(command, c.StartTimer):
-                    self.timers[command.operation] = command
-                if command.operation not in self.taken:
-                    self.open[command.operation] = command
+            case c.ScheduleCall() | c.StartTimer() | c.RunStep() | c.OpenCallback():
+                self._open(command)
+            case c.StartChild():
+                if not command.detached:
+                    self._open(command)
             case c.RetryCall():
                 self.attempts[command.operation] = command.attempt
             case c.CancelCall() | c.CancelTimer():
@@ -250,6 +264,7 @@ class History:
                 assert_never(command)
 
     def _open(self, command: c.Opening) -> None:
+        self.opened[command.operation] = command
         if command.operation not in self.taken:
             self.open[command.operation] = command
 

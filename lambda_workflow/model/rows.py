@@ -134,20 +134,7 @@ def command_row(command: c.Command) -> list[Any]:
             return _rarer_row(command)
 
 
-_Rarer = (
-    c.OpenCallback
-    | c.StartChild
-    | c.Send
-    | c.OpenScope
-    | c.Patch
-    | c.SetStatus
-    | c.Answer
-    | c.End
-    | c.ContinueAsNew
-)
-
-
-def _rarer_row(command: _Rarer) -> list[Any]:
+def _rarer_row(command: c.Rarer) -> list[Any]:
     match command:
         case c.OpenCallback():
             return ["callback", command.operation, command.name]

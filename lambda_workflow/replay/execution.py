@@ -55,6 +55,7 @@ class Execution:
         self.context: Context | None = None
         self.root: OrderedTask[Any] | None = None
         self.facts = 0
+        self.read_only = False
         self._inbox: deque[e.Event] = deque()
         self._turns: deque[Turn] = deque()
         self._turn: Turn | None = None
@@ -64,7 +65,7 @@ class Execution:
     @property
     def live(self) -> bool:
         """Whether the code runs for the first time, and not in replay."""
-        return self._turn is None and not self._turns
+        return self.ledger.is_live
 
     def replay(self, turns: Iterable[Turn]) -> None:
         """Run through committed turns.
@@ -135,6 +136,8 @@ class Execution:
                 self.ledger.expect(None)
                 return None
             self._turn = turn = self._turns.popleft()
+            if turn.status.forced and turn.status.closed:
+                continue  # the code was not asked
             self._inbox.extend(turn.events)
             if not turn.status.forced:
                 self.ledger.expect(turn.commands)
@@ -179,6 +182,12 @@ class Execution:
             succeeded(self, event)  # type: ignore[arg-type]  # its type was just asked
         else:
             feed_rarer(self, event)
+
+    def take_early(self, operation: str) -> None:
+        """A callback may be answered before the code opens it."""
+        if (event := self.state.early.pop(operation, None)) is not None:
+            self._feed(event)
+            self.facts -= 1
 
     def start(self, ctx: Context) -> None:
         """Begin the workflow's code."""

@@ -1,8 +1,8 @@
 """The ledger of a turn: what the code has asked for, net of what it took back.
 
 Laws
- 1. What was begun and given up within the turn leaves no command behind; but a retry's timer stays,
-    because it is the record of the decision to retry (law 2); so does one more look for a heartbeat.
+ 1. What was begun and given up within the turn leaves no command behind; but the timers of a retry
+    and of another look for a heartbeat stay: they record what was decided (law 2).
  2. What stands in the history's commands decides over policies: a recorded retry is made, at the
     recorded time; one that is not recorded is not.
 """
@@ -49,6 +49,11 @@ class Ledger:
         self._timer_sites: dict[str, Site] = {}
         self._registered = 0
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the history says nothing of what the code does now."""
+        return self._recorded is None
+
     def expect(self, commands: tuple[c.Command, ...] | None) -> None:
         """The commands that the history holds for the turn to come; None when live."""
         self._recorded = commands
@@ -90,10 +95,39 @@ class Ledger:
         self.operations[key] = self.unawaited[key] = operation
         self.intents[f"+{key}"] = command
 
-    def deadline(self, call: Call[Any], milliseconds: int) -> None:
-        """A call is to be answered in time."""
-        timer = f"{call.operation}:timeout"
-        self._arm(call, timer, self.loop.now + milliseconds)
+    def deadline(self, operation: Operation[Any], milliseconds: int) -> None:
+        """An operation is to be answered in time."""
+        timer = f"{operation.operation}:timeout"
+        self._arm(operation, timer, self.loop.now + milliseconds)
+
+    def watch(self, operation: Operation[Any]) -> None:
+        """An attempt begins: it has its own time, and is to be heard of."""
+        key, attempt = operation.operation, operation.attempt
+        if operation.attempt_ms:
+            due = self.loop.now + operation.attempt_ms
+            self._arm(operation, f"{key}:attempt{attempt}", due)
+        if operation.beat_ms:
+            operation.beat_at = self.loop.now
+            self._arm(operation, f"{key}:beat{attempt}.1", self.loop.now + operation.beat_ms)
+
+    def look_again(self, operation: Operation[Any], timer: str) -> bool:
+        """It is time to have heard of an attempt: whether it was, and the next look is due."""
+        key, _, count = timer.rpartition(".")
+        following, due = f"{key}.{int(count) + 1}", operation.beat_at + operation.beat_ms
+        heard = due > self.loop.now
+        if self._recorded is not None:
+            heard = self._find(f"+{following}") is not None
+        if heard:
+            self._arm(operation, following, due)
+        return heard
+
+    def arm_own(self, timer: str, due: int, purpose: str) -> None:
+        """A timer of the execution itself."""
+        recorded = self._find(f"+{timer}")
+        if isinstance(recorded, c.StartTimer):
+            due = recorded.due
+        self.timers[timer] = purpose
+        self.intents[f"+{timer}"] = c.StartTimer(timer, due)
 
     def withdraw(self, operation: Operation[Any]) -> None:
         """An operation was cancelled by the code."""

@@ -90,6 +90,8 @@ class Operation(OrderedFuture[T], Generic[T]):
 class Call(Operation[T]):
     """A call of a service under way; `await` gives its result."""
 
+    details: Any = None  # of the last heartbeat
+
     def __init__(
         self, execution: Execution, command: ScheduleCall, site: Site, service: Service[Any, T]
     ) -> None:

@@ -58,7 +58,10 @@ def timed_out(operation: Operation[Any], execution_id: str) -> OperationFailed:
     """The exception for an operation that was not answered in time."""
     place = f"(operation {operation.operation}, attempt {operation.attempt} of execution "
     place = f"{place}{execution_id})"
-    facts = {"attempts": operation.attempt, "operation": operation.operation}
+    facts: dict[str, Any] = {
+        "attempts": operation.attempt,
+        "operation": operation.operation,
+    }
     if isinstance(operation, Callback):
         text = f"nobody answered callback {operation.name!r} in time {place}; a late answer is late"
         return CallbackTimedOut(text, type="CallbackTimedOut", message=text, **facts)
@@ -75,7 +78,11 @@ def bad_response(operation: Operation[Any], reason: str, execution_id: str) -> O
     """The exception for an answer of another type than the contract says."""
     of = f"{type(operation).__name__.lower()} {operation.operation} ({operation.name})"
     text = f"the answer to {of} of execution {execution_id} is not what its contract says: {reason}"
-    facts = {"type": "BadResponse", "message": reason, "operation": operation.operation}
+    facts: dict[str, Any] = {
+        "type": "BadResponse",
+        "message": reason,
+        "operation": operation.operation,
+    }
     if isinstance(operation, Callback):
         return CallbackFailed(text, **facts)
     if isinstance(operation, Child):
