@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-CHECKED := lambda_workflow tests $(wildcard examples benchmarks services)
+CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples benchmarks services)
 BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
@@ -24,7 +24,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/.setup: .venv/.made pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[aws,cli,dev]'
+	$(PIP_INSTALL) -e '.[aws,cli,dev,schedules]'
 	@touch .venv/.demo $@
 
 setup: .venv/.setup  ## make .venv with everything that development needs

@@ -18,6 +18,9 @@
     │   │   └── ChildTimedOut         it did not end within the call's timeout (a TimeoutError)
     │   └── StepFailed                a step raised what cannot be raised again as its own class
     │       └── StepInterrupted       a step that runs at most once was begun, its end is unknown
+    ├── BatchFailed                   items of a map or parallel failed (an ExceptionGroup of why)
+    ├── PollTimedOut                  a poll's condition did not hold in time (also a TimeoutError)
+    ├── SagaFailed                    compensations failed as well (an ExceptionGroup of why)
     ├── TaskCancelled                 reaches a service adapter: nobody wants its result any more
     ├── ServiceError                  raised by a service adapter to choose type, retryable, details
     ├── NonDeterminismError           the code no longer does what the history says it did
@@ -44,12 +47,14 @@ at the end of a turn, after the turn's outcome is fixed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, final
+from typing import Any, Final, Self, final
 
 __all__ = [
     "BackendError",
     "BadResponse",
+    "BatchFailed",
     "CallFailed",
     "CallTimedOut",
     "CallbackClosed",
@@ -76,7 +81,9 @@ __all__ = [
     "NonDeterministicCall",
     "OperationFailed",
     "PayloadError",
+    "PollTimedOut",
     "ResultTimeout",
+    "SagaFailed",
     "ServiceError",
     "StepFailed",
     "StepInterrupted",
@@ -208,6 +215,57 @@ class StepFailed(OperationFailed):
 
 class StepInterrupted(StepFailed):
     """A step that runs at most once was begun and its worker died: nobody knows how far it came."""
+
+
+class BatchFailed(WorkflowError, ExceptionGroup[Exception]):
+    """Items of a map or parallel failed; `exceptions` has their errors, in the items' order.
+
+    It is an ExceptionGroup: `except* CallFailed` takes out of it what it names.
+    """
+
+    def derive(self, excs: Sequence[Exception], /) -> BatchFailed:  # type: ignore[override]
+        # what `except*` makes of a part of the group
+        return BatchFailed(self.message, excs)
+
+
+class PollTimedOut(WorkflowError, TimeoutError):
+    """A poll's condition did not hold within its timeout.
+
+    Attributes:
+        state: what the last check gave; the first state if none had ended.
+        checks: how many checks had ended.
+    """
+
+    def __init__(self, text: str, *, state: Any = None, checks: int = 0) -> None:
+        super().__init__(text)
+        self.state = state
+        self.checks = checks
+
+
+class SagaFailed(WorkflowError, ExceptionGroup[Exception]):
+    """A saga was rolled back, and compensations failed for good; the others were made.
+
+    Attributes:
+        cause: why it was rolled back: the error of the block, or its CancelledError.
+        failures: the errors of the compensations, in the order in which these were begun.
+    """
+
+    cause: BaseException
+
+    def __new__(cls, message: str, failures: Sequence[Exception], cause: BaseException) -> Self:
+        """See the class."""
+        error = super().__new__(cls, message, failures)
+        error.cause = error.__cause__ = cause
+        return error
+
+    @property
+    def failures(self) -> tuple[Exception, ...]:
+        """See the class."""
+        return tuple(self.exceptions)
+
+    def derive(self, excs: Sequence[Exception], /) -> SagaFailed:  # type: ignore[override]
+        # what `except*` makes of a part of the group
+        return SagaFailed(self.message, excs, self.cause)
 
 
 class ServiceError(WorkflowError):

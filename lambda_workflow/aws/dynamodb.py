@@ -33,6 +33,8 @@ CHUNK_BYTES: Final = 390_000  # an item may have 400 KB
 _DAY_MS: Final = 24 * 3_600_000
 _Rows = list[tuple[str, Header]]
 _CHUNK_KEY: Final = "blob:"
+_KEYS_BYTES: Final = 5 + 2 + 6  # names, turn and expiry of an item, beside the id and the record
+_LISTED_BYTES: Final = 7 + 3  # names of the header's attributes, and the turn that it is of
 
 
 def table_definition(name: str) -> dict[str, Any]:
@@ -85,15 +87,18 @@ class DynamoStore:
     async def load(self, execution_id: str) -> Loaded:
         texts: list[str] = []
         size, start = 0, None
+        keys = len(execution_id) + _KEYS_BYTES
         while True:
             page = await self._aws.call("dynamodb", "Query", **self._query(execution_id, start))
+            now = self._clock.now()
             for item in page["Items"]:
-                if int(item["x"]["N"]) * 1000 < self._clock.now():
+                if int(item["x"]["N"]) * 1000 < now:
                     return Loaded((), read_units(size))
-                text = await self._text(item)
+                text = item["d"]["S"] if "d" in item else await self._text(item)
                 texts.append(text)
-                size += sum(len(k) + len(next(iter(v.values()))) for k, v in item.items())
-                size += len(text) if "r" in item else 0
+                size += keys + (len(text) if text.isascii() else len(text.encode()))
+                if "h" in item:
+                    size += _listed_bytes(item)
             if (start := page.get("LastEvaluatedKey")) is None:
                 return Loaded(texts, read_units(size))
 
@@ -311,6 +316,11 @@ def _header_attributes(header: Header) -> dict[str, Any]:
         "lk": {"S": f"{header.workflow}/{header.status}"},
         "ls": {"S": f"{header.started_at:015d}/{header.execution_id}"},
     }
+
+
+def _listed_bytes(item: dict[str, Any]) -> int:
+    texts = (item["h"]["S"], item["lk"]["S"], item["ls"]["S"])
+    return _LISTED_BYTES + sum(len(text.encode()) for text in texts)
 
 
 def _header(item: dict[str, Any]) -> Header:

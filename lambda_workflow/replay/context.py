@@ -17,6 +17,7 @@ from lambda_workflow.replay.anyio_rules import apply_rules_to_anyio
 from lambda_workflow.replay.calls import Calls
 from lambda_workflow.replay.inbox import Inbox
 from lambda_workflow.replay.loop import OrderedTask
+from lambda_workflow.replay.patterns import Patterns
 from lambda_workflow.replay.tools import Info
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
 
 
-class Context(Calls, Inbox):
+class Context(Calls, Inbox, Patterns):
     """One per run of an execution; the same values at the same places on every replay.
 
     Attributes:

@@ -65,3 +65,23 @@ def _strict_outcome(execution: Execution) -> c.Fail | None:
         "awaits it: await it, or gather it with the others"
     )
     return c.Fail(e.Failure("UnawaitedCall", message, False))
+
+
+def status_after(outcome: c.Ending | None) -> Status:
+    """The status of an execution whose code has, or has not yet, come to this end."""
+    match outcome:
+        case None | c.ContinueAsNew():
+            return Status.RUNNING
+        case c.Complete():
+            return Status.COMPLETED
+        case c.Fail():
+            return Status.FAILED
+        case c.End():
+            return outcome.status
+
+
+def end_without_code(ended: e.Terminated | e.TimerFired) -> c.End:
+    """The end of an execution whose code is not asked."""
+    if isinstance(ended, e.Terminated):
+        return c.End(Status.TERMINATED, ended.reason)
+    return c.End(Status.TIMED_OUT, "it did not end within its execution timeout")

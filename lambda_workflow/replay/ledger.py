@@ -41,6 +41,7 @@ class Ledger:
         self.execution_id = execution_id
         self.loop = Loop(self)  # type: ignore[abstract]  # the rest is refused by name
         self.operations: dict[str, Operation[Any]] = {}
+        self._steps: dict[str, Step[Any]] = {}  # of the operations; asked for in every turn
         self.unawaited: dict[str, Operation[Any]] = {}
         self.timers: dict[str, DurableHandle | Operation[Any] | str] = {}
         self.intents: dict[str, c.Command] = {}
@@ -74,7 +75,9 @@ class Ledger:
 
     def pending_steps(self) -> list[Step[Any]]:
         """The steps that wait to be run, in the order in which they were started."""
-        return [op for op in self.operations.values() if isinstance(op, Step) and not op.resting]
+        for key in [key for key in self._steps if key not in self.operations]:
+            del self._steps[key]
+        return [step for step in self._steps.values() if not step.resting]
 
     def add(self, command: c.Command) -> None:
         """A command that no fact will answer."""
@@ -93,6 +96,8 @@ class Ledger:
         operation.replayed = self._recorded is not None
         key = operation.operation
         self.operations[key] = self.unawaited[key] = operation
+        if isinstance(operation, Step):
+            self._steps[key] = operation
         self.intents[f"+{key}"] = command
 
     def deadline(self, operation: Operation[Any], milliseconds: int) -> None:

@@ -17,6 +17,7 @@ from lambda_workflow.errors import (
 )
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.exported import write_history
 from lambda_workflow.model.history import History, digest
 from lambda_workflow.model.ids import check_execution_id, deduplication_id
 from lambda_workflow.model.lifecycle import Status
@@ -169,6 +170,14 @@ class Client:
         turns = decode_turns(await fetch_records(loaded.texts, self.backend.blobs))
         return History(execution_id, await inflate(turns, self.backend.blobs))
 
+    async def export(self, execution_id: str) -> str:
+        """The history as a JSON document, to be kept and replayed by `testing.assert_replays`.
+
+        Raises:
+            ExecutionNotFound: there is none of this id.
+        """
+        return write_history(await self.history(execution_id))
+
     async def redrive(self, execution_id: str) -> None:
         """Try a BLOCKED execution again; send a running one's unanswered commands once more.
 
@@ -295,6 +304,10 @@ class SyncClient:
     def history(self, execution_id: str) -> History:
         """As `Client.history`."""
         return self._run(self._client.history(execution_id))
+
+    def export(self, execution_id: str) -> str:
+        """As `Client.export`."""
+        return self._run(self._client.export(execution_id))
 
     def redrive(self, execution_id: str) -> None:
         """As `Client.redrive`."""

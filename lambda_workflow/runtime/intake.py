@@ -72,3 +72,14 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case _:
                 intake.events.append(judged)
     return intake
+
+
+def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
+    """The arrivals, cut before each start that replaces what has ended: it begins a record."""
+    parts: list[list[Arrival]] = []
+    for arrival in arrivals:
+        message = arrival.message
+        if not parts or (isinstance(message, Request) and message.replace):
+            parts.append([])
+        parts[-1].append(arrival)
+    return parts

@@ -28,10 +28,10 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Request
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
 from lambda_workflow.ports import Backend, Blobs, Commit, Effect, Happening, PutHeader
+from lambda_workflow.replay.endings import end_without_code, status_after
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
@@ -42,7 +42,7 @@ from lambda_workflow.runtime.dispatch import (
     status_changed,
     units_of,
 )
-from lambda_workflow.runtime.intake import Arrival, Intake, take_in
+from lambda_workflow.runtime.intake import Arrival, Intake, parts_of, take_in
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
 from lambda_workflow.runtime.offload import deposit_record, inflate, inflate_event, stored
@@ -379,37 +379,6 @@ class Turns:
 
     def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))
-
-
-def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
-    """The arrivals, cut before each start that replaces what has ended: it begins a record."""
-    parts: list[list[Arrival]] = []
-    for arrival in arrivals:
-        message = arrival.message
-        if not parts or (isinstance(message, Request) and message.replace):
-            parts.append([])
-        parts[-1].append(arrival)
-    return parts
-
-
-def status_after(outcome: c.Ending | None) -> Status:
-    """The status of an execution whose code has, or has not yet, come to this end."""
-    match outcome:
-        case None | c.ContinueAsNew():
-            return Status.RUNNING
-        case c.Complete():
-            return Status.COMPLETED
-        case c.Fail():
-            return Status.FAILED
-        case c.End():
-            return outcome.status
-
-
-def end_without_code(ended: e.Terminated | e.TimerFired) -> c.End:
-    """The end of an execution whose code is not asked."""
-    if isinstance(ended, e.Terminated):
-        return c.End(Status.TERMINATED, ended.reason)
-    return c.End(Status.TIMED_OUT, "it did not end within its execution timeout")
 
 
 def _is_of_steps(turn: Turn) -> bool:

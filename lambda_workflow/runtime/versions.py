@@ -68,13 +68,11 @@ def routed(versions: Versions, recorded: str) -> Workflow[Any, Any]:
     if found is not None:
         return found
     name = newest(versions).name
-    began = f"version {recorded!r} of it" if recorded else "it without a version"
-    mend = (
-        f'@workflow(name="{name}", version="{recorded}")' if recorded else "one without a version"
-    )
+    began = f"version {recorded!r}" if recorded else "code that had no version"
+    mend = f'@workflow(name="{name}", version="{recorded}")' if recorded else "without a version"
     raise UnknownWorkflow(
-        f"workflow {name!r}: this execution began with {began}, and the App has version "
-        f"{', '.join(map(repr, versions))} only: list the earlier code beside it, {mend}, "
+        f"workflow {name!r}: this execution began with {began}, and App has version "
+        f"{', '.join(map(repr, versions))} only: list the earlier code as well, {mend}, "
         "until its last execution has ended; this one goes on with its next message or a redrive"
     )
 

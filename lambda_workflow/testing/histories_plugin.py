@@ -1,11 +1,11 @@
-"""The pytest option that replays a folder of histories, each as a test of its own."""
+"""What the pytest option does that replays a folder of histories, each as a test of its own."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,34 +15,14 @@ from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.runtime.app import App
 from lambda_workflow.testing.histories import assert_replays, find_histories
 
-_FOLDERS: Final = "lambda_workflow_histories"
 _APP: Final = "lambda_workflow_app"
 
 
-def add_histories_options(parser: pytest.Parser) -> None:
-    """Add the options, which may also stand in the configuration file."""
-    group = parser.getgroup("lambda-workflow")
-    group.addoption(
-        "--lambda-workflow-histories",
-        action="append",
-        metavar="DIR",
-        help="replay each exported history of a folder, file or glob as a test",
-    )
-    group.addoption(
-        "--lambda-workflow-app",
-        metavar="MODULE:APP",
-        help="the App whose code replays them, such as examples.greeter.app:app",
-    )
-    parser.addini(_FOLDERS, "the same as --lambda-workflow-histories", "args", default=[])
-    parser.addini(_APP, "the same as --lambda-workflow-app", default="")
-
-
-def add_histories(session: pytest.Session, items: list[pytest.Item]) -> None:
+def add_histories(
+    session: pytest.Session, items: list[pytest.Item], folders: Sequence[str]
+) -> None:
     """Add a test for each file; the plugin calls this once pytest has collected its own."""
     config = session.config
-    folders = config.getoption(_FOLDERS) or config.getini(_FOLDERS)
-    if not folders:
-        return
     try:
         app = _app(config.getoption(_APP) or config.getini(_APP), config.rootpath)
         files = [file for folder in folders for file in find_histories(config.rootpath / folder)]

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from lambda_workflow.aws.backend import client_for
 from lambda_workflow.model.usage import Usage
 from tests.aws.apps import CALLS, app, ten
 from tests.aws.deployed import deploy, take, working
 from tests.aws.server.process import Server
+from tests.ports.made import commit_of, turn
 
 TURNS = CALLS + 1  # the request, and a result each
 WRITE_UNITS_MAX = 13
@@ -61,3 +65,14 @@ async def test_the_runtime_counts_what_the_server_counts(server: Server) -> None
     assert usage.deletes == sum(r.operation == "DeleteMessageBatch" for r in inbox)
     puts = sum(request.bytes for request in server.requests("dynamodb", "PutItem"))
     assert abs(usage.bytes - puts) <= 64 * TURNS, "keys and names are counted by a round figure"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "漢"])
+async def test_the_store_says_what_a_load_has_cost(server: Server, letter: str) -> None:
+    store = client_for(app, await deploy([])).backend.store
+    for number in range(1, 41):
+        await store.commit(commit_of("e", turn(number, 1, letter * 37 * number)))
+    loaded = await store.load("e")
+    assert len(loaded.texts) == 40
+    (query,) = server.requests("dynamodb", "Query")
+    assert loaded.read_units == query.read_units > 7

@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any, Final
 
 import lambda_workflow
@@ -55,7 +56,7 @@ def _entry(name: str, value: Any) -> Iterator[str]:
     yield f"\n### `{name}{_signature(value)}`\n"
     yield _text(value)
     if inspect.isclass(value):
-        for member, function in vars(value).items():
+        for member, function in _members(value):
             function = getattr(function, "__func__", function)
             shown = inspect.isfunction(function) or isinstance(function, property)
             if not shown or member.startswith("_") or not inspect.getdoc(function):
@@ -64,10 +65,18 @@ def _entry(name: str, value: Any) -> Iterator[str]:
             yield _text(function)
 
 
+def _members(value: type) -> Iterator[tuple[str, Any]]:
+    """Of the class, and of those bases of this package that have no entry of their own."""
+    public = {id(one) for names in ROOMS.values() for one in names.values()}
+    for base in value.__mro__:
+        if base is value or (base.__module__.startswith("lambda_w") and id(base) not in public):
+            yield from vars(base).items()
+
+
 def _signature(value: Any) -> str:
     if isinstance(value, property) or not callable(value):
         return ""
-    if inspect.isclass(value) and issubclass(value, BaseException):
+    if inspect.isclass(value) and issubclass(value, BaseException | Enum):
         return ""
     try:
         parameters = inspect.signature(value).parameters.values()

@@ -34,12 +34,14 @@ def test_the_reference_is_what_the_docstrings_say() -> None:
     assert committed == reference(), "run: python -m tests.docs.reference > docs/reference.md"
 
 
-def test_the_command_lines_help_is_in_its_page() -> None:
+@pytest.mark.parametrize("command", ["run", "history show", "history export"])
+def test_the_command_lines_help_is_in_its_page(command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "lambda_workflow.cli", "run", "--help"],
+        [sys.executable, "-m", "lambda_workflow.cli", *command.split(), "--help"],
         capture_output=True, text=True, check=True, cwd=ROOT, env={"COLUMNS": "100"},
     )  # fmt: skip
     page = (ROOT / "docs" / "cli.md").read_text()
+    assert f"## `lambda-workflow {command} " in page
     for option in re.findall(r"--[a-z-]+", done.stdout):
         assert f"`{option}" in page, option
 

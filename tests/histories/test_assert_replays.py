@@ -100,7 +100,7 @@ async def test_each_version_replays_its_own_histories(tmp_path: Path) -> None:
     await export(tmp_path, [order, order_2], "new")
     assert len(assert_replays(app(order, order_2), tmp_path)) == 2
     assert len(assert_replays([order, order_2], tmp_path)) == 2
-    with pytest.raises(AssertionError, match=r"old\.json: workflow 'order': .* without a version"):
+    with pytest.raises(AssertionError, match=r"old\.json: workflow 'order': .* had no version"):
         assert_replays(order_2, tmp_path)
 
 

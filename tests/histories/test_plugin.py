@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PLUGIN = "lambda_workflow.testing.plugin"
+PLUGIN = "pytest_lambda_workflow"
 ROOT = Path(__file__).parents[2]
 GREETER = ROOT / "tests" / "histories" / "greeter.json"
 BANK = ROOT / "tests" / "histories" / "bank_transaction.json"

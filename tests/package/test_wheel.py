@@ -1,4 +1,4 @@
-"""The wheel: one top-level package, nothing of the tests, and it runs from anywhere."""
+"""The wheel: the package and its pytest plugin, nothing of the tests, and it runs from anywhere."""
 
 from __future__ import annotations
 
@@ -25,19 +25,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_wheel_has_one_package_its_licence_and_its_types(built: Path) -> None:
+def test_the_wheel_has_the_package_its_plugin_its_licence_and_its_types(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         (path,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(archive.read(path).decode())
+        (path,) = (name for name in names if name.endswith(".dist-info/entry_points.txt"))
+        entries = archive.read(path).decode()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"lambda_workflow"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "lambda_workflow",
+        "pytest_lambda_workflow.py",
+    }
     assert "lambda_workflow/py.typed" in names
     assert any(name.endswith("/LICENSE") for name in names)
+    assert "pytest_lambda_workflow = pytest_lambda_workflow" in entries
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "cli", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"aws", "cli", "dev", "schedules"}
     needed = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert sorted(line.partition(">")[0].partition("<")[0] for line in needed) == [
         "anyio",

@@ -73,8 +73,14 @@ async def test_code_without_a_version_keeps_what_began_before_versions_came(
 @pytest.mark.parametrize(
     ("began", "words"),
     [
-        (first, ["version '1' of it", "has version '2' only", 'name="flow", version="1"']),
-        (unversioned, ["without a version", "has version '2' only", "one without a version"]),
+        (
+            first,
+            ["began with version '1', and", "has version '2' only", 'name="flow", version="1"'],
+        ),
+        (
+            unversioned,
+            ["began with code that had no version", "has version '2' only", "as well, without a"],
+        ),
     ],
 )
 async def test_a_version_that_is_gone_blocks_its_executions_until_it_is_back(

@@ -13,7 +13,7 @@ from tests.tidy.tree import ROOT, files, sources
 TOP_LEVEL = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
     "benchmarks", "constraints.txt", "docs", "examples", "infra", "lambda_workflow",
-    "pyproject.toml", "services", "tests",
+    "pyproject.toml", "pytest_lambda_workflow.py", "services", "tests",
 }  # fmt: skip
 
 # Distributions by the room that may import them; "" is every room.
@@ -21,12 +21,13 @@ THIRD_PARTY = {
     "": {"anyio", "pydantic", "pydantic_core"},
     "aws": {"botocore"},
     "cli": {"rich"},
+    "runtime": {"cronsim"},
     "testing": {"pytest"},
 }
 
 HEAVY = {
-    "aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "click", "moto", "pytest", "rich",
-    "sqlite3",
+    "aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "click", "cronsim", "moto", "pytest",
+    "rich", "sqlite3", "zoneinfo",
 }  # fmt: skip
 
 

@@ -36,6 +36,8 @@ class Habits:
         check: replay from scratch at every turn and compare.
         transactional: the store commits effects and receipts with the record.
         hurry: failed messages are made visible again at once.
+        guard: refuse clock, dice and I/O in workflow code.
+        strict: a call that nobody awaited fails its execution.
     """
 
     pollers: int = 1
@@ -44,6 +46,8 @@ class Habits:
     check: bool = True
     transactional: bool = False
     hurry: bool = True
+    guard: bool = False
+    strict: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +71,14 @@ class Worker:
         gate.on_kill = self._fall
         self.clock = clock = WorkerClock(gate)
         backend = ports_of(gate, clock, transactional=habits.transactional)
-        self.turns = Turns(self.app, backend, live_max=habits.live_max, check=habits.check)
+        self.turns = Turns(
+            self.app,
+            backend,
+            live_max=habits.live_max,
+            check=habits.check,
+            guard=habits.guard,
+            strict=habits.strict,
+        )
         loop = world.loop
         self._running = [loop.create_task(self._poll()) for _ in range(habits.pollers)]
         self._running.append(loop.create_task(self._forward()))

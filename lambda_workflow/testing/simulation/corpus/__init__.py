@@ -7,7 +7,14 @@ from typing import Any, Final
 from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.workflow import Workflow, workflow
 from lambda_workflow.runtime.app import App
-from lambda_workflow.testing.simulation.corpus import failing, plain, racing, structured, timed
+from lambda_workflow.testing.simulation.corpus import (
+    failing,
+    patterns,
+    plain,
+    racing,
+    structured,
+    timed,
+)
 from lambda_workflow.testing.simulation.corpus.contracts import ADAPTERS, JOIN
 from lambda_workflow.testing.simulation.shape import Corpus, Shape
 
@@ -17,6 +24,7 @@ SHAPES: Final = (
     *failing.SHAPES,
     *timed.SHAPES,
     *structured.SHAPES,
+    *patterns.SHAPES,
 )
 
 

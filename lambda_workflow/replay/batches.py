@@ -1,0 +1,271 @@
+"""Maps and parallel branches: many items under way at once, never more than the limit.
+
+Laws
+ 1. Items begin in their order; which begins next does not depend on which ended first. So an item
+    has the same operation ids in every replay.
+ 2. A call needs no task: the batch waits for the calls themselves. A function gets a task.
+ 3. Thresholds are looked at after each item that ends, one at a time, in the order of the facts.
+ 4. The batch returns, or raises, once nothing of it runs any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.service import Service
+from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
+from lambda_workflow.replay.loop import Loop
+from lambda_workflow.replay.nesting import nested, outlast
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.context import Context
+
+T = TypeVar("T")
+
+ITEMS_MAX: Final = 100_000  # as many operations as an execution may have
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a batch ends early, and how many of its items run at once; None is no threshold."""
+
+    limit: int | None = None
+    min_successful: int | None = None
+    tolerated_failures: int | None = None
+    tolerated_failure_percentage: float | None = None
+
+    def check(self, label: str, total: int) -> None:
+        """Refuse what can have no meaning.
+
+        Raises:
+            ConfigurationError: says what to give instead.
+        """
+        _check(label, "limit", self.limit, (1, None))
+        _check(label, "min_successful", self.min_successful, (1, total or None))
+        _check(label, "tolerated_failures", self.tolerated_failures, (0, None))
+        share = self.tolerated_failure_percentage
+        _check(label, "tolerated_failure_percentage", share, (0, 100))
+
+    def reason(self, succeeded: int, failed: int, counts: tuple[int, int]) -> BatchReason | None:
+        """Why a batch ends now; `counts` is how many items have ended, and how many there are."""
+        ended, total = counts
+        if self._exceeded_by(failed, total):
+            return BatchReason.FAILURE_TOLERANCE_EXCEEDED
+        if ended == total:
+            return BatchReason.ALL_COMPLETED
+        if self.min_successful is not None and succeeded >= self.min_successful:
+            return BatchReason.MIN_SUCCESSFUL_REACHED
+        return None
+
+    def _exceeded_by(self, failed: int, total: int) -> bool:
+        number, share = self.tolerated_failures, self.tolerated_failure_percentage
+        return (number is not None and failed > number) or (
+            share is not None and failed * 100 > share * total
+        )
+
+
+def map_items(
+    ctx: Context, target: Any, items: Iterable[Any], thresholds: Thresholds, *, name: str
+) -> Coroutine[Any, Any, BatchResult[Any]]:
+    """See `Context.map`."""
+    label = f"map {name!r}" if name else "map"
+    if name:
+        check_name("map", name)
+    listed = _listed(label, items)
+    thresholds.check(label, len(listed))
+    loop = ctx._execution.loop
+    begin: Callable[[int], asyncio.Future[Any]]
+    if isinstance(target, Service | Workflow | RemoteWorkflow):
+        called: Any = target
+
+        def begin(index: int) -> asyncio.Future[Any]:
+            call: asyncio.Future[Any] = ctx.call(called, listed[index], name=name)
+            return call
+
+    elif callable(target):
+
+        def begin(index: int) -> asyncio.Future[Any]:
+            return loop.create_task(_awaited(partial(target, ctx, listed[index])))
+
+    else:
+        raise ConfigurationError(
+            f"{label}: {target!r} is no target; give a Service, a Workflow, or an async function "
+            "of the context and an item"
+        )
+    return Batch(loop, begin, ("",) * len(listed), thresholds).run(label)
+
+
+def run_branches(
+    ctx: Context,
+    branches: Sequence[Callable[..., Awaitable[Any]]] | Mapping[str, Callable[..., Awaitable[Any]]],
+    thresholds: Thresholds,
+    name: str,
+) -> Coroutine[Any, Any, BatchResult[Any]]:
+    """See `Context.parallel`."""
+    label = f"parallel {name!r}" if name else "parallel"
+    if name:
+        check_name("parallel", name)
+    names: tuple[str, ...]
+    listed: list[Any]
+    if isinstance(branches, Mapping):
+        names, listed = tuple(branches), list(branches.values())
+    else:
+        listed = _listed(label, branches)
+        names = ("",) * len(listed)
+    if wrong := [branch for branch in listed if not callable(branch)]:
+        raise ConfigurationError(
+            f"{label}: {wrong[0]!r} is no branch; give async functions of the context, such as "
+            "`lambda ctx: ctx.call(SERVICE, payload)`"
+        )
+    thresholds.check(label, len(listed))
+    loop = ctx._execution.loop
+
+    def begin(index: int) -> asyncio.Future[Any]:
+        return loop.create_task(_awaited(partial(listed[index], ctx)))
+
+    return Batch(loop, begin, names, thresholds).run(label)
+
+
+class Batch(Generic[T]):
+    """One map or parallel under way. See the module's laws.
+
+    Args:
+        begin: starts an item; what it gives may be cancelled.
+        names: of the items, as many as there are.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        begin: Callable[[int], asyncio.Future[T]],
+        names: Sequence[str],
+        thresholds: Thresholds,
+    ) -> None:
+        self._loop = loop
+        self._begin = begin
+        self._names = names
+        self._thresholds = thresholds
+        self._limit = thresholds.limit or len(names)
+        self._begun = 0
+        self._running: dict[int, asyncio.Future[T]] = {}
+        self._ended: deque[int] = deque()  # and not yet looked at
+        self._waiter: asyncio.Future[None] | None = None
+        self._items: dict[int, BatchItem[T]] = {}
+        self._succeeded = 0
+        self._failed = 0
+
+    async def run(self, label: str) -> BatchResult[T]:
+        """Run the items until all have ended, or a threshold is passed."""
+        if self._loop.frozen:
+            await self._loop.create_future()  # unwinding: nothing is to happen
+        with nested(self._loop):
+            try:
+                while (reason := self._reason()) is None:
+                    self._fill()
+                    self._settle(await self._next())
+            except BaseException:
+                if not self._loop.frozen:
+                    await self._stop()
+                raise
+            interrupted = await self._stop()
+            for index in list(self._running):
+                self._settle(index)
+            if interrupted:
+                raise asyncio.CancelledError
+        every = range(len(self._names))
+        return BatchResult(tuple(map(self._item, every)), reason, label)
+
+    def _reason(self) -> BatchReason | None:
+        counts = len(self._items), len(self._names)
+        return self._thresholds.reason(self._succeeded, self._failed, counts)
+
+    def _fill(self) -> None:
+        while len(self._running) < self._limit and self._begun < len(self._names):
+            index = self._begun
+            self._begun += 1
+            self._running[index] = future = self._begin(index)
+            future.add_done_callback(partial(self._wake, index))
+
+    def _wake(self, index: int, _: asyncio.Future[T]) -> None:
+        self._ended.append(index)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _next(self) -> int:
+        if not self._ended:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        return self._ended.popleft()
+
+    def _settle(self, index: int) -> None:
+        future = self._running.pop(index)
+        name = self._names[index]
+        if future.cancelled():
+            self._items[index] = BatchItem(index, ItemStatus.CANCELLED, name)
+        elif (error := future.exception()) is None:
+            self._items[index] = BatchItem(index, ItemStatus.SUCCEEDED, name, future.result())
+            self._succeeded += 1
+        elif isinstance(error, Exception):
+            self._items[index] = BatchItem(index, ItemStatus.FAILED, name, None, error)
+            self._failed += 1
+        else:
+            raise error  # SystemExit: not a matter of one item
+
+    def _item(self, index: int) -> BatchItem[T]:
+        found = self._items.get(index)
+        return found or BatchItem(index, ItemStatus.NOT_STARTED, self._names[index])
+
+    async def _stop(self) -> bool:
+        """Cancel what runs, and wait until it has cleaned up; whether that was interrupted."""
+        running = list(self._running.values())
+        for future in running:
+            future.cancel()
+        interrupted = await outlast(self._loop, running)
+        for future in running:
+            with suppress(BaseException):
+                future.exception()  # it has been looked at
+        return interrupted
+
+
+async def _awaited(begin: Callable[[], Awaitable[T]]) -> T:
+    return await begin()
+
+
+def _listed(label: str, items: Iterable[Any]) -> list[Any]:
+    if isinstance(items, set | frozenset):
+        raise ConfigurationError(
+            f"{label}: its items are a set, whose order differs from process to process: give a "
+            "list, such as sorted(items)"
+        )
+    listed = list(islice(items, ITEMS_MAX + 1))
+    if len(listed) > ITEMS_MAX:
+        raise ConfigurationError(
+            f"{label}: more than {ITEMS_MAX} items, the operations that an execution may have: "
+            "give each of several child workflows a part of them"
+        )
+    return listed
+
+
+def _check(label: str, name: str, value: float | None, bounds: tuple[int, int | None]) -> None:
+    if value is None:
+        return
+    low, high = bounds
+    kind = int | float if name.endswith("percentage") else int
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    if fits and low <= value and (high is None or value <= high):
+        return
+    what = "a number" if name.endswith("percentage") else "a whole number"
+    most = "" if high is None else f" to {high}"
+    if name == "min_successful" and high is not None:
+        most += f" (there are {high} items), or leave it out to wait for all"
+    raise ConfigurationError(f"{label}: {name} is {value!r}: give {what} from {low}{most}")

@@ -1,0 +1,56 @@
+"""Groups of operations: where they stand in the history, and how they end.
+
+Laws
+ 1. What a group starts is numbered under a path of the group's own: it cannot shift what its task
+    starts afterwards.
+ 2. Who takes a group down waits until its tasks have cleaned up, however often it is cancelled
+    itself meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from lambda_workflow.replay.loop import Loop, OrderedTask, Path
+
+
+@contextmanager
+def nested(loop: Loop) -> Iterator[Path]:
+    """Number what the running task starts under a path of its own (law 1)."""
+    task = asyncio.current_task(loop)
+    path = loop.path().child()
+    if not isinstance(task, OrderedTask):
+        yield path
+        return
+    outer, task.path = task.path, path
+    try:
+        yield path
+    finally:
+        task.path = outer
+
+
+async def outlast(loop: Loop, futures: Iterable[asyncio.Future[Any]]) -> bool:
+    """Wait until all are done (law 2); whether the waiting task was cancelled meanwhile."""
+    interrupted = False
+    with _shield():
+        while waiting := [future for future in futures if not future.done()]:
+            try:
+                await asyncio.wait(waiting)
+            except asyncio.CancelledError:
+                if loop.frozen:
+                    raise
+                interrupted = True
+    return interrupted
+
+
+def _shield() -> AbstractContextManager[object]:
+    """anyio cancels a task of a cancelled scope again and again, until it leaves: but not here."""
+    if "anyio" not in sys.modules:
+        return nullcontext()
+    from anyio import CancelScope  # only where the workflow's code uses it
+
+    return CancelScope(shield=True)

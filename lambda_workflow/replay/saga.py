@@ -1,0 +1,154 @@
+"""Sagas: what was done is undone when the rest does not succeed.
+
+Laws
+ 1. Compensations run when the block ends in an error or a cancellation, in the reverse order of
+    their registration; never when it succeeds, and never when the stack is unwound at a suspension.
+ 2. All of them run, to their end: one that fails does not keep the others from running, nor does
+    another cancellation of the task that rolls back.
+ 3. The block's own error goes on; where compensations failed, a SagaFailed carries it and theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
+
+from lambda_workflow.errors import ConfigurationError, SagaFailed, Suspended, WorkflowError
+from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.retry import RetryPolicy
+from lambda_workflow.model.service import Service, check_timeout
+from lambda_workflow.replay.block_retry import retry_block
+from lambda_workflow.replay.nesting import outlast
+from lambda_workflow.replay.workflow import Workflow
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.context import Context
+
+Req = TypeVar("Req")
+Args = TypeVarTuple("Args")
+
+Compensation = Callable[[], Awaitable[object]]
+
+
+class Saga:
+    """Use as `async with ctx.saga() as saga`; see `Context.saga`."""
+
+    def __init__(self, ctx: Context, *, parallel: bool) -> None:
+        self._ctx = ctx
+        self._loop = ctx._execution.loop
+        self._parallel = parallel
+        self._compensations: list[Compensation] = []
+        self._failures: dict[int, Exception] = {}
+        self._is_open = True
+
+    @overload
+    def on_rollback(
+        self, target: Service[Req, Any] | Workflow[Req, Any], payload: Req, /, *,
+        retry: RetryPolicy | None = ..., timeout: timedelta | None = ..., name: str = ...,
+    ) -> None: ...  # fmt: skip
+    @overload
+    def on_rollback(
+        self, target: Callable[[Context, *Args], Awaitable[object]], /, *args: *Args,
+        retry: RetryPolicy | None = ...,
+    ) -> None: ...  # fmt: skip
+    def on_rollback(  # type: ignore[misc]  # mypy cannot match *args: *Args with *args: Any
+        self, target: Any, /, *args: Any,
+        retry: RetryPolicy | None = None, timeout: timedelta | None = None, name: str = "",
+    ) -> None:  # fmt: skip
+        """Say how to undo what was just done.
+
+        Args:
+            target: a service or workflow that is called with the payload, or an async function of
+                the context and the arguments.
+            retry: the service's own if not given; a function is retried as a unit, by default as
+                `RetryPolicy()` says.
+            timeout: of the call, in all; the service's own if not given.
+            name: of the call, as the history shows it.
+
+        Raises:
+            EncodeError: the payload is not of the service's request type.
+            WorkflowError: the saga has ended.
+        """
+        if self._loop.frozen:
+            return
+        if not self._is_open:
+            raise WorkflowError(
+                "on_rollback after the saga has ended: register inside of `async with ctx.saga()`"
+            )
+        ctx = self._ctx
+        if isinstance(target, Service | Workflow):
+            (payload,) = args
+            if isinstance(target, Service):
+                target.request_codec.encode(payload, target.payload_label)
+            if name:
+                check_name("call", name)
+            options: dict[str, Any] = {"retry": retry, "timeout": timeout, "name": name}
+            if timeout is not None:
+                check_timeout(timeout, f"compensation by {target.name!r}")
+            call: Any = ctx.call
+            self._compensations.append(partial(call, target, payload, **options))
+        elif callable(target):
+            block = partial(target, ctx, *args)
+            policy = retry or RetryPolicy()
+            self._compensations.append(partial(retry_block, ctx, block, policy))
+        else:
+            raise ConfigurationError(
+                f"on_rollback: {target!r} cannot undo anything; give a Service, a Workflow, or an "
+                "async function of the context"
+            )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_open = False
+        if error is None or self._loop.frozen or isinstance(error, Suspended | GeneratorExit):
+            return
+        undo = self._compensations[::-1]
+        if not undo:
+            return
+        # a task of its own: whatever cancels this one does not reach the compensations
+        rolling = self._loop.create_task(self._roll_back(undo))
+        interrupted = await outlast(self._loop, [rolling])
+        rolling.result()
+        if self._failures:
+            raise self._failed(error, len(undo))
+        if interrupted and not isinstance(error, asyncio.CancelledError):
+            raise asyncio.CancelledError from error
+
+    async def _roll_back(self, undo: Sequence[Compensation]) -> None:
+        if self._parallel:
+            tasks = [self._loop.create_task(self._make(*numbered)) for numbered in enumerate(undo)]
+            await asyncio.wait(tasks)
+        else:
+            for number, compensation in enumerate(undo):
+                await self._make(number, compensation)
+
+    async def _make(self, number: int, compensation: Compensation) -> None:
+        try:
+            await compensation()
+        except Exception as failure:  # noqa: BLE001  # the others are to run
+            self._failures[number] = failure
+        except asyncio.CancelledError:
+            if self._loop.frozen:
+                raise
+            self._failures[number] = WorkflowError("the compensation was cancelled")
+
+    def _failed(self, cause: BaseException, total: int) -> SagaFailed:
+        failures = [self._failures[number] for number in sorted(self._failures)]
+        told = "; ".join(f"{type(one).__name__}: {one}" for one in failures)
+        return SagaFailed(
+            f"{len(failures)} of {total} compensations failed after "
+            f"{type(cause).__name__}: {cause}: {told}. What they were to undo is still done",
+            failures,
+            cause,
+        )

@@ -1,0 +1,1 @@
+"""Tests of the kit that authors test their workflows with."""

@@ -1,0 +1,90 @@
+"""The pytest plugin: options of explorations, what a failed test shows, and what it costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+PLUGIN = "pytest_lambda_workflow"
+ROOT = Path(__file__).parents[2]
+TESTS = '''
+"""Tests of an author."""
+from lambda_workflow.testing import explore, fake, holds, simulate
+from tests.testing.shop import CHARGE, SHIP, Order, Receipt, sell
+
+SHIPPED = fake(SHIP).returns("shipped")
+
+def bank():
+    charged = []
+    yield fake(CHARGE).runs(lambda order: Receipt(charged.append(order) or 7))
+    yield SHIPPED
+    yield holds(lambda run: len(charged) == 1)
+
+def test_careless():
+    explore(sell, Order("tea"), bank)
+
+def test_sound():
+    print(explore(sell, Order("tea"), fake(CHARGE).returns(Receipt(7)), SHIPPED).schedules, "tried")
+
+def test_wrong():
+    run = simulate(sell, Order("tea"), fake(CHARGE).returns(Receipt(7)), SHIPPED)
+    assert run.result == "something else"
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test_shop.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return tmp_path
+
+
+def run(folder: Path, *words: str) -> str:
+    program = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
+    installed = {entry.value for entry in entry_points(group="pytest11")}
+    plugin = ["-p", "no:cacheprovider"]
+    if PLUGIN not in installed:  # an editable install keeps the entry points of its own day
+        plugin += ["-p", PLUGIN]
+    return subprocess.run(
+        [sys.executable, "-c", program, *plugin, "-v", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    ).stdout
+
+
+def test_an_option_says_how_many_seeds_each_exploration_tries(folder: Path) -> None:
+    assert "3 tried" in run(folder, "-s", "-k", "sound", "--lambda-workflow-seeds", "3")
+
+
+def test_a_failed_exploration_prints_the_command_that_finds_it_again(folder: Path) -> None:
+    said = run(folder, "-k", "careless")
+    (line,) = (line for line in said.splitlines() if "search it again: " in line)
+    command = line.partition("search it again: pytest ")[2].replace('"', "").split()
+    assert command[0] == "test_shop.py::test_careless"
+    again = run(folder, *command)
+    assert "1 failed" in again
+    assert line in again
+
+
+def test_a_failed_test_shows_what_happened_in_its_simulation(folder: Path) -> None:
+    said = run(folder, "-k", "wrong")
+    assert "simulation of sell" in said
+    assert "turn 1: started sell" in said
+    assert "259200.000 s" in said
+
+
+def test_a_test_run_without_workflows_does_not_import_the_engine(folder: Path) -> None:
+    (folder / "test_shop.py").write_text(
+        "import sys\ndef test_own():\n    assert 'lambda_workflow' not in sys.modules\n"
+        "    assert 'pytest_lambda_workflow' in sys.modules\n"
+    )
+    assert "1 passed" in run(folder)
