@@ -24,7 +24,7 @@ from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.testing.fakes import Fake
 from lambda_workflow.testing.looking import Simulated
 from lambda_workflow.testing.schedule import Decide, Fault, by_dice, by_script, never, simpler
-from lambda_workflow.testing.simulating import Part, Simulation
+from lambda_workflow.testing.simulating import RECENT, Part, Simulation
 from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationError
 
 In = TypeVar("In")
@@ -141,7 +141,7 @@ def explore(
         invariant: called with each run that has ended; returns False or raises AssertionError where
             something is wrong.
         outcome: the same, about how it may end. If not given, every run must end as the one without
-            faults does: with the same result, or an error of the same type.
+            faults does, with the same result or an error of the same type.
 
     Raises:
         ScheduleFailed: (an AssertionError) something is wrong; tells the shortest schedule.
@@ -209,6 +209,7 @@ class _Trials:
             self.workflow, self.request, *played,
             app=self.app, faults=decide, strict=self.strict, turns_max=self.turns_max,
         ) as simulation:  # fmt: skip
+            RECENT.pop()  # the report of a failed schedule has its own timeline
             try:
                 end = simulation.run()
             except WorkflowError as error:

@@ -225,13 +225,21 @@ class Schedule:
 
 
 def simpler(fault: Fault) -> list[Fault]:
-    """The same fault with shorter or rounder delays, the simplest first."""
+    """The same fault with shorter or rounder delays, the simplest first.
+
+    Tried again and again on what is left, they end at the least whole number of seconds.
+    """
     if fault.what not in TIMED:
         return []
-    whole = float(ceil(fault.seconds))
-    shorter = [seconds for seconds in (0.001, 1.0, 10.0, 60.0) if seconds < fault.seconds]
-    rounder = [whole] if whole != fault.seconds else []
-    return [replace(fault, seconds=seconds) for seconds in sorted({*shorter, *rounder})]
+    seconds = fault.seconds
+    tried = {0.001, 1.0, 10.0, 60.0, float(ceil(seconds))}
+    tried |= {float(int(seconds * part)) for part in (0.5, 0.75, 0.9, 0.98)} | {seconds - 1}
+    is_whole = seconds == int(seconds)
+    return [
+        replace(fault, seconds=one)
+        for one in sorted(tried)
+        if one > 0 and (one < seconds or not is_whole)
+    ]
 
 
 class Usual(Random):

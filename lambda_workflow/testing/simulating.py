@@ -121,14 +121,14 @@ class Simulation(Generic[In, Out]):
     def run_until_suspended(self) -> Snapshot:
         """Run until only the passing of time, or somebody outside, can move it on.
 
-        Raises: as `run`.
+        It raises what `run` raises, except that it may be waiting.
         """
         return self._advance(self._stage.world.loop.time())
 
     def advance(self, duration: timedelta) -> Snapshot:
         """Let so much virtual time pass, and everything happen that is due by then.
 
-        Raises: as `run`.
+        It raises what `run` raises, except that it may be waiting.
         """
         return self._advance(self._stage.world.loop.time() + duration.total_seconds())
 
@@ -189,9 +189,8 @@ def simulate(
     A plain function, for plain and `async` tests alike. Every turn is replayed from the start and
     compared, so that code which is not deterministic fails here.
 
-    Args and Raises:
-        as of `Simulation` and its `run`. An execution that ends in an error is not raised but by
-        `.result`; look at `.failure`.
+    It takes what `Simulation` takes, and raises what `Simulation.run` raises. An execution that ends
+    in an error raises it at `.result` only; or look at `.failure`.
     """
     with Simulation(
         workflow, request, *parts, seed=seed, app=app, chaos=chaos, faults=faults,

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 import lambda_workflow
+from lambda_workflow import testing
 from lambda_workflow.aws import backend, handlers, worker
 from lambda_workflow.local import Engine, SkippingClock, SqliteFile
 from lambda_workflow.runtime.client import Handle, SyncClient
@@ -33,6 +34,7 @@ ROOMS: Final[dict[str, dict[str, Any]]] = {
         "SkippingClock": SkippingClock,
         "SqliteFile": SqliteFile,
     },
+    "lambda_workflow.testing": {name: getattr(testing, name) for name in testing.__all__},
     "lambda_workflow.aws.handlers": {
         "lambda_handler": handlers.lambda_handler,
         "service_handler": handlers.service_handler,
@@ -84,7 +86,7 @@ def _signature(value: Any) -> str:
         return ""
     words = []
     for parameter in parameters:
-        if parameter.name == "self":
+        if parameter.name in ("self", "cls"):
             continue
         if parameter.kind is parameter.KEYWORD_ONLY:
             words.append(f"{parameter.name}=")

@@ -18,6 +18,7 @@ RESULTS = {
     "bank_transaction": '"amount": "250.00"}',
     "greeter": '"Hello, Ada! Hello, Grace!"',
     "remind_user": "2",
+    "trip_saga": '/3"}}',
 }
 
 

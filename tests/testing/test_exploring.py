@@ -96,8 +96,7 @@ def test_a_race_between_a_timeout_and_a_result_is_found() -> None:
     with pytest.raises(ScheduleFailed) as found:
         explore(sell_in_time, TEA, both, outcome=anything)
     (fault,) = found.value.faults
-    assert fault.code == f"task ship 2/1: LATE {fault.seconds:g}"
-    assert 30 <= fault.seconds <= 60
+    assert fault.code == "task ship 2/1: LATE 30"
 
 
 @workflow
@@ -115,7 +114,7 @@ def test_an_assumption_about_the_order_of_answers_is_found() -> None:
     with pytest.raises(ScheduleFailed, match="InvalidStateError") as found:
         explore(trusting, TEA, slow, SHIPPED)
     (fault,) = found.value.faults
-    assert fault.code.startswith("task ship 1/1: LATE")
+    assert fault.code == "task ship 1/1: LATE 6"  # at 5 s the order of the calls would decide
     assert found.value.complaint.endswith("and without faults with result 'shipped'")
 
 
