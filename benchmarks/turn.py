@@ -30,7 +30,8 @@ from benchmarks.shared.instant import InstantAws, Table, config_for, through_cli
 from lambda_workflow import App, Context, Service, workflow
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.handlers import Handler, lambda_handler
-from lambda_workflow.model.messages import Message, Request, Update, render
+from lambda_workflow.model.messages import Message, Request, Update
+from lambda_workflow.model.wire import render
 
 SHORT, LONG = 10, 10_000
 TURNS = 100  # measured in each round

@@ -12,10 +12,16 @@
     │   ├── CallFailed                a service answered with an error, and retries are used up
     │   │   ├── BadResponse           a service answered with a value that is not its response type
     │   │   └── CallTimedOut          no answer within the call's timeout (also a TimeoutError)
+    │   ├── CallbackFailed            whoever held the token answered with an error
+    │   │   └── CallbackTimedOut      nobody answered, or was heard of, in time (a TimeoutError)
+    │   ├── ChildFailed               a child execution did not complete; carries its id
+    │   │   └── ChildTimedOut         it did not end within the call's timeout (a TimeoutError)
     │   └── StepFailed                a step raised what cannot be raised again as its own class
+    │       └── StepInterrupted       a step that runs at most once was begun, its end is unknown
     ├── BatchFailed                   items of a map or parallel failed (an ExceptionGroup of why)
     ├── PollTimedOut                  a poll's condition did not hold in time (also a TimeoutError)
     ├── SagaFailed                    compensations failed as well (an ExceptionGroup of why)
+    ├── TaskCancelled                 reaches a service adapter: nobody wants its result any more
     ├── ServiceError                  raised by a service adapter to choose type, retryable, details
     ├── NonDeterminismError           the code no longer does what the history says it did
     ├── NonDeterministicCall          workflow code asked the clock or the dice (strict guard)
@@ -23,7 +29,14 @@
     ├── ExecutionError                reaches the Client's caller
     │   ├── ExecutionFailed           the execution ended in failure; carries its error
     │   ├── ExecutionNotFound         no execution has this id
+    │   │   ├── ExecutionCancelled    … was cancelled
+    │   │   ├── ExecutionTerminated   … was terminated
+    │   │   └── ExecutionTimedOut     … did not end within its own timeout
     │   ├── ExecutionAlreadyStarted   the id is taken by another workflow or another input
+    │   ├── ExecutionClosed           it has ended, and takes no signal, update or answer
+    │   ├── UpdateRejected            the workflow refused an update
+    │   ├── InvalidToken              no token of a callback, or a forged one
+    │   ├── CallbackClosed            the callback was answered, timed out, or given up
     │   └── ResultTimeout             the result was not there in time (also a TimeoutError)
     └── BackendError                  a port failed; the host tries again
         └── Conflict                  another worker committed this turn first
@@ -35,6 +48,7 @@ at the end of a turn, after the turn's outcome is fixed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final, Self, final
 
 __all__ = [
@@ -43,14 +57,24 @@ __all__ = [
     "BatchFailed",
     "CallFailed",
     "CallTimedOut",
+    "CallbackClosed",
+    "CallbackFailed",
+    "CallbackTimedOut",
+    "ChildFailed",
+    "ChildTimedOut",
     "ConfigurationError",
     "Conflict",
     "DecodeError",
     "EncodeError",
     "ExecutionAlreadyStarted",
+    "ExecutionCancelled",
+    "ExecutionClosed",
     "ExecutionError",
     "ExecutionFailed",
     "ExecutionNotFound",
+    "ExecutionTerminated",
+    "ExecutionTimedOut",
+    "InvalidToken",
     "LimitExceeded",
     "MessageError",
     "NonDeterminismError",
@@ -62,9 +86,12 @@ __all__ = [
     "SagaFailed",
     "ServiceError",
     "StepFailed",
+    "StepInterrupted",
     "Suspended",
+    "TaskCancelled",
     "UnknownService",
     "UnknownWorkflow",
+    "UpdateRejected",
     "WorkflowError",
 ]
 
@@ -153,8 +180,41 @@ class CallTimedOut(CallFailed, TimeoutError):
     """No answer came within the call's timeout; a late answer is dropped."""
 
 
+class CallbackFailed(OperationFailed):
+    """Whoever holds the token of a callback answered with an error."""
+
+
+class CallbackTimedOut(CallbackFailed, TimeoutError):
+    """A callback was not answered, or not heard of, in time; a late answer is refused."""
+
+
+class ChildFailed(OperationFailed):
+    """A child execution did not complete.
+
+    Attributes:
+        execution_id, workflow: the child; for the others see OperationFailed. `type` is the name of
+            the error that ended it, or `ExecutionCancelled`, `ExecutionTerminated`,
+            `ExecutionTimedOut`.
+    """
+
+    def __init__(
+        self, text: str, *, execution_id: str = "", workflow: str = "", **rest: Any
+    ) -> None:
+        super().__init__(text, **rest)
+        self.execution_id = execution_id
+        self.workflow = workflow
+
+
+class ChildTimedOut(ChildFailed, TimeoutError):
+    """A child did not end within the timeout of its call; its close policy is applied to it."""
+
+
 class StepFailed(OperationFailed):
     """A step raised an exception whose class cannot be rebuilt; this one carries the facts."""
+
+
+class StepInterrupted(StepFailed):
+    """A step that runs at most once was begun and its worker died: nobody knows how far it came."""
 
 
 class BatchFailed(WorkflowError, ExceptionGroup[Exception]):
@@ -216,6 +276,7 @@ class ServiceError(WorkflowError):
         type: the name that retry policies and CallFailed.type show.
         retryable: False ends the call at once, whatever its retry policy.
         details: any JSON value; reaches the workflow as CallFailed.details.
+        retry_after: the delay before the next attempt, instead of the retry policy's own.
     """
 
     def __init__(
@@ -225,11 +286,17 @@ class ServiceError(WorkflowError):
         type: str = "ServiceError",
         retryable: bool = True,
         details: Any = None,
+        retry_after: timedelta | None = None,
     ) -> None:
         super().__init__(message)
         self.type = type
         self.retryable = retryable
         self.details = details
+        self.retry_after = retry_after
+
+
+class TaskCancelled(WorkflowError):
+    """Raised by `heartbeat` in a service adapter: the workflow no longer wants the result."""
 
 
 class NonDeterminismError(WorkflowError):
@@ -280,6 +347,43 @@ class ExecutionFailed(ExecutionError):
         self.stack = stack
 
 
+class ExecutionCancelled(ExecutionFailed):
+    """The execution was cancelled before it had a result."""
+
+
+class ExecutionTerminated(ExecutionFailed):
+    """The execution was terminated."""
+
+
+class ExecutionTimedOut(ExecutionFailed):
+    """The execution did not end within the timeout it was started with."""
+
+
+class ExecutionClosed(ExecutionError):
+    """The execution has ended: it takes no signal, update or answer any more."""
+
+
+class UpdateRejected(ExecutionError):
+    """The workflow refused an update.
+
+    Attributes:
+        type, details: what the workflow said of its reason.
+    """
+
+    def __init__(self, text: str, *, type: str = "", details: Any = None) -> None:
+        super().__init__(text)
+        self.type = type
+        self.details = details
+
+
+class InvalidToken(ExecutionError):
+    """This is no token of a callback, or it was not made by the execution that it names."""
+
+
+class CallbackClosed(ExecutionError):
+    """The callback was answered, timed out or was given up: the answer changes nothing."""
+
+
 class ExecutionNotFound(ExecutionError):
     """No execution has this id (or its history has expired)."""
 
@@ -326,3 +430,11 @@ class Suspended(BaseException):
 def suspended() -> Suspended:
     """The replayer's way to make one."""
     return Suspended(_TOKEN)
+
+
+class RunEnded(BaseException):
+    """What `ctx.continue_as_new` raises to end the run; for the replayer alone."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__("this run has ended, the next begins: let this exception pass")
+        self.request = request

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message, Response, Task
+from lambda_workflow.model.payload import Json
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 
@@ -21,7 +22,8 @@ class Header:
     """What a listing shows of an execution; a projection of its turns, never the truth.
 
     Times are milliseconds since the epoch. `turn` is the number of the turn it was made from: a
-    store ignores a header that is older than the one it has.
+    store ignores a header that is older than the one it has. `custom` is what the workflow says of
+    itself (`ctx.set_status`); `tags` and `memo` are what it was started with.
     """
 
     execution_id: str
@@ -32,6 +34,9 @@ class Header:
     closed_at: int | None = None
     reason: str = ""
     usage: Usage = Usage()
+    custom: Json = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    memo: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,10 @@ class SendTask:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """Send a message to an execution, at `queue_url` or, when that is empty, this App's queue."""
+    """Send a message to an execution, at `queue_url` or, when that is empty, this App's queue.
+
+    `app:billing` instead of a URL is the queue of that App, wherever the host knows it to be.
+    """
 
     message: Message
     deduplication: str
@@ -250,6 +258,7 @@ KINDS = {
     "closed": "an execution ended; `status`",
     "duplicate": "a message was seen before; `message`, `turn_number`",
     "late": "a message came too late and was dropped; `message`, `reason`",
+    "long": "a run nears the limit of its history; `facts`, `limit`",
     "conflict": "another worker was first; the turn starts over",
     "dead_letter": "a message was moved to the dead-letter queue; `reason`",
     "unawaited": "an execution ended with a call that nobody awaited; `operation`",

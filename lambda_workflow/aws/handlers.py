@@ -27,8 +27,9 @@ from lambda_workflow.aws.sqs import Entry, send_batch
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
 from lambda_workflow.model.ids import deduplication_id
-from lambda_workflow.model.messages import Task, Timer, parse, parse_task, render
+from lambda_workflow.model.messages import Task, Timer
 from lambda_workflow.model.usage import Usage
+from lambda_workflow.model.wire import parse, parse_task, render
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.log import LogObserver

@@ -10,7 +10,8 @@ from typing import Any, Final
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.errors import BackendError
-from lambda_workflow.model.messages import Task, render, render_response, render_task
+from lambda_workflow.model.messages import Task
+from lambda_workflow.model.wire import render, render_response, render_task
 from lambda_workflow.ports import SendMessage, SendResponse, SendTask
 
 BATCH_ENTRIES_MAX: Final = 10  # SQS's own limits of one SendMessageBatch request

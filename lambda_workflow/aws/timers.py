@@ -19,7 +19,8 @@ from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.sqs import Entry, run_all, send_batch
 from lambda_workflow.errors import BackendError
 from lambda_workflow.model.ids import deduplication_id
-from lambda_workflow.model.messages import Timer, render
+from lambda_workflow.model.messages import Timer
+from lambda_workflow.model.wire import render
 from lambda_workflow.ports import ArmTimer, Clock, DisarmTimer
 
 DELAY_SECONDS_MAX: Final = 900  # SQS's limit for DelaySeconds

@@ -16,7 +16,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from lambda_workflow.cli.progress import Progress, shown
+from lambda_workflow.cli.progress import Progress, event_words, rarer_words, shown
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.turn import Turn
@@ -89,8 +89,16 @@ class LiveTable(Progress):
             case e.TimerFired():
                 if ":" not in event.operation:  # a call's own timers speak through the call
                     self._set(event.operation, "fired", "✓")
+            case e.Heartbeat():
+                self._set(event.operation, "alive")
             case _:
-                assert_never(event)
+                mark, _, words = event_words(event, {})
+                self._note_row(mark, words)
+
+    def _note_row(self, mark: str, words: str) -> None:
+        """What came from outside: a row of its own."""
+        key = f"{mark}{len(self._rows)}"
+        self._rows[key] = Row("", words, "", "✓")
 
     def _ask(self, command: c.Command) -> None:
         match command:
@@ -113,6 +121,15 @@ class LiveTable(Progress):
             case c.Fail():
                 failure = command.failure
                 self._set("", f"failed: {failure.type}: {failure.message}", "✗")
+            case c.OpenCallback() | c.StartChild():
+                _, _, what = rarer_words(command, {})
+                self._set(command.operation, "waits", what=what)
+            case c.Send() | c.OpenScope() | c.Patch() | c.SetStatus() | c.Answer():
+                mark, _, words = rarer_words(command, {})
+                self._note_row(mark, words)
+            case c.End() | c.ContinueAsNew():
+                _, _, words = rarer_words(command, {})
+                self._set("", words, "✗" if isinstance(command, c.End) else "✓")
             case _:
                 assert_never(command)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, Final
+from typing import IO, Final, assert_never
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
@@ -100,6 +100,17 @@ def event_words(event: e.Event, names: dict[str, str]) -> tuple[str, str, str]:
             return "✗", event.operation, words
         case e.TimerFired():
             return "✓", event.operation, names.get(event.operation, "timer")
+        case e.Heartbeat():
+            return "♥", event.operation, names.get(event.operation, "heartbeat")
+        case e.Signalled():
+            return "✉", "", f"signal {event.name}({shown(event.payload)})"
+        case e.UpdateRequested():
+            return "✉", "", f"update {event.name}({shown(event.payload)})"
+        case e.CancelRequested() | e.Terminated() | e.Paused():
+            asked = {"CancelRequested": "cancel", "Terminated": "terminate", "Paused": "pause"}
+            return "!", "", f"asked to {asked[type(event).__name__]}: {event.reason}".rstrip(": ")
+        case e.Resumed():
+            return "!", "", "asked to resume"
 
 
 def command_words(command: c.Command, names: dict[str, str]) -> tuple[str, str, str]:
@@ -125,6 +136,38 @@ def command_words(command: c.Command, names: dict[str, str]) -> tuple[str, str, 
             return "•", "", "completed"
         case c.Fail():
             return "•", "", f"failed: {command.failure.type}: {command.failure.message}"
+        case _:
+            return rarer_words(command, names)
+
+
+def rarer_words(command: c.Rarer, names: dict[str, str]) -> tuple[str, str, str]:
+    """The same for what few workflows ask for."""
+    match command:
+        case c.OpenCallback():
+            names[command.operation] = words = f"callback {command.name}".rstrip()
+            return "→", command.operation, words
+        case c.StartChild():
+            names[command.operation] = command.name or command.workflow
+            words = f"{command.workflow}({shown(command.payload)}) as {command.child}"
+            return "→", command.operation, words
+        case c.Send():
+            return "→", command.operation, f"send {command.service}({shown(command.payload)})"
+        case c.OpenScope():
+            return "▸", command.operation, command.name
+        case c.Patch():
+            return "·", "", f"patch {command.name}"
+        case c.SetStatus():
+            return "·", "", f"status {shown(command.payload)}"
+        case c.Answer():
+            failure = command.failure
+            words = f"rejected: {failure.message}" if failure else shown(command.payload)
+            return "✉", "", f"answer {words}"
+        case c.End():
+            return "•", "", f"{command.status.value.lower()}: {command.reason}".rstrip(": ")
+        case c.ContinueAsNew():
+            return "•", "", f"continues as new with {shown(command.payload)}"
+        case _:
+            assert_never(command)
 
 
 def shown(payload: object) -> str:

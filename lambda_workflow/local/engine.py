@@ -30,7 +30,8 @@ from lambda_workflow.local.presence import Presence
 from lambda_workflow.local.registry import TimerKey
 from lambda_workflow.local.scout import Scout
 from lambda_workflow.local.sqlite import Receipt, SqliteFile
-from lambda_workflow.model.messages import Timer, Update, render
+from lambda_workflow.model.messages import Timer, Update
+from lambda_workflow.model.wire import render
 from lambda_workflow.ports import (
     ArmTimer,
     Backend,

@@ -24,7 +24,8 @@ from lambda_workflow.errors import MessageError
 from lambda_workflow.local import change as c
 from lambda_workflow.local.process import identity
 from lambda_workflow.local.sqlite import Receipt
-from lambda_workflow.model.messages import Message, Request, Task, Timer, parse, parse_task
+from lambda_workflow.model.messages import Message, Request, Task, Timer
+from lambda_workflow.model.wire import parse, parse_task
 
 PAGE: Final = 500  # rows read at once: a scan holds the write lock for some milliseconds
 

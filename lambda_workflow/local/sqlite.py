@@ -22,7 +22,8 @@ from lambda_workflow.local.clock import WallClock
 from lambda_workflow.local.listing import encode_header, select_header, select_page
 from lambda_workflow.local.schema import MEMORY, connect, prepare, resolve
 from lambda_workflow.local.worker import Worker
-from lambda_workflow.model.messages import Task, render, render_response, render_task
+from lambda_workflow.model.messages import Task
+from lambda_workflow.model.wire import render, render_response, render_task
 from lambda_workflow.ports import (
     ArmTimer,
     Backend,

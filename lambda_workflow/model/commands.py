@@ -7,9 +7,10 @@ command and its withdrawal within one turn cancel out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
-from lambda_workflow.model.events import BlobRef, Failure
+from lambda_workflow.model.events import BlobRef, Failure, Signalled
+from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json
 
 
@@ -21,11 +22,15 @@ class ScheduleCall:
     service: Final[str]
     payload: Final[Json | BlobRef]
     name: Final[str] = ""
+    heartbeat_ms: Final[int] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RetryCall:
-    """Send a further attempt of a call; its payload stands in its ScheduleCall."""
+    """Begin a further attempt of a call, or of a step that runs at most once an attempt.
+
+    A call's payload stands in its ScheduleCall.
+    """
 
     operation: str
     attempt: int
@@ -33,7 +38,7 @@ class RetryCall:
 
 @dataclass(frozen=True, slots=True)
 class CancelCall:
-    """The workflow no longer wants this call's result."""
+    """The workflow no longer wants this call's, child's or callback's result."""
 
     operation: str
 
@@ -42,7 +47,9 @@ class CancelCall:
 class StartTimer:
     """Wake the execution at `due` (milliseconds since the epoch).
 
-    The id of a timer that belongs to a call or step has a suffix: `3:timeout`, `3:retry1`.
+    The id of a timer that belongs to an operation has a suffix: `3:timeout` (in all), `3:retry1`,
+    `3:attempt1`, `3:beat1.2` (the second look for a heartbeat of attempt 1). Timers of the
+    execution itself begin with `~`, after the run's prefix: `~timeout`, `~start`, `~grace`.
     """
 
     operation: str
@@ -59,16 +66,94 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """Run inline work; a step that is done within the turn is recorded as well."""
+    """Run inline work; a step that is done within the turn is recorded as well.
+
+    With `at_most_once` this is committed before the work begins.
+    """
+
+    operation: str
+    name: str
+    at_most_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCallback:
+    """Wait for an answer by whoever holds the token."""
+
+    operation: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Start another execution.
+
+    Attributes:
+        child: its execution id.
+        app: the App that has the workflow; empty for this one.
+        policy: what becomes of it when this execution ends before it: cancel, terminate, abandon.
+        detached: whether nobody waits for its result.
+    """
+
+    operation: str
+    workflow: str
+    payload: Json | BlobRef
+    child: str
+    app: str = ""
+    policy: str = "cancel"
+    detached: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand work to a service, whose result nobody waits for."""
+
+    operation: str
+    service: str
+    payload: Json | BlobRef
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenScope:
+    """A name for the operations that are numbered under this one."""
 
     operation: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """The code took the changed way here; see `ctx.patched`."""
+
+    operation: ClassVar[str] = ""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """What the workflow says of itself."""
+
+    operation: ClassVar[str] = ""
+    payload: Json | BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to an UpdateRequested; a refusal when `failure` is set."""
+
+    operation: ClassVar[str] = ""
+    id: str
+    payload: Json | BlobRef = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Complete:
     """End the execution with a result."""
 
+    operation: ClassVar[str] = ""
     payload: Json | BlobRef
 
 
@@ -76,11 +161,45 @@ class Complete:
 class Fail:
     """End the execution with an error."""
 
+    operation: ClassVar[str] = ""
     failure: Failure
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """End the execution without an outcome of its own: CANCELLED, TERMINATED or TIMED_OUT."""
+
+    operation: ClassVar[str] = ""
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueAsNew:
+    """End this run, and begin the next with a request and the signals that are left."""
+
+    operation: ClassVar[str] = ""
+    payload: Json | BlobRef
+    signals: tuple[Signalled, ...] = ()
+
+
+Rarer = (
+    OpenCallback | StartChild | Send | OpenScope | Patch | SetStatus | Answer | End | ContinueAsNew
+)
+Ending = Complete | Fail | End | ContinueAsNew
+Opening = ScheduleCall | OpenCallback | StartChild | RunStep | StartTimer
+"""What makes an operation that a fact will answer."""
 Command = (
-    ScheduleCall | RetryCall | CancelCall | StartTimer | CancelTimer | RunStep | Complete | Fail
+    Opening
+    | RetryCall
+    | CancelCall
+    | CancelTimer
+    | Send
+    | OpenScope
+    | Patch
+    | SetStatus
+    | Answer
+    | Ending
 )
 
 

@@ -9,8 +9,8 @@ checker, and a third of the time to make, which a replay of thousands of them is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 from lambda_workflow.model.payload import Json
 
@@ -30,13 +30,17 @@ class BlobRef:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is known of an error after it crossed a wall: names and words, no object."""
+    """What is known of an error after it crossed a wall: names and words, no object.
+
+    `retry_after` is the delay in seconds that the origin asks for before the next attempt.
+    """
 
     type: str
     message: str
     retryable: bool = True
     details: Json = None
     stack: str | None = None
+    retry_after: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The wire form; what is absent or usual is left out."""
@@ -47,18 +51,22 @@ class Failure:
             out["details"] = self.details
         if self.stack is not None:
             out["stack"] = self.stack
+        if self.retry_after is not None:
+            out["retry_after"] = self.retry_after
         return out
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Failure:
         """The error of the wire form; adapters in other languages may leave out all but `type`."""
-        stack = data.get("stack")
+        stack, after = data.get("stack"), data.get("retry_after", -1)
+        is_delay = type(after) in (int, float) and after >= 0
         return cls(
             str(data.get("type") or "Error"),
             str(data.get("message") or ""),
             data.get("retryable") is not False,
             data.get("details"),
             None if stack is None else str(stack),
+            after if is_delay else None,
         )
 
 
@@ -72,13 +80,72 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
+class StartOptions:
+    """How an execution was asked for, beyond what it shall do.
+
+    Attributes:
+        id: of the start itself; a repeated start is known by it.
+        secret: what the tokens of its callbacks are signed with.
+        timeout_ms: after which it is TIMED_OUT, counted from its first start; 0 for never.
+        not_before: when its code begins, milliseconds since the epoch; 0 for at once.
+        depth: how many parents it has.
+        tags, memo: what a listing finds it by, and what it shows.
+    """
+
+    id: str = ""
+    secret: str = ""
+    timeout_ms: int = 0
+    not_before: int = 0
+    depth: int = 0
+    tags: dict[str, str] = field(default_factory=dict)
+    memo: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """A signal came; `id` tells a repeated one."""
+
+    operation: ClassVar[str] = ""
+    at: int
+    name: str
+    payload: Json | BlobRef
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which run of an execution begins, and what the run before hands over.
+
+    Attributes:
+        number: from 1; `continue_as_new` begins the next.
+        since: when the first run began, milliseconds since the epoch; 0 in the first itself.
+        origin: what the first run's request is known by.
+        signals: those that the run before had not taken yet.
+        seen: the ids of the latest signals, so that a repeated one is still known.
+    """
+
+    number: int = 1
+    since: int = 0
+    origin: str = ""
+    signals: tuple[Signalled, ...] = ()
+    seen: tuple[str, ...] = ()
+
+
+SEMANTICS: Final = 1
+"""The engine-semantics version that new executions record."""
+FIRST_RUN: Final = Run()
+NO_OPTIONS: Final = StartOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
-    """The first event of every history.
+    """The first event of every history, and of every run.
 
     `semantics` is the engine-semantics version: replay keeps to the rules the history began under.
     `version` is the code version that the App gives the workflow.
     """
 
+    operation: ClassVar[str] = ""
     at: int
     workflow: str
     request: Json | BlobRef
@@ -86,11 +153,13 @@ class Started:
     version: str = ""
     attempt: int = 1
     callback: Callback | None = None
+    options: StartOptions = NO_OPTIONS
+    run: Run = FIRST_RUN
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class CallSucceeded:
-    """A service answered."""
+    """A service, a child or whoever holds a callback's token answered."""
 
     at: Final[int]
     operation: Final[str]
@@ -134,4 +203,74 @@ class StepErrored:
     failure: Failure
 
 
-Event = Started | CallSucceeded | CallErrored | TimerFired | StepSucceeded | StepErrored
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """An attempt of a call, or a callback, is alive; `details` is for the next attempt."""
+
+    at: int
+    operation: str
+    details: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRequested:
+    """Someone asks the running workflow for something, and waits for its reply."""
+
+    operation: ClassVar[str] = ""
+    at: int
+    name: str
+    payload: Json | BlobRef
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """The workflow is to end; its cleanup has `grace_ms` for that."""
+
+    operation: ClassVar[str] = ""
+    at: int
+    reason: str
+    grace_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """The execution ends at once; its code is not asked."""
+
+    operation: ClassVar[str] = ""
+    at: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Facts are kept from now on, and nothing is made of them."""
+
+    operation: ClassVar[str] = ""
+    at: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The facts kept since Paused take effect."""
+
+    operation: ClassVar[str] = ""
+    at: int
+
+
+Event = (
+    Started
+    | CallSucceeded
+    | CallErrored
+    | TimerFired
+    | StepSucceeded
+    | StepErrored
+    | Heartbeat
+    | Signalled
+    | UpdateRequested
+    | CancelRequested
+    | Terminated
+    | Paused
+    | Resumed
+)

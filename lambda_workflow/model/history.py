@@ -4,72 +4,62 @@ Laws
  1. A fact is taken in at most once: `accept` answers a repeated message with `Duplicate`, which
     names the turn that took it, so that this turn's commands can be sent again.
  2. A fact for an operation that is settled or was withdrawn is `Late`, and is not taken.
- 3. After `close` (Complete or Fail) nothing is taken.
+ 3. After an end (Complete, Fail, End) nothing is taken, but the start of another run.
  4. `accept` takes effect at once; whoever fails to commit the turn must drop this object and load.
+ 5. A history may begin with a later run: what came before has no bearing on what is to come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import replace
+from typing import TypeVar, assert_never
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.events import SEMANTICS
+from lambda_workflow.model.judging import Acceptance, Duplicate, Late, Wake, judge
 from lambda_workflow.model.lifecycle import TRANSITIONS, Status
-from lambda_workflow.model.messages import Message, Redrive, Request, Timer, Update
-from lambda_workflow.model.payload import fingerprint
+from lambda_workflow.model.messages import Message
+from lambda_workflow.model.payload import Json, fingerprint
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 
-SEMANTICS = 1  # the engine-semantics version that new executions record
+__all__ = ["SEMANTICS", "Acceptance", "Duplicate", "History", "Late", "Wake", "digest"]
 
+Opened = TypeVar("Opened", bound=c.Opening)
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """The message's fact is recorded already, in this turn."""
-
-    turn: int
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """The message's operation is settled, withdrawn or unknown; `reason` says which."""
-
-    reason: str
-    expected: bool = False  # the ordinary end of a race, not worth a warning; later turns keep it
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """The message brings no fact; it asks for another try."""
-
-
-Acceptance = e.Event | Duplicate | Late | Wake
+SEEN_MAX = 200  # ids of signals that a run hands on; a repeated message comes within minutes
 
 
 class History:
-    """Turns in order, and an index of what is open. Mutable; owned by one turn at a time."""
+    """Turns in order, and an index of what is open. Mutable; owned by one turn at a time.
+
+    Attributes:
+        started: the start of the present run; None while there is none.
+        open: operations that wait for a fact, by id.
+        opened: all that were ever open in this run, by id.
+        taken: what each fact is known by, and the number of the turn that took it.
+        attempts: the attempt under way, where it is not the first.
+        details: of the last heartbeat, by operation.
+        ended: the fact that ends the execution without its code, once it is taken.
+        renewal: what the next run begins with, between the end of one and its start.
+        custom_status: what the workflow last said of itself.
+        facts: how many this run has.
+    """
 
     def __init__(self, execution_id: str, turns: Iterable[Turn] = ()) -> None:
         self.execution_id = execution_id
         self.turns: list[Turn] = []
-        self.open: dict[str, c.ScheduleCall | c.StartTimer | c.RunStep] = {}
-        self.timers: dict[str, c.StartTimer] = {}  # all that were started, to be disarmed
-        self._attempts: dict[str, int] = {}  # the attempt under way, where it is not the first
-        self._taken: dict[str, int] = {}  # fact key -> number of the turn that took it
-        self._undecided: list[str] = []  # what erred at its last attempt, retry not yet known
+        self.started: e.Started | None = None
+        self.ended: e.Terminated | e.TimerFired | None = None
+        self.custom_status: Json | e.BlobRef = None
         self._now = 0
+        self._begin(None)
         for turn in turns:
             for event in turn.events:
                 self._take(event, turn.number)
             self.append(turn)
-
-    @property
-    def started(self) -> e.Started | None:
-        """The first event, or None while there is no turn."""
-        first = self.turns[0].events[0] if self.turns else None
-        return first if isinstance(first, e.Started) else None
 
     @property
     def status(self) -> Status:
@@ -84,7 +74,14 @@ class History:
     @property
     def next_number(self) -> int:
         """The number of the turn being made."""
-        return len(self.turns) + 1
+        return self.turns[-1].number + 1 if self.turns else 1
+
+    @property
+    def since(self) -> int:
+        """When the first run began, in milliseconds since the epoch."""
+        if self.started is None:
+            return self._now
+        return self.started.run.since or self.started.at
 
     def clock(self, now: int) -> int:
         """The time to stamp on a fact: now, but never before an earlier fact."""
@@ -93,20 +90,51 @@ class History:
 
     def attempt(self, operation: str) -> int:
         """The attempt of an open call that is under way."""
-        return self._attempts.get(operation, 1)
+        return self.attempts.get(operation, 1)
 
     def has_open_steps(self) -> bool:
         """Whether a step was begun and its result is not known: its worker may be dead."""
         return any(isinstance(command, c.RunStep) for command in self.open.values())
+
+    def opening(self, operation: str, kind: type[Opened]) -> Opened | None:
+        """How an operation of this run was opened, if it is of this kind."""
+        found = self.opened.get(operation)
+        return found if isinstance(found, kind) else None
 
     def events(self) -> Iterator[e.Event]:
         """All facts, in order."""
         for turn in self.turns:
             yield from turn.events
 
+    def run_turns(self) -> list[Turn]:
+        """The turns of the present run."""
+        return [turn for turn in self.turns if turn.number >= self.run_begins]
+
+    def next_run(self, now: int) -> e.Started:
+        """Take in the start of the run that the last one asked for."""
+        before, renewal = self.started, self.renewal
+        if before is None or renewal is None:
+            raise ValueError(f"no run follows in execution {self.execution_id}")
+        origin = before.run.origin or digest(before.request)
+        number = before.run.number + 1
+        run = e.Run(number, self.since, origin, renewal.signals, tuple(self._signals[-SEEN_MAX:]))
+        started = e.Started(
+            self.clock(now), before.workflow, renewal.payload, SEMANTICS, "", before.attempt,
+            before.callback, before.options, run,
+        )  # fmt: skip
+        self._take(started, self.next_number)
+        return started
+
+    def run_by(self, version: str) -> e.Started:
+        """Record the code version that runs what was just started."""
+        if self.started is None:
+            raise ValueError(f"execution {self.execution_id} is not started")
+        self.started = replace(self.started, version=version)
+        return self.started
+
     def accept(self, message: Message, now: int) -> Acceptance:
         """Judge a message, and take its fact in if it is new and legal."""
-        judged = self._judge(message, now)
+        judged = judge(self, message, now)
         if not isinstance(judged, Duplicate | Late | Wake):
             self._take(judged, self.next_number)
         return judged
@@ -117,141 +145,141 @@ class History:
 
     def append(self, turn: Turn) -> None:
         """Add a committed turn, whose facts have been taken in."""
-        legal = TRANSITIONS[self.status]
-        if turn.number != self.next_number or turn.status not in legal:
+        begins = self.run_begins == turn.number  # another run may follow an end
+        follows = turn.number == self.next_number or (begins and not self.turns)
+        if not follows or not (begins or turn.status in TRANSITIONS[self.status]):
             raise ValueError(
-                f"turn {turn.number} ({turn.status}) does not follow turn {len(self.turns)} "
+                f"turn {turn.number} ({turn.status}) does not follow turn {self.next_number - 1} "
                 f"({self.status}) of execution {self.execution_id}"
             )
         for command in turn.commands:
             self._apply(command)
-        if turn.status is not Status.BLOCKED:
+        if not turn.status.stalled:
             self._decide(turn.commands)
         self._now = max(self._now, turn.at)
         self.turns.append(turn)
 
-    def _judge(self, message: Message, now: int) -> Acceptance:
-        match message:
-            case Request():
-                return self._judge_request(message, now)
-            case Redrive():
-                return Duplicate(len(self.turns)) if self.status.closed else Wake()
-            case Update():
-                return self._judge_update(message, now)
-            case Timer():
-                return self._judge_timer(message, now)
-            case _:
-                assert_never(message)
-
-    def _judge_request(self, message: Request, now: int) -> Acceptance:
-        if "" not in self._taken:
-            at = self.clock(now)
-            request, callback = message.request, message.callback
-            # the version is the host's to fill in: see runtime.turns
-            return e.Started(
-                at, message.workflow, request, SEMANTICS, "", message.attempt, callback
-            )
-        started = self.started
-        if started is None or (
-            started.workflow == message.workflow
-            and digest(started.request) == digest(message.request)
-        ):
-            return Duplicate(self._taken[""])
-        return Late(
-            f"the id belongs to an execution of {started.workflow!r} with another input: "
-            "start under another id"
-        )
-
-    def _judge_update(self, message: Update, now: int) -> Acceptance:
-        operation, failure = message.operation, message.failure
-        opened = self.open.get(operation)
-        if not isinstance(opened, c.ScheduleCall) or self.status.closed:
-            key = f"{operation}#{message.attempt}" if failure else None
-            return self._too_late(operation, key)
-        current = self.attempt(operation)
-        attempt = message.attempt or current
-        if failure is None:
-            return e.CallSucceeded(self.clock(now), operation, message.payload)
-        if (turn := self._taken.get(f"{operation}#{attempt}")) is not None:
-            return Duplicate(turn)
-        if attempt != current:
-            over = attempt < current
-            return Late(f"attempt {attempt} of call {operation}: {current} is under way", over)
-        return e.CallErrored(self.clock(now), operation, attempt, failure)
-
-    def _judge_timer(self, message: Timer, now: int) -> Acceptance:
-        operation = message.operation
-        opened = self.open.get(operation)
-        if not isinstance(opened, c.StartTimer) or self.status.closed:
-            return self._too_late(operation, None)
-        # never before its time, whatever the clock of the host that delivers it says
-        return e.TimerFired(self.clock(max(now, opened.due)), operation)
-
-    def _too_late(self, operation: str, key: str | None) -> Duplicate | Late:
-        for taken in (key, operation):
-            if taken and (turn := self._taken.get(taken)) is not None:
-                return Duplicate(turn)
-        if not self.turns:
-            return Late("no such execution")
-        if self.status.closed:
-            return Late("the execution has ended", True)
-        withdrawn = operation in self._taken or f"-{operation}" in self._taken
-        return Late("withdrawn by the workflow" if withdrawn else "no such operation", withdrawn)
+    def _begin(self, started: e.Started | None, number: int = 0) -> None:
+        self.started = started
+        self.run_begins = number
+        self.open: dict[str, c.Opening] = {}
+        self.opened: dict[str, c.Opening] = {}
+        self.attempts: dict[str, int] = {}
+        self.details: dict[str, Json] = {}
+        self.taken: dict[str, int] = {}
+        self.ended = None
+        self.renewal: c.ContinueAsNew | None = None
+        self.paused = self.cancelling = False
+        self.facts = 0
+        self._undecided: list[str] = []  # what erred at its last attempt, retry not yet known
+        self._signals: list[str] = []
 
     def _take(self, event: e.Event, number: int) -> None:
         match event:
-            case e.Started():
-                self._taken[""] = number
-            case e.CallErrored():
-                self._taken[f"{event.operation}#{event.attempt}"] = number
-                self._taken[f"{event.operation}#0"] = number  # for adapters that name no attempt
-                self._undecided.append(event.operation)
             case e.CallSucceeded() | e.StepSucceeded():
-                self._taken[event.operation] = number
+                self.taken[event.operation] = number
                 self._close(event.operation)
             case e.TimerFired():
-                self._taken[event.operation] = number
-                self.open.pop(event.operation, None)
-                if event.operation.endswith(":timeout"):
-                    self._close(c.owner_of(event.operation))
-            case e.StepErrored():
-                self._taken[f"{event.operation}#{event.attempt}"] = number
-                self._undecided.append(event.operation)
+                self.taken[event.operation] = number
+                self._timer_fired(event)
+            case e.CallErrored() | e.StepErrored():
+                self._errored(event, number)
+            case e.Started():
+                if self.started is not None and event.run.number > 1:
+                    self.custom_status = None
+                self._begin(event, number)
+                self.taken[""] = number
+                for known in event.run.seen:
+                    self._keep_signal(known, number)
+            case e.Signalled():
+                self._keep_signal(event.id, number)
+            case e.UpdateRequested():
+                self.taken[f"update:{event.id}"] = number
+            case e.Heartbeat():
+                self.details[event.operation] = event.details
+            case e.CancelRequested():
+                self.taken["cancel"], self.cancelling = number, True
+            case e.Terminated():
+                self.ended = event
+            case e.Paused():
+                self.taken["pause"], self.paused = number, True
+            case e.Resumed():
+                self.taken["resume"], self.paused = number, False
             case _:
                 assert_never(event)
+        self.facts += 1
         self._now = max(self._now, event.at)
+
+    def _keep_signal(self, signal: str, number: int) -> None:
+        self.taken[f"signal:{signal}"] = number
+        self._signals.append(signal)
+
+    def _timer_fired(self, event: e.TimerFired) -> None:
+        self.open.pop(event.operation, None)
+        owner, _, purpose = event.operation.partition(":")
+        if owner.endswith("~timeout"):
+            self.ended = event
+        elif purpose == "timeout":
+            self._close(owner)
+        elif purpose.startswith(("attempt", "beat")):
+            self._undecided.append(owner)
+
+    def _errored(self, event: e.CallErrored | e.StepErrored, number: int) -> None:
+        operation = event.operation
+        self.taken[f"{operation}#{event.attempt}"] = number
+        if isinstance(event, e.CallErrored):
+            self.taken[f"{operation}#0"] = number  # for adapters that name no attempt
+            if not isinstance(self.open.get(operation), c.ScheduleCall):
+                self.taken[operation] = number  # a callback or child has one answer
+                self._close(operation)
+                return
+        self._undecided.append(operation)
 
     def _close(self, operation: str) -> None:
         self.open.pop(operation, None)
-        self._attempts.pop(operation, None)
-        if operation not in self._taken:
-            self._taken.setdefault(f"-{operation}", self.next_number)
+        self.attempts.pop(operation, None)
+        if operation not in self.taken:
+            self.taken.setdefault(f"-{operation}", self.next_number)
 
     def _apply(self, command: c.Command) -> None:
         match command:
-            case c.ScheduleCall() | c.StartTimer() | c.RunStep():
-                if isinstance(command, c.StartTimer):
-                    self.timers[command.operation] = command
-                if command.operation not in self._taken:
-                    self.open[command.operation] = command
+            case c.ScheduleCall() | c.StartTimer() | c.RunStep() | c.OpenCallback():
+                self._open(command)
+            case c.StartChild():
+                if not command.detached:
+                    self._open(command)
             case c.RetryCall():
-                self._attempts[command.operation] = command.attempt
+                self.attempts[command.operation] = command.attempt
             case c.CancelCall() | c.CancelTimer():
                 self._close(command.operation)
-            case c.Complete() | c.Fail():
-                self._attempts.clear()
+            case c.SetStatus():
+                self.custom_status = command.payload
+            case c.ContinueAsNew():
+                self.renewal = command
+            case c.Complete() | c.Fail() | c.End():
+                self.attempts.clear()
+            case c.Send() | c.OpenScope() | c.Patch() | c.Answer():
+                pass
             case _:
                 assert_never(command)
+
+    def _open(self, command: c.Opening) -> None:
+        self.opened[command.operation] = command
+        if command.operation not in self.taken:
+            self.open[command.operation] = command
 
     def _decide(self, commands: tuple[c.Command, ...]) -> None:
         """Close the calls and steps whose error was the last word: no retry followed it."""
         if not self._undecided:
             return
-        retried = {
-            c.owner_of(command.operation)
-            for command in commands
-            if isinstance(command, c.StartTimer | c.RetryCall)
-        }
+        retried: set[str] = set()
+        for command in commands:
+            if isinstance(command, c.StartTimer | c.RetryCall):
+                owner, _, purpose = command.operation.partition(":")
+                retried.add(owner)
+                if purpose.startswith("retry"):  # the attempt is over, whatever it still says
+                    attempt = purpose.removeprefix("retry")
+                    self.taken.setdefault(f"{owner}#{attempt}", self.next_number)
         for operation in self._undecided:
             if operation not in retried:
                 self._close(operation)

@@ -62,6 +62,17 @@ def operation_of(task: str) -> str:
     return task.rpartition("/")[2]
 
 
+def run_prefix(run: int) -> str:
+    """What the operation ids of a run begin with: nothing in the first, `2~` in the second."""
+    return "" if run == 1 else f"{run}~"
+
+
+def run_of(operation: str) -> int:
+    """The run that an operation belongs to."""
+    run, mark, _ = operation.partition("~")
+    return int(run) if mark and run.isdigit() else 1
+
+
 def deduplication_id(*parts: object) -> str:
     """A stable SQS MessageDeduplicationId: the parts when they fit, else their digest."""
     text = ":".join(map(str, parts))

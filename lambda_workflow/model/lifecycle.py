@@ -11,21 +11,36 @@ class Status(StrEnum):
 
     RUNNING = "RUNNING"
     BLOCKED = "BLOCKED"
+    PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TERMINATED = "TERMINATED"
+    TIMED_OUT = "TIMED_OUT"
 
     @property
     def closed(self) -> bool:
         """Whether it has ended for good."""
         return not TRANSITIONS[self]
 
+    @property
+    def stalled(self) -> bool:
+        """Whether facts are kept without effect."""
+        return self is Status.BLOCKED or self is Status.PAUSED
+
+    @property
+    def forced(self) -> bool:
+        """Whether a turn came to it without asking the code."""
+        return self in _FORCED
+
+
+_OPEN: Final = (Status.RUNNING, Status.BLOCKED, Status.PAUSED)
+_FORCED: Final = frozenset({Status.BLOCKED, Status.PAUSED, Status.TERMINATED, Status.TIMED_OUT})
 
 TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
-    Status.RUNNING: frozenset({Status.RUNNING, Status.BLOCKED, Status.COMPLETED, Status.FAILED}),
-    Status.BLOCKED: frozenset({Status.BLOCKED, Status.RUNNING, Status.COMPLETED, Status.FAILED}),
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset(),
+    status: frozenset(Status) if status in _OPEN else frozenset() for status in Status
 }
+"""What may follow. A closed execution stays closed; a replacement under its id is a new run."""
 
 
 def diagram() -> str:

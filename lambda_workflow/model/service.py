@@ -25,6 +25,9 @@ class Service(Generic[Req, Res]):
         response: the type of the result; a result of another type is a `BadResponse`.
         timeout: how long a call may take in all, retries included; None waits for ever.
         retry: what happens when the service answers with an error; see `RetryPolicy`.
+        attempt_timeout: how long one attempt may take; then it counts as an error.
+        heartbeat_timeout: how long an attempt may be silent; the adapter calls `heartbeat`. The
+            adapter of such a service is also told when nobody wants its result any more.
 
     Raises:
         ConfigurationError: the name or the timeout is out of its limits.
@@ -39,6 +42,8 @@ class Service(Generic[Req, Res]):
         *,
         timeout: timedelta | None = None,
         retry: RetryPolicy | None = None,
+        attempt_timeout: timedelta | None = None,
+        heartbeat_timeout: timedelta | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -49,6 +54,8 @@ class Service(Generic[Req, Res]):
         *,
         timeout: timedelta | None = None,
         retry: RetryPolicy | None = None,
+        attempt_timeout: timedelta | None = None,
+        heartbeat_timeout: timedelta | None = None,
     ) -> None: ...
     def __init__(
         self,
@@ -58,6 +65,8 @@ class Service(Generic[Req, Res]):
         *,
         timeout: timedelta | None = None,
         retry: RetryPolicy | None = None,
+        attempt_timeout: timedelta | None = None,
+        heartbeat_timeout: timedelta | None = None,
     ) -> None:
         self.name: Final = check_name("service", name)
         self.request_codec: Final[Codec[Any]] = codec_for(request)
@@ -66,6 +75,10 @@ class Service(Generic[Req, Res]):
         self.response_label: Final = f"response of {name}"
         self.timeout: Final = check_timeout(timeout, f"service {name!r}")
         self.retry: Final = retry or RetryPolicy()
+        self.attempt_ms: Final = _milliseconds(attempt_timeout, f"attempts of service {name!r}")
+        self.heartbeat_ms: Final = _milliseconds(
+            heartbeat_timeout, f"heartbeats of service {name!r}"
+        )
 
     def __repr__(self) -> str:
         return f"Service({self.name!r})"
@@ -82,3 +95,9 @@ def check_timeout(timeout: timedelta | None, of: str) -> timedelta | None:
             f"timeout of {of} is {timeout}: it must be above 0 and at most {TIMEOUT_MAX.days} days"
         )
     return timeout
+
+
+def _milliseconds(timeout: timedelta | None, of: str) -> int:
+    if check_timeout(timeout, of) is None or timeout is None:
+        return 0
+    return max(1, round(timeout / timedelta(milliseconds=1)))

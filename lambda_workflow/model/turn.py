@@ -12,22 +12,21 @@ element is its distance in milliseconds from the record's time, absent when 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.payload import Json, dumps, loads
+from lambda_workflow.model.payload import dumps, loads
+from lambda_workflow.model.rows import BLOB, COMMANDS, EVENTS, command_row, event_row, unpack
 from lambda_workflow.model.usage import Usage
 
 PARSED_TOGETHER: Final = 64  # records: what they are parsed into stays in the processor's cache
 RECORD_FORMAT: Final = 1  # of the text; a reader refuses a higher one
-_BLOB: Final = "$blob"
-_PLAIN: Final = "$plain"
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -59,8 +58,8 @@ def encode_turn(turn: Turn) -> str:
         "v": RECORD_FORMAT,
         "n": turn.number,
         "t": turn.at,
-        "e": [_event_row(event, turn.at) for event in turn.events],
-        "c": [_command_row(command) for command in turn.commands],
+        "e": [event_row(event, turn.at) for event in turn.events],
+        "c": [command_row(command) for command in turn.commands],
     }
     if turn.status is not Status.RUNNING:
         data["s"] = turn.status.value
@@ -72,14 +71,14 @@ def encode_turn(turn: Turn) -> str:
 
 def encode_reference(ref: e.BlobRef) -> str:
     """What a store keeps of a record whose text is in the blob store."""
-    return dumps({_BLOB: [ref.key, ref.digest, ref.bytes]})
+    return dumps({BLOB: [ref.key, ref.digest, ref.bytes]})
 
 
 def reference_of(text: str) -> e.BlobRef | None:
     """The reference that stands for a record, if the text is one."""
-    if not text.startswith(f'{{"{_BLOB}":'):
+    if not text.startswith(f'{{"{BLOB}":'):
         return None
-    found = _unpack(loads(text))
+    found = unpack(loads(text))
     return found if isinstance(found, e.BlobRef) else None
 
 
@@ -117,11 +116,11 @@ def _turn(data: Any) -> Turn:
     at, facts, intents = data["t"], data["e"], data["c"]
     if len(facts) == len(intents) == 1:  # nearly all of a long history, and worth a branch
         fact, intent = facts[0], intents[0]
-        events: tuple[e.Event, ...] = (_EVENTS[fact[0]](fact, at),)
-        commands: tuple[c.Command, ...] = (_COMMANDS[intent[0]](intent),)
+        events: tuple[e.Event, ...] = (EVENTS[fact[0]](fact, at),)
+        commands: tuple[c.Command, ...] = (COMMANDS[intent[0]](intent),)
     else:
-        events = tuple([_EVENTS[row[0]](row, at) for row in facts])
-        commands = tuple([_COMMANDS[row[0]](row) for row in intents])
+        events = tuple([EVENTS[row[0]](row, at) for row in facts])
+        commands = tuple([COMMANDS[row[0]](row) for row in intents])
     return Turn(
         data["n"],
         at,
@@ -131,118 +130,3 @@ def _turn(data: Any) -> Turn:
         data.get("r", ""),
         Usage._make(data["u"]),
     )
-
-
-def _pack(payload: Json | e.BlobRef) -> Json:
-    if type(payload) is e.BlobRef:
-        return {_BLOB: [payload.key, payload.digest, payload.bytes]}
-    if type(payload) is dict and len(payload) == 1 and (_BLOB in payload or _PLAIN in payload):
-        return {_PLAIN: payload}
-    return payload
-
-
-def _unpack(data: Any) -> Any:
-    if type(data) is dict and len(data) == 1:
-        if _BLOB in data:
-            return e.BlobRef(*data[_BLOB])
-        if _PLAIN in data:
-            return data[_PLAIN]
-    return data
-
-
-def _event_row(event: e.Event, at: int) -> list[Any]:
-    row = _event_fields(event)
-    if event.at != at:
-        row.append(event.at - at)
-    return row
-
-
-def _event_fields(event: e.Event) -> list[Any]:
-    match event:
-        case e.CallSucceeded():
-            return ["ok", event.operation, _pack(event.payload)]
-        case e.TimerFired():
-            return ["fired", event.operation]
-        case e.StepSucceeded():
-            return ["done", event.operation, _pack(event.payload)]
-        case e.CallErrored():
-            return ["err", event.operation, event.attempt, event.failure.to_json()]
-        case e.StepErrored():
-            return ["broke", event.operation, event.attempt, event.failure.to_json()]
-        case e.Started():
-            callback = event.callback
-            owed = callback and [callback.queue_url, callback.execution_id, callback.task_id]
-            code = [event.semantics, event.version, event.attempt]
-            return ["start", event.workflow, _pack(event.request), code, owed]
-        case _:
-            assert_never(event)
-
-
-def _command_row(command: c.Command) -> list[Any]:
-    match command:
-        case c.ScheduleCall():
-            row = ["call", command.operation, command.service, _pack(command.payload)]
-            return [*row, command.name] if command.name else row
-        case c.StartTimer():
-            row = ["timer", command.operation, command.due]
-            return [*row, command.name] if command.name else row
-        case c.RetryCall():
-            return ["again", command.operation, command.attempt]
-        case c.CancelCall():
-            return ["drop", command.operation]
-        case c.CancelTimer():
-            return ["untimer", command.operation]
-        case c.RunStep():
-            return ["step", command.operation, command.name]
-        case c.Complete():
-            return ["complete", _pack(command.payload)]
-        case c.Fail():
-            return ["fail", command.failure.to_json()]
-        case _:
-            assert_never(command)
-
-
-def _started(row: list[Any], at: int) -> e.Started:
-    _, workflow, request, (semantics, version, attempt), owed, *late = row
-    callback = e.Callback(*owed) if owed else None
-    when = at + (late[0] if late else 0)
-    return e.Started(when, workflow, _unpack(request), semantics, version, attempt, callback)
-
-
-def _succeeded(row: list[Any], at: int) -> e.CallSucceeded:
-    payload = row[2]  # of most of a long history: no call more than it takes
-    if type(payload) is dict:
-        payload = _unpack(payload)
-    return e.CallSucceeded(at if len(row) == 3 else at + row[3], row[1], payload)
-
-
-def _call(row: list[Any]) -> c.ScheduleCall:
-    payload = row[3]
-    if type(payload) is dict:
-        payload = _unpack(payload)
-    return c.ScheduleCall(row[1], row[2], payload, row[4] if len(row) > 4 else "")
-
-
-def _at(row: list[Any], at: int, fields: int) -> int:
-    return at if len(row) == fields else at + int(row[fields])
-
-
-_EVENTS: Final[dict[str, Callable[[list[Any], int], e.Event]]] = {
-    "ok": _succeeded,
-    "fired": lambda r, t: e.TimerFired(_at(r, t, 2), r[1]),
-    "done": lambda r, t: e.StepSucceeded(_at(r, t, 3), r[1], _unpack(r[2])),
-    "err": lambda r, t: e.CallErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_json(r[3])),
-    "broke": lambda r, t: e.StepErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_json(r[3])),
-    "start": _started,
-}
-
-_COMMANDS: Final[dict[str, Callable[[list[Any]], c.Command]]] = {
-    "call": _call,
-    "timer": lambda r: c.StartTimer(r[1], r[2], r[3] if len(r) > 3 else ""),
-    "again": lambda r: c.RetryCall(r[1], r[2]),
-    "drop": lambda r: c.CancelCall(r[1]),
-    "untimer": lambda r: c.CancelTimer(r[1]),
-    "step": lambda r: c.RunStep(r[1], r[2]),
-    "complete": lambda r: c.Complete(_unpack(r[1])),
-    "fail": lambda r: c.Fail(e.Failure.from_json(r[1])),
-}

@@ -25,7 +25,7 @@ from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
 from lambda_workflow.replay.loop import Loop
 from lambda_workflow.replay.nesting import nested, outlast
-from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
@@ -85,11 +85,12 @@ def map_items(
     thresholds.check(label, len(listed))
     loop = ctx._execution.loop
     begin: Callable[[int], asyncio.Future[Any]]
-    if isinstance(target, Service | Workflow):
+    if isinstance(target, Service | Workflow | RemoteWorkflow):
         called: Any = target
 
         def begin(index: int) -> asyncio.Future[Any]:
-            return ctx.call(called, listed[index], name=name)
+            call: asyncio.Future[Any] = ctx.call(called, listed[index], name=name)
+            return call
 
     elif callable(target):
 

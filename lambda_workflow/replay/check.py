@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from lambda_workflow.errors import NonDeterminismError
 from lambda_workflow.model import commands as c
-from lambda_workflow.model.events import BlobRef
+from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.history import digest
 from lambda_workflow.model.payload import Json, dumps
 from lambda_workflow.model.turn import Turn
@@ -23,8 +23,10 @@ def difference(
     """The error for the first difference that matters; None where only details differ.
 
     The time of a timer, and what a policy decided, may change with the code: the history's counts.
+    What a patch recorded has had its effect where the code asked for it.
     """
-    recorded = list(turn.commands)
+    recorded = [command for command in turn.commands if not isinstance(command, c.Patch)]
+    made = [command for command in made if not isinstance(command, c.Patch)]
     for index in range(max(len(made), len(recorded))):
         ours = made[index] if index < len(made) else None
         theirs = recorded[index] if index < len(recorded) else None
@@ -36,19 +38,30 @@ def difference(
 
 
 def _same(ours: c.Command, theirs: c.Command) -> bool:
-    if isinstance(ours, c.StartTimer) and isinstance(theirs, c.StartTimer):
-        return ours.operation == theirs.operation
-    if isinstance(ours, c.ScheduleCall) and isinstance(theirs, c.ScheduleCall):
-        return (ours.operation, ours.service, ours.name) == (
-            theirs.operation,
-            theirs.service,
-            theirs.name,
-        ) and digest(ours.payload) == digest(theirs.payload)
-    if isinstance(ours, c.Complete) and isinstance(theirs, c.Complete):
-        return digest(ours.payload) == digest(theirs.payload)
-    if isinstance(ours, c.Fail) and isinstance(theirs, c.Fail):
-        return ours.failure.type == theirs.failure.type
-    return ours == theirs
+    if type(ours) is not type(theirs):
+        return False
+    return all(
+        _essence(field, getattr(ours, field)) == _essence(field, getattr(theirs, field))
+        for field in _COMPARED.get(type(ours), ours.__dataclass_fields__)
+    )
+
+
+def _essence(field: str, value: object) -> object:
+    """What counts of a field: a payload's fingerprint, an error's type, everything of the rest."""
+    if isinstance(value, Failure):
+        return value.type
+    return digest(value) if field == "payload" else value
+
+
+_COMPARED: Final[dict[type, tuple[str, ...]]] = {
+    c.StartTimer: ("operation",),
+    c.ScheduleCall: ("operation", "service", "name", "payload"),
+    c.StartChild: ("operation", "workflow", "child", "name", "payload"),
+    c.RunStep: ("operation", "name"),
+    c.End: ("status",),
+    c.ContinueAsNew: ("payload",),
+}
+"""The fields that must be the same, where a change of the others is none of the history's."""
 
 
 def _told(execution: Execution, pair: tuple[c.Command | None, c.Command | None], place: str) -> str:
@@ -86,7 +99,7 @@ def _verb(command: c.Command) -> str:
         case c.ScheduleCall():
             return f"calls `{command.service}`"
         case c.RetryCall():
-            return f"makes attempt {command.attempt} of a call"
+            return f"makes attempt {command.attempt} of operation {command.operation}"
         case c.StartTimer():
             return "starts a timer"
         case c.CancelCall() | c.CancelTimer():
@@ -97,35 +110,70 @@ def _verb(command: c.Command) -> str:
             return "completes"
         case c.Fail():
             return f"fails with {command.failure.type}"
+        case c.OpenCallback():
+            return "opens a callback"
+        case c.StartChild():
+            return f"starts workflow `{command.workflow}`"
+        case c.Send():
+            return f"sends to `{command.service}`"
+        case c.OpenScope():
+            return f"opens scope `{command.name}`"
+        case c.SetStatus():
+            return "sets its status"
+        case c.Answer():
+            return f"answers update {command.id}"
+        case c.End():
+            return f"ends as {command.status}"
+        case c.ContinueAsNew():
+            return "continues as new"
+        case c.Patch():
+            return f"is patched by `{command.name}`"
         case _:
             assert_never(command)
 
 
 def _noun(command: c.Command | None) -> str:
     match command:
+        case None:
+            return "nothing more"
         case c.ScheduleCall():
             return f"`{command.service}`"
         case c.RetryCall():
-            return f"attempt {command.attempt} of a call"
+            return f"attempt {command.attempt} of operation {command.operation}"
         case c.StartTimer():
             return "a timer"
         case c.CancelCall() | c.CancelTimer():
             return f"the giving up of operation {command.operation}"
         case c.RunStep():
             return f"step `{command.name}`"
-        case c.Complete() | c.Fail():
+        case c.OpenCallback():
+            return "a callback"
+        case c.StartChild():
+            return f"workflow `{command.workflow}`"
+        case c.Send():
+            return f"a task sent to `{command.service}`"
+        case c.OpenScope():
+            return f"scope `{command.name}`"
+        case c.SetStatus():
+            return "a status"
+        case c.Answer():
+            return f"an answer to update {command.id}"
+        case c.Patch():
+            return f"patch `{command.name}`"
+        case c.Complete() | c.Fail() | c.End() | c.ContinueAsNew():
             return "its end"
-        case None:
-            return "nothing more"
         case _:
             assert_never(command)
 
 
 def _shown(command: c.Command | None) -> str:
     match command:
-        case c.ScheduleCall():
+        case None:
+            return "nothing"
+        case c.ScheduleCall() | c.Send():
             named = f" name={command.name!r}" if command.name else ""
-            return f"call {command.operation} {command.service}({_text(command.payload)}){named}"
+            verb = "call" if isinstance(command, c.ScheduleCall) else "send"
+            return f"{verb} {command.operation} {command.service}({_text(command.payload)}){named}"
         case c.RetryCall():
             return f"attempt {command.attempt} of call {command.operation}"
         case c.StartTimer():
@@ -134,17 +182,37 @@ def _shown(command: c.Command | None) -> str:
             return f"give up call {command.operation}"
         case c.CancelTimer():
             return f"give up timer {command.operation}"
-        case c.RunStep():
-            return f"step {command.operation} {command.name}"
-        case c.Complete():
-            return f"complete({_text(command.payload)})"
+        case c.RunStep() | c.OpenScope():
+            return f"{_KINDS[type(command)]} {command.operation} {command.name}"
+        case c.OpenCallback():
+            return f"callback {command.operation} {command.name}".rstrip()
+        case c.StartChild():
+            text = f"{command.workflow}({_text(command.payload)})"
+            return f"child {command.operation} {text} as {command.child}"
+        case c.SetStatus() | c.Complete() | c.ContinueAsNew():
+            return f"{_KINDS[type(command)]}({_text(command.payload)})"
+        case c.Answer():
+            failure = command.failure
+            told = failure.message if failure else _text(command.payload)
+            return f"answer to {command.id} ({told[:_PAYLOAD_CHARACTERS_SHOWN]})"
+        case c.Patch():
+            return f"patch {command.name}"
+        case c.End():
+            return f"end({command.status}: {command.reason})"
         case c.Fail():
             shown = f"{command.failure.type}: {command.failure.message}"
             return f"fail({shown[:_PAYLOAD_CHARACTERS_SHOWN]})"
-        case None:
-            return "nothing"
         case _:
             assert_never(command)
+
+
+_KINDS: Final[dict[type, str]] = {
+    c.RunStep: "step",
+    c.OpenScope: "scope",
+    c.SetStatus: "status",
+    c.Complete: "complete",
+    c.ContinueAsNew: "continue as new",
+}
 
 
 def _text(payload: Json | BlobRef) -> str:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from lambda_workflow.errors import UnknownService, WorkflowError
-from lambda_workflow.model.commands import RunStep, ScheduleCall
+from lambda_workflow.errors import NonDeterminismError, RunEnded, WorkflowError
+from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
 from lambda_workflow.model.ids import check_name
-from lambda_workflow.model.payload import Codec, codec_for
-from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
-from lambda_workflow.model.service import Service, check_timeout
+from lambda_workflow.model.payload import codec_for
 from lambda_workflow.replay.anyio_rules import apply_rules_to_anyio
-from lambda_workflow.replay.loop import OrderedFuture
-from lambda_workflow.replay.operations import Call, Step, caller
+from lambda_workflow.replay.calls import Calls
+from lambda_workflow.replay.inbox import Inbox
+from lambda_workflow.replay.loop import OrderedTask
 from lambda_workflow.replay.patterns import Patterns
 from lambda_workflow.replay.tools import Info
 
@@ -27,20 +26,18 @@ if TYPE_CHECKING:
 
     from lambda_workflow.replay.execution import Execution
 
-Req = TypeVar("Req")
-Res = TypeVar("Res")
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
 
-
-class Context(Patterns):
-    """One per execution; the same values at the same places on every replay.
+class Context(Calls, Inbox, Patterns):
+    """One per run of an execution; the same values at the same places on every replay.
 
     Attributes:
         request: what the execution was started with, of the workflow's request type.
         execution_id: the id of this execution.
-        info: its workflow, attempt, version and start.
+        info: its workflow, attempt, version, start, run and tags.
+        state: whatever the workflow keeps for its queries to read; nothing is stored.
     """
+
+    state: Any = None
 
     def __init__(self, execution: Execution, info: Info, request: Any) -> None:
         self.request = request
@@ -50,96 +47,6 @@ class Context(Patterns):
         self._random: random.Random | None = None
         self._logger: logging.LoggerAdapter[Any] | None = None
         apply_rules_to_anyio()  # before the code runs that may use them
-
-    def call(
-        self,
-        service: Service[Req, Res],
-        payload: Req,
-        *,
-        timeout: timedelta | None = None,
-        retry: RetryPolicy | None = None,
-        name: str = "",
-    ) -> Call[Res]:
-        """Call a service; the call is under way at once, `await` gives its result.
-
-        Args:
-            timeout: how long it may take in all, retries included; the service's own if not given.
-            retry: the service's own if not given.
-            name: what the history shows beside the service's name.
-
-        Raises:
-            EncodeError: the payload is not of the service's request type.
-            UnknownService: the App does not list the service.
-            CallFailed: (when awaited) the service failed for good.
-            BadResponse: (when awaited) it answered with another type.
-            CallTimedOut: (when awaited) it did not answer in time.
-        """
-        execution = self._execution
-        if execution.loop.frozen:
-            return cast("Call[Res]", OrderedFuture(execution.loop))
-        services = execution.tools.services
-        if services is not None and services.get(service.name) is not service:
-            execution.fault = UnknownService(
-                f"workflow {self.info.workflow!r} calls service {service.name!r}, which its App "
-                f"does not list: add it, App(…, services=[…, {service.name.upper()}])"
-            )
-            raise execution.fault
-        if name:
-            check_name("call", name)
-        limit = service.timeout
-        if timeout is not None:
-            limit = check_timeout(timeout, f"call of {service.name!r}")
-        encoded = service.request_codec.encode(payload, service.payload_label)
-        operation = execution.loop.path().operation()
-        command = ScheduleCall(operation, service.name, encoded, name)
-        call: Call[Res] = Call(execution, command, caller(2), service)
-        if retry is not None:
-            call.retry = retry
-        execution.ledger.register(call, command)
-        if limit is not None:
-            execution.ledger.deadline(call, max(1, round(limit / timedelta(milliseconds=1))))
-        return call
-
-    @overload
-    def step(
-        self, function: Callable[[*Args], Awaitable[T]], *args: *Args,
-        retry: RetryPolicy = ..., name: str = ...,
-    ) -> Step[T]: ...  # fmt: skip
-    @overload
-    def step(
-        self, function: Callable[[*Args], T], *args: *Args,
-        retry: RetryPolicy = ..., name: str = ...,
-    ) -> Step[T]: ...  # fmt: skip
-    def step(  # type: ignore[misc]  # mypy cannot match *args: *Args with *args: Any
-        self, function: Callable[..., Any], *args: Any,
-        retry: RetryPolicy = NO_RETRY, name: str = "",
-    ) -> Step[Any]:  # fmt: skip
-        """Do a piece of work inline, once; its result is recorded with the turn.
-
-        An `async def` function runs on the host's event loop, any other in a thread. It runs again
-        if the process dies before the turn is committed: at least once. The result is encoded by
-        the function's return annotation (any JSON value where there is none).
-
-        Args:
-            retry: what happens when it raises; by default the first error is final.
-            name: what the history shows; the function's own name if not given.
-
-        Raises:
-            The function's own exception (when awaited), or StepFailed where its class cannot be
-            rebuilt from its message.
-        """
-        execution = self._execution
-        if execution.loop.frozen:
-            return cast("Step[Any]", OrderedFuture(execution.loop))
-        operation = execution.loop.path().operation()
-        shown = name or getattr(function, "__name__", "step").strip("<>")
-        command = RunStep(operation, shown)
-        step: Step[Any] = Step(execution, command, caller(2), lambda: function(*args))
-        step.is_async = inspect.iscoroutinefunction(function)
-        step.codec = _result_codec(function)
-        step.retry = retry
-        execution.ledger.register(step, command)
-        return step
 
     async def sleep(self, duration: timedelta | datetime) -> None:
         """Wait, durably and without a process: for a duration, or until a moment.
@@ -169,7 +76,10 @@ class Context(Patterns):
     def random(self) -> random.Random:
         """A generator seeded by the execution id: the same numbers on every replay."""
         if self._random is None:
-            self._random = self._execution.tools.make_random(self.execution_id)
+            seed = (
+                self.execution_id if self.info.run == 1 else f"{self.execution_id}~{self.info.run}"
+            )
+            self._random = self._execution.tools.make_random(seed)
         return self._random
 
     @property
@@ -180,9 +90,91 @@ class Context(Patterns):
             self._logger = execution.tools.make_logger(self.info, lambda: execution.live)
         return self._logger
 
+    @property
+    def history_length(self) -> int:
+        """How many facts this run has taken in; a reason to `continue_as_new` at some thousands."""
+        return self._execution.facts
 
-def _result_codec(function: Callable[..., Any]) -> Codec[Any]:
-    try:
-        return codec_for(get_type_hints(function, include_extras=True).get("return", Any))
-    except (NameError, TypeError, AttributeError):
-        return codec_for(Any)
+    @asynccontextmanager
+    async def scope(self, name: str) -> AsyncIterator[None]:
+        """Group the operations of a block under a name: `async with ctx.scope("payment"):`.
+
+        They are numbered under the group and shown under its name; nothing else changes.
+        """
+        if self._is_frozen():
+            yield
+            return
+        check_name("scope", name)
+        execution = self._execution
+        task = asyncio.current_task(execution.loop)
+        if not isinstance(task, OrderedTask):
+            raise WorkflowError("ctx.scope must be entered by workflow code, in a task")
+        outer = task.path
+        task.path = outer.child()
+        execution.ledger.add(OpenScope(task.path.name, name))
+        try:
+            yield
+        finally:
+            task.path = outer
+
+    def set_status(self, value: Any) -> None:
+        """Say where the workflow stands: any value with a JSON form, by its own type.
+
+        It is stored with the turn and shown by `describe` and `list`; who reads it runs no code.
+
+        Raises:
+            EncodeError: the value has no JSON form.
+        """
+        if self._is_frozen():
+            return
+        payload = codec_for(type(value)).encode(value, "status")
+        self._execution.ledger.add(SetStatus(payload))
+
+    def patched(self, change: str) -> bool:
+        """Whether to go the changed way: `if ctx.patched("two-checks"): new() else: old()`.
+
+        True where the code comes here for the first time now; False in an execution that went past
+        this place before the change was deployed. Once no such execution is left, replace the whole
+        `if` by its new half and `ctx.deprecate_patch("two-checks")`, later by the new half alone.
+        """
+        if self._is_frozen():
+            return self._execution.state.patches.get(change, True)
+        return self._patched(change)
+
+    def deprecate_patch(self, change: str) -> None:
+        """The old half of a patch is gone: refuse to go on in an execution that would need it.
+
+        Raises:
+            NonDeterminismError: this execution went the old way; it is BLOCKED, nothing is lost.
+        """
+        if self._is_frozen() or self._patched(change):
+            return
+        self._execution.fault = NonDeterminismError(
+            f"execution {self.execution_id} went past the change {change!r} before it was made, "
+            "and the code that it goes on with is gone: restore the `if ctx.patched(…)` with its "
+            "old half, and redrive"
+        )
+        raise self._execution.fault
+
+    def _patched(self, change: str) -> bool:
+        check_name("change", change)
+        patches, ledger = self._execution.state.patches, self._execution.ledger
+        if change not in patches:
+            recorded = ledger.has_patch(change)
+            patches[change] = is_new = recorded is not False
+            if is_new:
+                ledger.add(Patch(change))
+        return patches[change]
+
+    def continue_as_new(self, request: Any) -> NoReturn:
+        """End this run, and begin the next with an empty history: same execution id, new request.
+
+        Signals that nobody has taken go with it; what is still open is given up. The code begins
+        from its start, as the newest version that the App has. Ends in an exception that must pass:
+        do not catch BaseException around it.
+
+        Raises:
+            EncodeError: the request is not of the workflow's request type.
+        """
+        codec = self._execution.workflow.request_codec
+        raise RunEnded(codec.encode(request, "request of the next run"))

@@ -14,28 +14,28 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lambda_workflow.errors import DecodeError, EncodeError, LimitExceeded, WorkflowError
+from lambda_workflow.errors import LimitExceeded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.failures import failure_of
-from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.check import difference
-from lambda_workflow.replay.context import Context
-from lambda_workflow.replay.ledger import Ledger, chance
-from lambda_workflow.replay.loop import DurableHandle, OrderedTask
-from lambda_workflow.replay.operations import Operation, line_of
-from lambda_workflow.replay.outcomes import bad_response, error_of, timed_out
+from lambda_workflow.replay.endings import finish
+from lambda_workflow.replay.facts import feed_rarer, succeeded
+from lambda_workflow.replay.ledger import Ledger
+from lambda_workflow.replay.loop import OrderedTask
+from lambda_workflow.replay.narrative import Narrative
+from lambda_workflow.replay.operations import Operation
 from lambda_workflow.replay.tools import Info, Tools
 from lambda_workflow.replay.unwind import unwind
 from lambda_workflow.replay.workflow import Workflow
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.context import Context
 
 
 class Execution:
@@ -47,20 +47,25 @@ class Execution:
         self.tools = tools
         self.ledger = Ledger(execution_id)
         self.loop = self.ledger.loop
-        self.outcome: c.Complete | c.Fail | None = None
+        self.outcome: c.Ending | None = None
         self.fault: WorkflowError | None = None
         self.info: Info | None = None
+        self.options = e.NO_OPTIONS
+        self.state = Narrative()
+        self.context: Context | None = None
+        self.root: OrderedTask[Any] | None = None
+        self.facts = 0
+        self.read_only = False
         self._inbox: deque[e.Event] = deque()
         self._turns: deque[Turn] = deque()
         self._turn: Turn | None = None
-        self._root: OrderedTask[Any] | None = None
 
     # driving
 
     @property
     def live(self) -> bool:
         """Whether the code runs for the first time, and not in replay."""
-        return self._turn is None and not self._turns
+        return self.ledger.is_live
 
     def replay(self, turns: Iterable[Turn]) -> None:
         """Run through committed turns.
@@ -105,52 +110,59 @@ class Execution:
         around = self.tools.around
         with around() if around is not None else nullcontext() as watch:
             try:
-                while self.loop.ready and not self.loop.stopped:
-                    with suppress(SystemExit):  # its task holds it as its exception
-                        self.loop.drain()
+                self._run_to_rest()
             except LimitExceeded as limit:
                 self.fault = limit
         if (refused := getattr(watch, "refused", None)) is not None:
             self.fault = refused  # whether or not the code let it through
-        if self._root is not None and self._root.done() and self.outcome is None:
-            self._finish(self._root)
+        if self.root is not None and self.root.done() and self.outcome is None:
+            finish(self, self.root)
+
+    def _run_to_rest(self) -> None:
+        while self.loop.ready and not self.loop.stopped:
+            with suppress(SystemExit):  # its task holds it as its exception
+                self.loop.drain()
+            if self.state.conditions and not self.loop.ready and not self.loop.stopped:
+                self.state.try_conditions()
 
     def _peek(self) -> e.Event | None:
         while not self._inbox:
             was_blocked = False
             if self._turn is not None:
-                was_blocked = self._turn.status is Status.BLOCKED
+                was_blocked = self._turn.status.stalled
                 self._check(self._turn)
                 self._turn = None
             if self.fault is not None or not self._turns:
                 self.ledger.expect(None)
                 return None
             self._turn = turn = self._turns.popleft()
+            if turn.status.forced and turn.status.closed:
+                continue  # the code was not asked
             self._inbox.extend(turn.events)
-            if turn.status is not Status.BLOCKED:
+            if not turn.status.forced:
                 self.ledger.expect(turn.commands)
             elif not was_blocked:
                 self.ledger.expect(self._commands_to_come())
         return self._inbox[0]
 
     def _commands_to_come(self) -> tuple[c.Command, ...] | None:
-        """What a BLOCKED turn's facts caused stands in the next turn that ran."""
-        ran = (turn for turn in self._turns if turn.status is not Status.BLOCKED)
+        """What a stalled turn's facts caused stands in the next turn that ran."""
+        ran = (turn for turn in self._turns if not turn.status.forced)
         return next((turn.commands for turn in ran), None)
 
     def _check(self, turn: Turn) -> None:
-        if turn.status is Status.BLOCKED:
+        if turn.status.forced:
             return
         made = self.ledger.settle()
         if made != turn.commands:
             self.fault = difference(self, turn, list(made))
 
-    # facts
-
     def hurry(self, operation: Operation[Any]) -> None:
         """Law 4: feed the facts that answer an operation about to be awaited."""
         loop, answered = self.loop, operation.operation
         while not loop.ready and not loop.frozen and not operation.done():
+            if self.state.conditions:
+                return  # they are asked at every rest, and this is one
             task: Any = asyncio.current_task(loop)
             if task is None or task._must_cancel:
                 return  # it does not rest here: it is about to be cancelled
@@ -162,113 +174,34 @@ class Execution:
     def _feed(self, event: e.Event) -> None:
         if event.at > self.loop.now:
             self.loop.now = event.at
+        self.facts += 1
         if self.outcome is not None:
             return
         kind = type(event)
         if kind is e.CallSucceeded or kind is e.StepSucceeded:
-            self._succeeded(event)
-        elif kind is e.TimerFired:
-            self._fired(event.operation)  # type: ignore[union-attr]  # its type was just asked
-        elif isinstance(event, e.CallErrored | e.StepErrored):
-            self._errored(event)
-        elif isinstance(event, e.Started):
-            self._start(event)
+            succeeded(self, event)  # type: ignore[arg-type]  # its type was just asked
+        else:
+            feed_rarer(self, event)
 
-    def _start(self, event: e.Started) -> None:
-        at = datetime.fromtimestamp(event.at / 1000, UTC)
-        name = self.workflow.name
-        info = Info(self.execution_id, name, event.attempt, at, event.version)
-        self.info = info
-        try:
-            request = self.workflow.request_codec.decode(
-                event.request,
-                where="request",
-            )
-        except DecodeError as error:
-            self._end(c.Fail(failure_of(error)))
-            return
-        ctx = Context(self, info, request)
-        coro = self.workflow.function(ctx, request)
-        self._root = OrderedTask(coro, self.loop, self.loop.root, None)
-        self.loop.tasks[self._root] = None
-        self._root.add_done_callback(self._root_done)
+    def take_early(self, operation: str) -> None:
+        """A callback may be answered before the code opens it."""
+        if (event := self.state.early.pop(operation, None)) is not None:
+            self._feed(event)
+            self.facts -= 1
+
+    def start(self, ctx: Context) -> None:
+        """Begin the workflow's code."""
+        self.context = ctx
+        coro = self.workflow.function(ctx, ctx.request)
+        self.root = OrderedTask(coro, self.loop, self.loop.root, None)
+        self.loop.tasks[self.root] = None
+        self.root.add_done_callback(self._root_done)
 
     def _root_done(self, task: asyncio.Task[Any]) -> None:
         self.loop.tasks.pop(task, None)  # type: ignore[call-overload]  # it is the root task
         self.loop.stopped = True
 
-    def _succeeded(self, event: Any) -> None:
-        operation = self.ledger.operations.pop(event.operation, None)
-        if operation is None:
-            return
-        if operation.own_timers:
-            self.ledger.stop_own_timers(operation)
-        if operation.done():
-            return
-        try:
-            operation.resolve(event.payload)
-        except DecodeError as error:
-            operation.set_exception(bad_response(operation, str(error), self.execution_id))
-
-    def _errored(self, event: e.CallErrored | e.StepErrored) -> None:
-        ledger, failure, attempt = self.ledger, event.failure, event.attempt
-        operation = ledger.operations.get(event.operation)
-        if operation is None or operation.done():
-            return
-        policy = operation.retry
-        recorded = ledger.retries(operation, attempt)
-        retry = policy.retries(failure.type, failure.retryable, attempt)
-        if retry if recorded is None else recorded:
-            luck = chance(self.execution_id, f"{operation.operation}:retry{attempt}")
-            ledger.rest(operation, attempt, policy.delay_ms(attempt, luck))
-            return
-        del ledger.operations[event.operation]
-        ledger.stop_own_timers(operation)
-        operation.set_exception(error_of(operation, failure, attempt, self.execution_id))
-
-    def _fired(self, timer: str) -> None:
-        waiting = self.ledger.take_timer(timer)
-        if waiting is None:
-            return
-        if isinstance(waiting, DurableHandle):
-            self.loop.fire(waiting)
-        elif timer.endswith(":timeout"):
-            self.ledger.operations.pop(waiting.operation, None)
-            self.ledger.stop_own_timers(waiting)
-            if not waiting.done():
-                waiting.set_exception(timed_out(waiting, self.execution_id))
-        else:
-            self.ledger.try_again(waiting)
-
-    # the end
-
-    def _finish(self, root: OrderedTask[Any]) -> None:
-        try:
-            result = root.result()
-        except asyncio.CancelledError as error:
-            self._end(c.Fail(failure_of(error)))
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is the outcome
-            stack = "".join(traceback.format_exception(error))
-            self._end(c.Fail(failure_of(error, stack)))
-        else:
-            try:
-                payload = self.workflow.result_codec.encode(
-                    result, where=f"result of {self.workflow.name}"
-                )
-                self._end(self._strict_outcome() or c.Complete(payload))
-            except EncodeError as error:
-                self._end(c.Fail(failure_of(error)))
-
-    def _strict_outcome(self) -> c.Fail | None:
-        if not (self.tools.strict and self.ledger.unawaited):
-            return None
-        first = next(iter(self.ledger.unawaited.values()))
-        message = (
-            f"{line_of(first.site)} starts `{first.name}` (operation {first.operation}) and nobody "
-            "awaits it: await it, or gather it with the others"
-        )
-        return c.Fail(e.Failure("UnawaitedCall", message, False))
-
-    def _end(self, outcome: c.Complete | c.Fail) -> None:
+    def end(self, outcome: c.Ending) -> None:
+        """The code has come to its end, or is given no more time."""
         self.outcome = outcome
         self.ledger.end(outcome)

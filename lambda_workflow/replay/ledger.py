@@ -1,8 +1,8 @@
 """The ledger of a turn: what the code has asked for, net of what it took back.
 
 Laws
- 1. What was begun and given up within the turn leaves no command behind; but a retry's timer stays,
-    because it is the record of the decision to retry (law 2).
+ 1. What was begun and given up within the turn leaves no command behind; but the timers of a retry
+    and of another look for a heartbeat stay: they record what was decided (law 2).
  2. What stands in the history's commands decides over policies: a recorded retry is made, at the
     recorded time; one that is not recorded is not.
 """
@@ -15,7 +15,15 @@ from typing import Any, Final
 from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
 from lambda_workflow.replay.loop import DurableHandle, Loop, Path
-from lambda_workflow.replay.operations import Call, Operation, Site, Step, caller, line_of
+from lambda_workflow.replay.operations import (
+    Call,
+    Child,
+    Operation,
+    Site,
+    Step,
+    caller,
+    line_of,
+)
 
 OPERATIONS_MAX: Final = 100_000  # per execution: a replay of it takes seconds
 TIMER_MS_MAX: Final = 366 * 24 * 3_600_000  # hosts keep timers for a little longer than this
@@ -32,15 +40,20 @@ class Ledger:
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         self.loop = Loop(self)  # type: ignore[abstract]  # the rest is refused by name
-        self.operations: dict[str, Call[Any] | Step[Any]] = {}
+        self.operations: dict[str, Operation[Any]] = {}
         self._steps: dict[str, Step[Any]] = {}  # of the operations; asked for in every turn
         self.unawaited: dict[str, Operation[Any]] = {}
-        self.timers: dict[str, DurableHandle | Call[Any] | Step[Any]] = {}
+        self.timers: dict[str, DurableHandle | Operation[Any] | str] = {}
         self.intents: dict[str, c.Command] = {}
         self._recorded: tuple[c.Command, ...] | None = None
         self._recorded_keys: dict[str, c.Command] | None = None
         self._timer_sites: dict[str, Site] = {}
         self._registered = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the history says nothing of what the code does now."""
+        return self._recorded is None
 
     def expect(self, commands: tuple[c.Command, ...] | None) -> None:
         """The commands that the history holds for the turn to come; None when live."""
@@ -55,8 +68,10 @@ class Ledger:
 
     def has_news(self) -> bool:
         """Whether others wait for commands of this turn, which steps must not delay."""
-        asked = c.ScheduleCall | c.RetryCall | c.StartTimer
-        return any(isinstance(intent, asked) for intent in self.intents.values())
+        return any(
+            intent.at_most_once if isinstance(intent, c.RunStep) else isinstance(intent, _NEWS)
+            for intent in self.intents.values()
+        )
 
     def pending_steps(self) -> list[Step[Any]]:
         """The steps that wait to be run, in the order in which they were started."""
@@ -64,19 +79,60 @@ class Ledger:
             del self._steps[key]
         return [step for step in self._steps.values() if not step.resting]
 
-    def register(self, operation: Call[Any] | Step[Any], command: c.Command) -> None:
+    def add(self, command: c.Command) -> None:
+        """A command that no fact will answer."""
+        self._count()
+        self.intents[key_of(command)] = command
+
+    def has_patch(self, name: str) -> bool | None:
+        """What the history says of a patch in this turn; None when live."""
+        if self._recorded is None:
+            return None
+        return self._find(f"patch:{name}") is not None
+
+    def register(self, operation: Operation[Any], command: c.Opening) -> None:
         """An operation was started."""
         self._count()
+        operation.replayed = self._recorded is not None
         key = operation.operation
         self.operations[key] = self.unawaited[key] = operation
         if isinstance(operation, Step):
             self._steps[key] = operation
         self.intents[f"+{key}"] = command
 
-    def deadline(self, call: Call[Any], milliseconds: int) -> None:
-        """A call is to be answered in time."""
-        timer = f"{call.operation}:timeout"
-        self._arm(call, timer, self.loop.now + milliseconds)
+    def deadline(self, operation: Operation[Any], milliseconds: int) -> None:
+        """An operation is to be answered in time."""
+        timer = f"{operation.operation}:timeout"
+        self._arm(operation, timer, self.loop.now + milliseconds)
+
+    def watch(self, operation: Operation[Any]) -> None:
+        """An attempt begins: it has its own time, and is to be heard of."""
+        key, attempt = operation.operation, operation.attempt
+        if operation.attempt_ms:
+            due = self.loop.now + operation.attempt_ms
+            self._arm(operation, f"{key}:attempt{attempt}", due)
+        if operation.beat_ms:
+            operation.beat_at = self.loop.now
+            self._arm(operation, f"{key}:beat{attempt}.1", self.loop.now + operation.beat_ms)
+
+    def look_again(self, operation: Operation[Any], timer: str) -> bool:
+        """It is time to have heard of an attempt: whether it was, and the next look is due."""
+        key, _, count = timer.rpartition(".")
+        following, due = f"{key}.{int(count) + 1}", operation.beat_at + operation.beat_ms
+        heard = due > self.loop.now
+        if self._recorded is not None:
+            heard = self._find(f"+{following}") is not None
+        if heard:
+            self._arm(operation, following, due)
+        return heard
+
+    def arm_own(self, timer: str, due: int, purpose: str) -> None:
+        """A timer of the execution itself."""
+        recorded = self._find(f"+{timer}")
+        if isinstance(recorded, c.StartTimer):
+            due = recorded.due
+        self.timers[timer] = purpose
+        self.intents[f"+{timer}"] = c.StartTimer(timer, due)
 
     def withdraw(self, operation: Operation[Any]) -> None:
         """An operation was cancelled by the code."""
@@ -87,7 +143,14 @@ class Ledger:
         self.stop_own_timers(found)
         fresh = self.intents.pop(f"+{operation.operation}", None)
         self.intents.pop(f"^{operation.operation}", None)
-        if fresh is None and isinstance(found, Call):
+        if fresh is None and not isinstance(found, Step):
+            self.intents[f"-{operation.operation}"] = c.CancelCall(operation.operation)
+
+    def give_up(self, operation: Operation[Any]) -> None:
+        """An operation has timed out; who is still at it is told, where it can be told."""
+        self.operations.pop(operation.operation, None)
+        self.stop_own_timers(operation)
+        if isinstance(operation, Child) or (isinstance(operation, Call) and operation.beat_ms):
             self.intents[f"-{operation.operation}"] = c.CancelCall(operation.operation)
 
     def timer_started(self, handle: DurableHandle, path: Path) -> None:
@@ -107,32 +170,35 @@ class Ledger:
         """The code no longer waits for a time; see `loop.TimerKeeper`."""
         self._disarm(handle.operation)
 
-    def take_timer(self, timer: str) -> DurableHandle | Call[Any] | Step[Any] | None:
+    def take_timer(self, timer: str) -> DurableHandle | Operation[Any] | str | None:
         """A timer's time has come: who waits for it."""
         self._timer_sites.pop(timer, None)
         return self.timers.pop(timer, None)
 
-    def rest(self, operation: Call[Any] | Step[Any], attempt: int, delay_ms: int) -> None:
+    def rest(self, operation: Operation[Any], attempt: int, delay_ms: int) -> None:
         """An attempt failed; the next one waits for a timer."""
+        self.stop_own_timers(operation, but=":timeout")
         operation.attempt = attempt
         operation.resting = True
         self._arm(operation, f"{operation.operation}:retry{attempt}", self.loop.now + delay_ms)
 
-    def try_again(self, operation: Call[Any] | Step[Any]) -> None:
+    def try_again(self, operation: Operation[Any]) -> None:
         """The timer between two attempts has fired."""
         operation.attempt += 1
         operation.resting = False
-        if isinstance(operation, Call):
+        operation.replayed = self._recorded is not None
+        if not isinstance(operation, Step) or operation.at_most_once:
             again = c.RetryCall(operation.operation, operation.attempt)
             self.intents[f"^{operation.operation}"] = again
+        self.watch(operation)
 
-    def retries(self, operation: Call[Any] | Step[Any], attempt: int) -> bool | None:
+    def retries(self, operation: Operation[Any], attempt: int) -> bool | None:
         """What the history says of a retry; None when live."""
         if self._recorded is None:
             return None
         return self._find(f"+{operation.operation}:retry{attempt}") is not None
 
-    def end(self, outcome: c.Complete | c.Fail) -> None:
+    def end(self, outcome: c.Ending) -> None:
         """The last command; nobody waits for timers any more."""
         for key, intent in list(self.intents.items()):
             if isinstance(intent, c.StartTimer | c.CancelTimer) and not _is_decision(key):
@@ -145,9 +211,15 @@ class Ledger:
             return line_of(found.site)
         return line_of(self._timer_sites.get(operation))
 
-    def stop_own_timers(self, operation: Call[Any] | Step[Any]) -> None:
-        """An operation has ended, and with it its deadline."""
-        timers, operation.own_timers = operation.own_timers, ()
+    def stop_own_timers(self, operation: Operation[Any], *, but: str = "") -> None:
+        """An operation, or an attempt of it, has ended, and with it its timers."""
+        timers = operation.own_timers
+        if but:
+            kept = tuple(timer for timer in timers if timer.endswith(but))
+            operation.own_timers = kept
+            timers = tuple(timer for timer in timers if timer not in kept)
+        else:
+            operation.own_timers = ()
         for timer in timers:
             self._disarm(timer)
 
@@ -167,7 +239,7 @@ class Ledger:
             self._recorded_keys = {key_of(command): command for command in self._recorded}
         return self._recorded_keys.get(key)
 
-    def _arm(self, operation: Call[Any] | Step[Any], timer: str, due: int) -> None:
+    def _arm(self, operation: Operation[Any], timer: str, due: int) -> None:
         recorded = self._find(f"+{timer}")
         if isinstance(recorded, c.StartTimer):
             due = recorded.due
@@ -186,22 +258,35 @@ class Ledger:
             self.intents[f"-{timer}"] = c.CancelTimer(timer)
 
 
+_NEWS: Final = (
+    c.ScheduleCall | c.RetryCall | c.StartTimer | c.OpenCallback | c.StartChild | c.Send | c.Answer
+)
+
+
 def _is_decision(key: str) -> bool:
-    """Whether this is the start of a retry's timer."""
-    return key[0] == "+" and ":retry" in key
+    """Whether this is the start of a retry's timer, or of another look for a heartbeat."""
+    if key[0] != "+":
+        return False
+    return ":retry" in key or (":beat" in key and not key.endswith(".1"))
 
 
 def key_of(command: c.Command) -> str:
     """What a command is called within its turn."""
     match command:
-        case c.ScheduleCall() | c.StartTimer() | c.RunStep():
-            return f"+{command.operation}"
         case c.CancelCall() | c.CancelTimer():
             return f"-{command.operation}"
         case c.RetryCall():
             return f"^{command.operation}"
-        case c.Complete() | c.Fail():
+        case c.Patch():
+            return f"patch:{command.name}"
+        case c.Answer():
+            return f"answer:{command.id}"
+        case c.SetStatus():
+            return "status"
+        case c.Complete() | c.Fail() | c.End() | c.ContinueAsNew():
             return "!"
+        case _:
+            return f"+{command.operation}"
 
 
 def chance(execution_id: str, timer: str) -> float:

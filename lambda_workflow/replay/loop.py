@@ -74,6 +74,10 @@ class OrderedTask(asyncio.Task[T]):
         return self._order
 
 
+async def _waiting(future: OrderedFuture[T]) -> T:
+    return await future
+
+
 class DurableHandle(asyncio.TimerHandle):
     """A callback at a virtual time; the operation it belongs to outlives the process."""
 
@@ -199,6 +203,8 @@ class Loop(asyncio.AbstractEventLoop):
         self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], *,
         name: object = None, context: Variables | None = None, **_: Any,
     ) -> asyncio.Task[T]:  # fmt: skip
+        if isinstance(coro, OrderedFuture):
+            coro = _waiting(coro)  # `group.create_task(ctx.call(…))`, which reads so well
         task: OrderedTask[T] = OrderedTask(coro, self, self._path_for(coro), context)
         if name is not None:
             task.set_name(name)

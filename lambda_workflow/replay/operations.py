@@ -16,12 +16,13 @@ from functools import cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lambda_workflow.errors import StepFailed
-from lambda_workflow.model.commands import RunStep, ScheduleCall
+from lambda_workflow.errors import StepFailed, StepInterrupted
+from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, StartChild
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
+from lambda_workflow.model.tokens import make_token
 from lambda_workflow.replay.loop import Loop, OrderedFuture
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Operation(OrderedFuture[T], Generic[T]):
     attempt = 1
     resting = False  # between two attempts
     own_timers: tuple[str, ...] = ()
+    retry: RetryPolicy = NO_RETRY
+    attempt_ms = 0  # how long one attempt may take
+    beat_ms = 0  # how long an attempt may be silent
+    beat_at = 0  # when it was last heard of
+    replayed = False  # whether its present attempt was begun by an earlier worker
 
     def __init__(self, execution: Execution, operation: str, name: str, site: Site) -> None:
         self.operation = operation
@@ -69,6 +75,10 @@ class Operation(OrderedFuture[T], Generic[T]):
         self._execution.ledger.unawaited.pop(self.operation, None)
         super().add_done_callback(fn, context=context)
 
+    def resolve(self, payload: Any) -> None:
+        """The fact that answers the operation has come; raises DecodeError."""
+        raise NotImplementedError
+
     def cancel(self, msg: Any | None = None) -> bool:
         """Give the operation up: it ends as cancelled at once, a later result is dropped."""
         if not super().cancel(msg):
@@ -80,11 +90,13 @@ class Operation(OrderedFuture[T], Generic[T]):
 class Call(Operation[T]):
     """A call of a service under way; `await` gives its result."""
 
+    details: Any = None  # of the last heartbeat
+
     def __init__(
         self, execution: Execution, command: ScheduleCall, site: Site, service: Service[Any, T]
     ) -> None:
         self.service = service
-        self.retry: RetryPolicy = service.retry
+        self.retry = service.retry
         super().__init__(execution, command.operation, command.name or service.name, site)
 
     def resolve(self, payload: Any) -> None:
@@ -100,13 +112,54 @@ class Step(Operation[T]):
     ) -> None:
         self.work = work
         self.is_async = False
+        self.at_most_once = command.at_most_once
         self.codec: Codec[Any] = codec_for(Any)
-        self.retry: RetryPolicy = NO_RETRY
         super().__init__(execution, command.operation, command.name, site)
 
     def resolve(self, payload: Any) -> None:
         """The work is done; what it gave comes back as it would from the history."""
         self.set_result(self.codec.decode(payload, self.name))
+
+
+class Callback(Operation[T]):
+    """Something that somebody outside will answer; `await` gives the answer.
+
+    Attributes:
+        token: what to answer with; see `Client.complete_callback`. Fit for a URL; whoever holds it
+            may answer, so give it to nobody else.
+    """
+
+    def __init__(
+        self, execution: Execution, command: OpenCallback, site: Site, codec: Codec[T]
+    ) -> None:
+        self.codec = codec
+        secret = execution.options.secret
+        self.token = make_token(secret, execution.execution_id, command.operation)
+        super().__init__(execution, command.operation, command.name or "callback", site)
+
+    def resolve(self, payload: Any) -> None:
+        """It was answered."""
+        self.set_result(self.codec.decode(payload, f"answer to {self.name}"))
+
+
+class Child(Operation[T]):
+    """A child execution under way; `await` gives its result.
+
+    Attributes:
+        execution_id: of the child.
+    """
+
+    def __init__(
+        self, execution: Execution, command: StartChild, site: Site, codec: Codec[T]
+    ) -> None:
+        self.codec = codec
+        self.execution_id = command.child
+        self.workflow = command.workflow
+        super().__init__(execution, command.operation, command.name or command.workflow, site)
+
+    def resolve(self, payload: Any) -> None:
+        """The child completed."""
+        self.set_result(self.codec.decode(payload, f"result of {self.workflow}"))
 
 
 def caller(depth: int) -> Site:
@@ -126,14 +179,15 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     """A step's own exception, where its class can be found and made from its message."""
     module, _, name = failure.type.rpartition(".")
     found = getattr(sys.modules.get(module or "builtins"), name, None)
-    if isinstance(found, type) and issubclass(found, Exception):
+    kind = StepInterrupted if found is StepInterrupted else StepFailed
+    if kind is StepFailed and isinstance(found, type) and issubclass(found, Exception):
         try:
             error = found(*([failure.message] if failure.message else []))
         except Exception:  # noqa: BLE001  # a constructor of its own: the facts go on in StepFailed
             error = None
         if error is not None and str(error) == failure.message:
             return error
-    return StepFailed(
+    return kind(
         f"step {step.name!r} (operation {step.operation}) failed with {failure.type}: "
         f"{failure.message}",
         type=failure.type,

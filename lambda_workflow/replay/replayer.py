@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_workflow.model.commands import Command, Complete, Fail
+from lambda_workflow.model.commands import Command, Ending
 from lambda_workflow.model.events import Event
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.execution import Execution
@@ -20,12 +20,12 @@ class Decision:
 
     Attributes:
         commands: the new turn's commands; the outcome is the last of them, if there is one.
-        outcome: how the execution ended, or None while it waits.
+        outcome: how the run ended, or None while it waits.
         steps: the names of the inline work that a host would now run.
     """
 
     commands: tuple[Command, ...]
-    outcome: Complete | Fail | None
+    outcome: Ending | None
     steps: tuple[str, ...] = ()
 
 

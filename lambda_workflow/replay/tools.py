@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lambda_workflow.model.payload import Json
 from lambda_workflow.model.service import Service
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class Info:
         attempt: which attempt of this execution runs, from 1.
         started_at: when it was started, in UTC.
         version: the code version that the App recorded when it started.
+        run: which run of the execution this is, from 1; see `ctx.continue_as_new`.
+        tags, memo: what it was started with.
     """
 
     execution_id: str
@@ -30,6 +33,9 @@ class Info:
     attempt: int
     started_at: datetime
     version: str
+    run: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+    memo: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Tools:
         make_random: a generator from a seed, the same for the same seed.
         make_logger: a logger that is silent while the given function says so.
         services: the App's services, by name; None lets every service pass.
+        workflows: the names of the App's workflows; None lets every one pass.
         around: entered around each drain of workflow code (the strict guard).
         strict: a call that nobody awaited fails the execution instead of a warning.
     """
@@ -49,3 +56,4 @@ class Tools:
     services: Mapping[str, Service[Any, Any]] | None = None
     around: Callable[[], AbstractContextManager[object]] | None = None
     strict: bool = field(default=False)
+    workflows: frozenset[str] | None = None

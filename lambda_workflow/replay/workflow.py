@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_type_hints, 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.ids import NAME_CHARACTERS_MAX, check_name
 from lambda_workflow.model.payload import Codec, codec_for
+from lambda_workflow.replay.query import Query
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
 
+Arg = TypeVar("Arg")
+T = TypeVar("T")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
@@ -47,6 +50,27 @@ class Workflow(Generic[In, Out]):
         self.version: Final = check_version(self.name, version)
         self.__doc__ = function.__doc__
         self._codecs: tuple[Codec[Any], Codec[Any]] | None = None
+        self.queries: Final[dict[str, Query[Any, Any]]] = {}
+
+    @overload
+    def query(self, function: Callable[[Context], T], /) -> Query[None, T]: ...
+    @overload
+    def query(self, function: Callable[[Context, Arg], T], /) -> Query[Arg, T]: ...
+    def query(self, function: Callable[..., Any], /) -> Query[Any, Any]:
+        """Make a query of a function: `@order.query`, asked by `Client.query`.
+
+        The function gets the Context as the workflow has left it (`ctx.state` is whatever the
+        workflow keeps there) and, if it takes one, an argument. It may read; it can change nothing.
+
+        Raises:
+            ConfigurationError: it is a coroutine function, has other parameters, or its name is
+                taken.
+        """
+        made: Query[Any, Any] = Query(self.name, function)
+        if made.name in self.queries:
+            raise ConfigurationError(f"workflow {self.name!r} has two queries {made.name!r}")
+        self.queries[made.name] = made
+        return made
 
     async def __call__(self, ctx: Context, request: In) -> Out:
         """Run the code as a part of another workflow."""
@@ -83,6 +107,26 @@ class Workflow(Generic[In, Out]):
     def __repr__(self) -> str:
         version = f", version={self.version!r}" if self.version else ""
         return f"Workflow({self.name!r}{version})"
+
+
+class RemoteWorkflow(Generic[In, Out]):
+    """A workflow of another App: its name, its types, and the App whose queue it listens on.
+
+    On AWS the queue's URL stands in `LAMBDA_WORKFLOW_APP_<APP>_QUEUE_URL`; on a laptop the engine
+    runs both Apps.
+
+    Raises:
+        ConfigurationError: a name is not legal.
+    """
+
+    def __init__(self, name: str, request: type[In], result: type[Out], *, app: str) -> None:
+        self.name: Final = check_name("workflow", name)
+        self.app: Final = check_name("app", app)
+        self.request_codec: Final[Codec[Any]] = codec_for(request)
+        self.result_codec: Final[Codec[Any]] = codec_for(result)
+
+    def __repr__(self) -> str:
+        return f"RemoteWorkflow({self.name!r}, app={self.app!r})"
 
 
 @overload

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lambda_workflow.model.messages import parse
 from lambda_workflow.model.usage import Usage
+from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Happening, Observer, Quiet
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import TurnResult

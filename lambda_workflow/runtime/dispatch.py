@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lambda_workflow.model import commands as c
+from lambda_workflow.model.events import NO_OPTIONS, BlobRef
 from lambda_workflow.model.history import History
-from lambda_workflow.model.ids import deduplication_id, operation_of, task_id
-from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Response, Task, Update
+from lambda_workflow.model.ids import deduplication_id, task_id
+from lambda_workflow.model.messages import Task
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import (
@@ -30,6 +30,7 @@ from lambda_workflow.ports import (
     SendResponse,
     SendTask,
 )
+from lambda_workflow.runtime.kin import child_request, ending_effects, withdrawal
 
 BATCH_ENTRIES_MAX: Final = 10  # of one SQS batch request
 
@@ -46,31 +47,38 @@ def effects_of(turn: Turn, history: History, inbox_url: str, *, fresh: str = "")
         effect = _effect(command, history, inbox_url, fresh)
         if effect is not None:
             effects.append(effect)
-        elif isinstance(command, c.Complete | c.Fail):
-            effects += _ending(command, history, fresh)
+        elif isinstance(command, c.Complete | c.Fail | c.End | c.ContinueAsNew):
+            effects += ending_effects(command, history, fresh)
     return effects
 
 
 def header_of(history: History) -> Header:
     """The listing's line."""
     started, last = history.started, history.turns[-1]
-    workflow, at = (started.workflow, started.at) if started else ("", last.at)
+    options = started.options if started else NO_OPTIONS
+    custom = history.custom_status
     return Header(
         history.execution_id,
-        workflow,
+        started.workflow if started else "",
         last.status,
-        at,
+        history.since,
         last.number,
         last.at if last.status.closed else None,
         last.reason,
         last.usage,
+        None if isinstance(custom, BlobRef) else custom,
+        options.tags,
+        options.memo,
     )
 
 
 def status_changed(history: History) -> bool:
     """Whether the listing has to be told of the last turn (the first one carries its header)."""
     turns = history.turns
-    return len(turns) > 1 and turns[-1].status is not turns[-2].status
+    if len(turns) < 2:
+        return history.next_number > 2  # the first of a later run
+    said = any(isinstance(command, c.SetStatus) for command in turns[-1].commands)
+    return said or turns[-1].status is not turns[-2].status
 
 
 def units_of(effects: Iterable[Effect]) -> Usage:
@@ -114,51 +122,49 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
     execution_id = history.execution_id
     match command:
         case c.ScheduleCall() | c.RetryCall():
-            call = history.open.get(command.operation)
-            attempt = command.attempt if isinstance(command, c.RetryCall) else 1
-            if not isinstance(call, c.ScheduleCall) or history.attempt(call.operation) != attempt:
-                return None
-            task = Task(
-                execution_id,
-                task_id(execution_id, call.operation),
-                call.service,
-                call.payload,
-                attempt,
-                inbox_url,
-            )
-            return SendTask(task, _dedup(execution_id, call.operation, attempt, fresh))
+            return _task(command, history, inbox_url, fresh)
         case c.StartTimer():
             if command.operation not in history.open or history.status.closed:
                 return None
             dedup = _dedup(execution_id, command.operation, "timer", fresh)
             return ArmTimer(execution_id, command.operation, command.due, dedup)
         case c.CancelTimer():
-            timer = history.timers.get(command.operation)
+            timer = history.opening(command.operation, c.StartTimer)
             return DisarmTimer(execution_id, timer.operation, timer.due) if timer else None
+        case c.StartChild():
+            if not command.detached and command.operation not in history.open:
+                return None
+            return child_request(command, history, inbox_url, fresh)
+        case c.CancelCall():
+            return withdrawal(command.operation, history, fresh)
+        case c.Send() if not fresh:  # a redrive is for what is unanswered; this never will be
+            operation = task_id(execution_id, command.operation)
+            task = Task(execution_id, operation, command.service, command.payload, 1, reply=False)
+            return SendTask(task, _dedup(execution_id, command.operation, 1, fresh))
         case _:
             return None
 
 
-def _ending(command: c.Complete | c.Fail, history: History, fresh: str) -> list[Effect]:
-    started = history.started
+def _task(
+    command: c.ScheduleCall | c.RetryCall, history: History, inbox_url: str, fresh: str
+) -> Effect | None:
+    operation = command.operation
+    call = history.open.get(operation)
+    attempt = command.attempt if isinstance(command, c.RetryCall) else 1
+    if not isinstance(call, c.ScheduleCall) or history.attempt(operation) != attempt:
+        return None
     execution_id = history.execution_id
-    effects: list[Effect] = [
-        DisarmTimer(execution_id, timer.operation, timer.due)
-        for timer in history.open.values()
-        if isinstance(timer, c.StartTimer)
-    ]
-    if started is None:
-        return effects
-    dedup = _dedup(execution_id, "outcome", history.next_number - 1, fresh)
-    failure = command.failure if isinstance(command, c.Fail) else None
-    result = command.payload if isinstance(command, c.Complete) else None
-    status = Status.FAILED if failure else Status.COMPLETED
-    response = Response(execution_id, started.workflow, status.value, result, failure)
-    effects.append(SendResponse(response, dedup))
-    if (owed := started.callback) is not None:
-        update = Update(owed.execution_id, operation_of(owed.task_id), result, failure)
-        effects.append(SendMessage(update, dedup, owed.queue_url))
-    return effects
+    task = Task(
+        execution_id,
+        task_id(execution_id, operation),
+        call.service,
+        call.payload,
+        attempt,
+        inbox_url,
+        call.heartbeat_ms,
+        history.details.get(operation),
+    )
+    return SendTask(task, _dedup(execution_id, operation, attempt, fresh))
 
 
 def _dedup(execution_id: str, operation: str, attempt: object, fresh: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_workflow.errors import Conflict
 from lambda_workflow.model import events as e
-from lambda_workflow.model.history import Duplicate, Late, Wake
-from lambda_workflow.model.messages import Message
-from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.model.judging import Duplicate, Late, Wake
+from lambda_workflow.model.messages import Message, Request
+from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.kin import refusal
 from lambda_workflow.runtime.living import Live
 
 
@@ -30,6 +31,7 @@ class Intake:
     events: list[e.Event] = field(default_factory=list)
     duplicates: set[int] = field(default_factory=set)
     wake: bool = False
+    refusals: list[SendMessage] = field(default_factory=list)
 
 
 def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App) -> Intake:
@@ -39,6 +41,9 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         Conflict: a cached copy cannot judge this; load, and take in again.
     """
     history, intake, now = live.history, Intake(), backend.clock.now()
+    if history.renewal is not None:  # its worker died between two runs
+        begun = history.next_run(now)
+        intake.events.append(history.run_by(app.version_of(begun.workflow)))
     for arrival in arrivals:
         judged = history.accept(arrival.message, now)
         kind = type(arrival.message).__name__
@@ -53,13 +58,28 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
                 raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
             case Late():
                 facts |= {"reason": judged.reason, "expected": judged.expected}
+                if isinstance(arrival.message, Request) and (
+                    refused := refusal(arrival.message, judged.reason)
+                ):
+                    intake.refusals.append(refused)
                 backend.observer.notify(Happening("late", history.execution_id, fields=facts))
             case Wake() if live.cached:
                 raise Conflict("a redrive starts from the store")
             case Wake():
                 intake.wake = True
             case e.Started():
-                intake.events.append(replace(judged, version=app.version_of(judged.workflow)))
+                intake.events.append(history.run_by(app.version_of(judged.workflow)))
             case _:
                 intake.events.append(judged)
     return intake
+
+
+def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
+    """The arrivals, cut before each start that replaces what has ended: it begins a record."""
+    parts: list[list[Arrival]] = []
+    for arrival in arrivals:
+        message = arrival.message
+        if not parts or (isinstance(message, Request) and message.replace):
+            parts.append([])
+        parts[-1].append(arrival)
+    return parts

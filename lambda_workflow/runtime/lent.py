@@ -41,4 +41,5 @@ def tools_for(app: App, *, guard: bool = False, strict: bool = False) -> Tools:
         def around() -> Guard:
             return watch
 
-    return Tools(random.Random, ReplayLogger, app.services, around, strict)
+    names = frozenset(app.workflows)
+    return Tools(random.Random, ReplayLogger, app.services, around, strict, names)

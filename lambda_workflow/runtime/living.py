@@ -27,11 +27,12 @@ class Live:
     """An execution in memory.
 
     Attributes:
-        loaded: how many turns came from the store: of these another worker may have died before it
-            sent what they cause, and their messages are still to come. What this copy has committed
-            since is sent.
+        loaded: the number of the last turn that came from the store: of those up to it another
+            worker may have died before it sent what they cause, and their messages are still to
+            come. What this copy has committed since is sent.
         spent: units that the load took, for the next record to count.
         cached: whether it stems from an earlier turn, and may be out of date.
+        is_long: whether it was told that the run has many facts.
     """
 
     history: History
@@ -39,6 +40,7 @@ class Live:
     loaded: int = 0
     spent: Usage = Usage()
     cached: bool = False
+    is_long: bool = False
 
 
 class Living:
@@ -68,7 +70,7 @@ class Living:
         loaded = await self._backend.store.load(execution_id)
         texts = await fetch_records(loaded.texts, self._backend.blobs)
         history = History(execution_id, decode_turns(texts))
-        return Live(history, loaded=len(history.turns), spent=Usage(reads=loaded.read_units))
+        return Live(history, loaded=history.next_number - 1, spent=Usage(reads=loaded.read_units))
 
     def keep(self, execution_id: str, live: Live) -> bool:
         """Keep a copy whose own turns are wholly dispatched; False if it is of no more use."""

@@ -80,7 +80,7 @@ async def inflate(turns: Sequence[Turn], blobs: Blobs) -> list[Turn]:
 
 
 async def _inflated(turn: Turn, blobs: Blobs) -> Turn:
-    if not any(isinstance(_carried(event), e.BlobRef) for event in turn.events):
+    if not any(isinstance(_carried(event), e.BlobRef) or _hands_on(event) for event in turn.events):
         return turn
     events = [await inflate_event(event, blobs) for event in turn.events]
     return replace(turn, events=tuple(events))
@@ -88,13 +88,12 @@ async def _inflated(turn: Turn, blobs: Blobs) -> Turn:
 
 async def inflate_event(event: e.Event, blobs: Blobs) -> e.Event:
     """The event with its payload in place."""
-    if not isinstance(ref := _carried(event), e.BlobRef):
-        return event
-    payload = await fetch(ref, blobs)
-    if isinstance(event, e.Started):
-        return replace(event, request=payload)
-    if isinstance(event, e.CallSucceeded | e.StepSucceeded):
-        return replace(event, payload=payload)
+    if isinstance(event, e.Started) and _hands_on(event):
+        signals = [await inflate_event(signal, blobs) for signal in event.run.signals]
+        handed: Any = tuple(signals)
+        event = replace(event, run=replace(event.run, signals=handed))
+    if isinstance(ref := _carried(event), e.BlobRef):
+        event = _with_payload(event, await fetch(ref, blobs))
     return event
 
 
@@ -105,34 +104,38 @@ async def stored(turn: Turn, execution_id: str, blobs: Blobs) -> Turn:
     return replace(turn, events=tuple(events), commands=tuple(commands))
 
 
-async def _deposited_event(event: e.Event, execution_id: str, blobs: Blobs) -> e.Event:
-    payload: Any = _carried(event)
+async def _deposited_event(event: Any, execution_id: str, blobs: Blobs) -> Any:
+    payload = _carried(event)
     if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
         return event
     kept = await deposit(payload, execution_id, blobs)
-    if kept is payload:
-        return event
-    if isinstance(event, e.Started):
-        return replace(event, request=kept)
-    if isinstance(event, e.CallSucceeded | e.StepSucceeded):
-        return replace(event, payload=kept)
-    return event
+    return event if kept is payload else _with_payload(event, kept)
 
 
 async def _deposited_command(command: c.Command, execution_id: str, blobs: Blobs) -> c.Command:
-    if not isinstance(command, c.ScheduleCall | c.Complete):
-        return command
-    payload = command.payload
+    if isinstance(command, c.ContinueAsNew) and command.signals:
+        signals = [await _deposited_event(s, execution_id, blobs) for s in command.signals]
+        command = replace(command, signals=tuple(signals))
+    payload = getattr(command, "payload", None)
     if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
         return command
     kept = await deposit(payload, execution_id, blobs)
-    return command if kept is payload else replace(command, payload=kept)
+    holder: Any = command
+    return command if kept is payload else replace(holder, payload=kept)
 
 
 def _carried(event: e.Event) -> Json | e.BlobRef:
-    if isinstance(event, e.CallSucceeded | e.StepSucceeded):
-        return event.payload
-    return event.request if isinstance(event, e.Started) else None
+    return event.request if isinstance(event, e.Started) else getattr(event, "payload", None)
+
+
+def _with_payload(event: Any, payload: Json | e.BlobRef) -> Any:
+    if isinstance(event, e.Started):
+        return replace(event, request=payload)
+    return replace(event, payload=payload)
+
+
+def _hands_on(event: e.Event) -> bool:
+    return isinstance(event, e.Started) and bool(event.run.signals)
 
 
 def _may_be_large(payload: object) -> bool:

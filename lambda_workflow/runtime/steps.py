@@ -32,6 +32,15 @@ class StepOutcome:
         return StepErrored(now, self.operation, self.attempt, self.failure)
 
 
+def interrupted(step: Step[Any]) -> StepOutcome:
+    """The end of a step that runs at most once, and was begun by a worker that is gone."""
+    failure = Failure(
+        "lambda_workflow.errors.StepInterrupted",
+        f"attempt {step.attempt} was begun and its worker died: nobody knows how far it came",
+    )
+    return StepOutcome(step.operation, step.attempt, None, failure)
+
+
 class Steps:
     """Use as `async with`; leaving it cancels what still runs."""
 

@@ -17,14 +17,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from lambda_workflow.errors import BackendError, Conflict, NonDeterminismError, WorkflowError
+from lambda_workflow.errors import (
+    BackendError,
+    Conflict,
+    LimitExceeded,
+    NonDeterminismError,
+    WorkflowError,
+)
+from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.commands import Complete
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
 from lambda_workflow.ports import Backend, Blobs, Commit, Effect, Happening, PutHeader
+from lambda_workflow.replay.endings import end_without_code, status_after
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
@@ -35,16 +42,20 @@ from lambda_workflow.runtime.dispatch import (
     status_changed,
     units_of,
 )
-from lambda_workflow.runtime.intake import Arrival, Intake, take_in
+from lambda_workflow.runtime.intake import Arrival, Intake, parts_of, take_in
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
 from lambda_workflow.runtime.offload import deposit_record, inflate, inflate_event, stored
-from lambda_workflow.runtime.steps import Steps
+from lambda_workflow.runtime.steps import StepOutcome, Steps, interrupted
 from lambda_workflow.runtime.unheeded import tell_unheeded
 
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
 COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
+RUNS_MAX: Final = 100  # in a row, without waiting for anything
+FACTS_MAX: Final = 100_000  # of one run: a replay of them takes seconds
+FACTS_WARNING: Final = FACTS_MAX * 4 // 5
 COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
+Receipts = Sequence[Any]  # the host's own handles of messages
 ITEM_OVERHEAD_BYTES: Final = 48  # keys and attribute names beside the record's text
 
 
@@ -68,7 +79,7 @@ class _Work:
     """One turn under way."""
 
     live: Live
-    receipts: Sequence[Any]
+    receipts: Receipts
     consumed: Usage
     pending: list[e.Event] = field(default_factory=list)  # facts not yet committed
     since: int = 0
@@ -113,16 +124,31 @@ class Turns:
         Raises:
             BackendError: (or anything) the same messages must come again; nothing is lost.
         """
+        receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
         async with self._living.alone(execution_id):
-            for _ in range(CONFLICTS_MAX):
-                try:
-                    return await self._turn(execution_id, arrivals, consumed)
-                except Conflict as conflict:
-                    self._notify("conflict", execution_id, error=str(conflict))
-            raise BackendError(
-                f"execution {execution_id}: another worker was first {CONFLICTS_MAX} times in a "
-                "row; the messages come again"
-            )
+            result = TurnResult(None, 0, acked=False)
+            for part in parts_of(arrivals):
+                taken = receipts if part[-1] is arrivals[-1] else ()
+                result = await self._first(execution_id, part, consumed, taken)
+                consumed = Usage()
+            return result
+
+    async def _first(
+        self,
+        execution_id: str,
+        arrivals: Sequence[Arrival],
+        consumed: Usage,
+        receipts: Sequence[Any],
+    ) -> TurnResult:
+        for _ in range(CONFLICTS_MAX):
+            try:
+                return await self._turn(execution_id, arrivals, consumed, receipts)
+            except Conflict as conflict:
+                self._notify("conflict", execution_id, error=str(conflict))
+        raise BackendError(
+            f"execution {execution_id}: another worker was first {CONFLICTS_MAX} times in a "
+            "row; the messages come again"
+        )
 
     def evict(self, execution_id: str) -> None:
         """Forget the live copy of an execution, unwinding its code."""
@@ -135,12 +161,15 @@ class Turns:
     # one turn
 
     async def _turn(
-        self, execution_id: str, arrivals: Sequence[Arrival], consumed: Usage
+        self,
+        execution_id: str,
+        arrivals: Sequence[Arrival],
+        consumed: Usage,
+        receipts: Sequence[Any],
     ) -> TurnResult:
         live = await self._living.take(execution_id)
         kept = False
         try:
-            receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
             work = _Work(live, receipts, consumed, since=self.backend.clock.now())
             intake = take_in(arrivals, live, self.backend, self.app)
             if live.history.turns or intake.events:
@@ -155,26 +184,70 @@ class Turns:
 
     async def _act(self, work: _Work, intake: Intake) -> None:
         live = work.live
+        history = live.history
         if unsure := {number for number in intake.duplicates if number <= live.loaded}:
-            await self._repeat(live.history, unsure)
-        blocked = live.history.status is Status.BLOCKED
-        abandoned = not live.cached and live.history.has_open_steps()
+            await self._repeat(history, unsure)
+        if intake.refusals:
+            await dispatch(intake.refusals, self.backend)
+        blocked = history.status is Status.BLOCKED
+        abandoned = not live.cached and history.has_open_steps() and not history.status.stalled
         if intake.wake and not blocked:
-            everything = range(1, len(live.history.turns) + 1)
+            everything = range(1, history.next_number)
             fresh = f"redrive{self.backend.clock.now()}"
-            await self._repeat(live.history, set(everything), fresh)
-        if intake.events or abandoned or (blocked and intake.wake):
-            await self._go_on(work, intake.events)
+            await self._repeat(history, set(everything), fresh)
+        if not (intake.events or abandoned or (blocked and intake.wake)):
+            return
+        await self._make(work, intake.events)
+        for _ in range(RUNS_MAX):
+            if history.renewal is None:
+                return
+            await self._make(work, [self._next_run(work)])
+        await self._block(
+            work,
+            LimitExceeded(
+                f"{RUNS_MAX} runs in a row have continued as new without waiting for anything"
+            ),
+        )
+
+    def _next_run(self, work: _Work) -> e.Started:
+        live = work.live
+        self._living.unwind(live)
+        live.execution = None
+        begun = live.history.next_run(self.backend.clock.now())
+        return live.history.run_by(self.app.version_of(begun.workflow))
+
+    async def _make(self, work: _Work, events: list[e.Event]) -> None:
+        """One record, or several where steps are done within the turn."""
+        history = work.live.history
+        work.pending = list(events)
+        if (ended := history.ended) is not None:
+            end = end_without_code(ended)
+            await self._commit_unasked(work, end.status, (end,))
+        elif history.paused:
+            await self._commit_unasked(work, Status.PAUSED, ())
+        else:
+            await self._go_on(work, events)
+
+    async def _commit_unasked(
+        self, work: _Work, status: Status, commands: tuple[c.Command, ...], reason: str = ""
+    ) -> None:
+        """Record facts that the code is not asked about."""
+        live, history = work.live, work.live.history
+        self._living.unwind(live)
+        live.execution = None
+        at = history.clock(self.backend.clock.now())
+        turn = Turn(history.next_number, at, tuple(work.pending), commands, status, reason)
+        await self._commit(work, await stored(turn, history.execution_id, self.backend.blobs))
 
     async def _go_on(self, work: _Work, events: Sequence[e.Event]) -> None:
         live, blobs = work.live, self.backend.blobs
-        work.pending = list(events)
         try:
             if live.execution is None:
-                live.execution = await self._replayed(live.history, events)
+                live.execution = await self._replayed(live.history)
             live.execution.complaints()  # those of the replay were told when they were new
             live.execution.advance([await inflate_event(event, blobs) for event in events])
             await self._run_steps(work, live.execution)
+            self._check_length(live)
             turn = await self._made(work, live.execution)
             if self._check:
                 await _compare(live, turn, self._tools, blobs)
@@ -186,41 +259,63 @@ class Turns:
             await self._block(work, error)
         else:
             if turn.events or turn.commands or turn.status is not live.history.status:
-                await self._commit(work, turn)
+                renews = isinstance(live.execution.outcome, c.ContinueAsNew)
+                await self._commit(work, turn, is_last=not renews)
             tell_unheeded(live, self.backend.observer)
 
-    async def _replayed(self, history: History, events: Sequence[e.Event]) -> Execution:
-        started = history.started or events[0]
-        named = (started.workflow, started.version) if isinstance(started, e.Started) else ("", "")
-        workflow = self.app.workflow(*named)
-        execution = Execution(workflow, history.execution_id, self._tools)
-        execution.replay(await inflate(history.turns, self.backend.blobs))
+    def _check_length(self, live: Live) -> None:
+        facts, execution = live.history.facts, live.execution
+        if facts < FACTS_WARNING or execution is None or execution.outcome is not None:
+            return
+        if facts > FACTS_MAX:
+            raise LimitExceeded(
+                f"this run has taken in more than {FACTS_MAX} facts: deploy code that calls "
+                "ctx.continue_as_new in time (ctx.history_length says how many there are); the "
+                "execution goes on from here, nothing is lost"
+            )
+        if not live.is_long:
+            live.is_long = True
+            self._notify("long", live.history.execution_id, facts=facts, limit=FACTS_MAX)
+
+    async def _replayed(self, history: History) -> Execution:
+        started = history.started
+        named = (started.workflow, started.version) if started is not None else ("", "")
+        execution = Execution(self.app.workflow(*named), history.execution_id, self._tools)
+        execution.replay(await inflate(history.run_turns(), self.backend.blobs))
         return execution
 
     async def _run_steps(self, work: _Work, execution: Execution) -> None:
-        if not execution.ledger.pending_steps():
+        ledger = execution.ledger
+        if not ledger.pending_steps():
             return
         async with Steps() as steps:
-            while execution.outcome is None and steps.begin(execution.ledger.pending_steps()):
-                if execution.ledger.has_news() or self._is_time_to_commit(work):
+            while execution.outcome is None:
+                for step in ledger.pending_steps():
+                    if step.at_most_once and step.replayed:
+                        self._take_step(work, execution, interrupted(step))
+                pending = ledger.pending_steps()
+                steps.begin([step for step in pending if not step.at_most_once])
+                if ledger.has_news() or self._is_time_to_commit(work):
                     await self._commit(work, await self._made(work, execution), is_last=False)
+                if not steps.begin(ledger.pending_steps()):
+                    return
                 for step, outcome in await steps.finished():
-                    if execution.ledger.operations.get(step.operation) is not step:
-                        continue  # given up by the code while it ran
-                    event = outcome.at(work.live.history.clock(self.backend.clock.now()))
-                    work.live.history.take_step(event)
-                    work.pending.append(event)
-                    execution.advance([event])
+                    if ledger.operations.get(step.operation) is step:  # not given up meanwhile
+                        self._take_step(work, execution, outcome)
+
+    def _take_step(self, work: _Work, execution: Execution, outcome: StepOutcome) -> None:
+        history = work.live.history
+        event = outcome.at(history.clock(self.backend.clock.now()))
+        history.take_step(event)
+        work.pending.append(event)
+        execution.advance([event])
 
     def _is_time_to_commit(self, work: _Work) -> bool:
         late = self.backend.clock.now() - work.since > COMMIT_MS_MAX
         return len(work.pending) >= COMMIT_EVENTS_MAX or (late and bool(work.pending))
 
     async def _made(self, work: _Work, execution: Execution) -> Turn:
-        outcome = execution.outcome
-        status = Status.RUNNING
-        if outcome is not None:
-            status = Status.COMPLETED if isinstance(outcome, Complete) else Status.FAILED
+        status = status_after(execution.outcome)
         history = work.live.history
         at = history.clock(self.backend.clock.now())
         events, commands = tuple(work.pending), execution.ledger.settle()
@@ -228,18 +323,13 @@ class Turns:
         return await stored(turn, history.execution_id, self.backend.blobs)
 
     async def _block(self, work: _Work, error: WorkflowError) -> None:
-        live = work.live
-        self._living.unwind(live)
-        live.execution = None
-        history = live.history
-        if not work.pending and history.status is Status.BLOCKED:
-            return
+        history = work.live.history
         reason = f"{type(error).__name__}: {error}"
-        at = history.clock(self.backend.clock.now())
-        events = tuple(work.pending)
-        turn = Turn(history.next_number, at, events, (), Status.BLOCKED, reason)
-        await self._commit(work, await stored(turn, history.execution_id, self.backend.blobs))
-        self._notify("blocked", history.execution_id, reason=reason)
+        if work.pending or history.status is not Status.BLOCKED:
+            await self._commit_unasked(work, Status.BLOCKED, (), reason)
+            self._notify("blocked", history.execution_id, reason=reason)
+        self._living.unwind(work.live)
+        work.live.execution = None
 
     # storing and sending
 
@@ -300,7 +390,7 @@ async def _compare(live: Live, turn: Turn, tools: Tools, blobs: Blobs) -> None:
     """Development and tests: the code must do the same again from the start."""
     if live.execution is None:
         return
-    turns = await inflate([*live.history.turns, turn], blobs)
+    turns = await inflate([*live.history.run_turns(), turn], blobs)
     again = Execution(live.execution.workflow, live.history.execution_id, tools)
     try:
         again.replay(turns)

@@ -21,8 +21,9 @@ from lambda_workflow.model.events import Failure
 from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Task, Update, parse_task
+from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.wire import parse_task
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.messages import Timer, render
+from lambda_workflow.model.messages import Timer
 from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.wire import render
 from lambda_workflow.ports import ArmTimer, Commit, Effect, Happening
 from lambda_workflow.testing.looking import describe_turn
 from lambda_workflow.testing.memory import MemoryStore

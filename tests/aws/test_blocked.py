@@ -7,8 +7,9 @@ import pytest
 from lambda_workflow import App, Context, Service, Status, workflow
 from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.model.events import CallSucceeded
-from lambda_workflow.model.messages import Task, parse_task, render
+from lambda_workflow.model.messages import Task
 from lambda_workflow.model.turn import decode_turns
+from lambda_workflow.model.wire import parse_task, render
 from lambda_workflow.runtime.client import Client
 from tests.aws.deployed import SOON, deploy, put, take, until, working
 from tests.aws.server.process import Server

@@ -20,7 +20,8 @@ from lambda_workflow.aws.backend import client_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig, variable_of
 from lambda_workflow.model.events import BlobRef
-from lambda_workflow.model.messages import Request, render
+from lambda_workflow.model.messages import Request
+from lambda_workflow.model.wire import render
 from tests.aws.deployed import ARN, deploy, environment, take
 from tests.aws.lambda_runtime import Environment, FunctionError, event_of, function
 from tests.aws.server.process import Server

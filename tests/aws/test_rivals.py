@@ -8,7 +8,7 @@ from lambda_workflow import App, Context, Service, workflow
 from lambda_workflow.aws.backend import client_for
 from lambda_workflow.aws.handlers import workflow_handler
 from lambda_workflow.model.events import CallSucceeded
-from lambda_workflow.model.messages import parse_task, render
+from lambda_workflow.model.wire import parse_task, render
 from tests.aws.apps import ADD, CALLS, add
 from tests.aws.deployed import SOON, deploy, event_of, lease, put, take, until_left, working
 from tests.aws.server.process import Server

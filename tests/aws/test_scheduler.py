@@ -14,7 +14,8 @@ import pytest
 from lambda_workflow import App, Context, Service, Status, workflow
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.timers import AwsTimers
-from lambda_workflow.model.messages import Timer, parse, parse_task, render
+from lambda_workflow.model.messages import Timer
+from lambda_workflow.model.wire import parse, parse_task, render
 from lambda_workflow.ports import ArmTimer, DisarmTimer
 from tests.aws.deployed import (
     ROLE,

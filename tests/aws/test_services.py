@@ -12,7 +12,8 @@ import pytest
 from lambda_workflow import Service, ServiceError, Task, serve
 from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.handlers import AsyncHandler, Handler, service_handler, task_handler
-from lambda_workflow.model.messages import Update, parse, render_task
+from lambda_workflow.model.messages import Update
+from lambda_workflow.model.wire import parse, render_task
 from tests.aws.deployed import deploy, event_of, lease, put, take
 from tests.aws.server.process import Server
 

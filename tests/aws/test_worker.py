@@ -12,7 +12,8 @@ from typing import Any
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.worker import Poller
-from lambda_workflow.model.messages import Request, render
+from lambda_workflow.model.messages import Request
+from lambda_workflow.model.wire import render
 from tests.aws.apps import CALLS, app, ten
 from tests.aws.deployed import SOON, deploy, put, take, until, until_left, working
 from tests.aws.server.process import Server

@@ -14,7 +14,8 @@ from lambda_workflow.local import registry
 from lambda_workflow.local.alarm import FIRST
 from lambda_workflow.local.registry import Claimant, Found
 from lambda_workflow.local.sqlite import SqliteFile
-from lambda_workflow.model.messages import Message, Redrive, Request, Task, render, render_task
+from lambda_workflow.model.messages import Message, Redrive, Request, Task
+from lambda_workflow.model.wire import render, render_task
 
 
 @pytest.fixture

@@ -40,6 +40,9 @@ OPERATIONS = ["1", "2.10.3", "3:timeout", "4:retry2", "_.1"]
 LATER = [0, 1, -3, 86_400_000]
 
 
+OPTIONS = e.StartOptions("s", "secret", 1000, AT, 2, {"team": "blue"}, {"note": [1]})
+
+
 def events() -> Iterator[e.Event]:
     """Every kind of fact with every kind of part."""
     for payload, later in itertools.product(PAYLOADS, LATER):
@@ -56,6 +59,20 @@ def events() -> Iterator[e.Event]:
         yield e.StepErrored(AT + later, "1", attempt, failure)
     for operation, later in itertools.product(OPERATIONS, LATER):
         yield e.TimerFired(AT + later, operation)
+    for payload, later in itertools.product(PAYLOADS, LATER):
+        signal = e.Signalled(AT + later, "nudge", payload, "s1")
+        yield signal
+        yield e.UpdateRequested(AT + later, "rename", payload, "u1")
+        run = e.Run(2, AT, "abc", (signal, e.Signalled(AT, "other", 1, "s2")), ("s1", "s0"))
+        yield e.Started(AT + later, "flow", payload, 1, run=run)
+        yield e.Started(AT + later, "flow", payload, 1, options=OPTIONS, run=run)
+        yield e.Started(AT + later, "flow", payload, 1, callback=callback, options=OPTIONS)
+    for later in LATER:
+        yield e.Heartbeat(AT + later, "3", {"done": [1, 2]})
+        yield e.Heartbeat(AT + later, "2~1.1")
+        yield e.CancelRequested(AT + later, "enough", 5000)
+        yield from (e.Terminated(AT + later, "gone"), e.Paused(AT + later, ""))
+        yield e.Resumed(AT + later)
 
 
 def commands() -> Iterator[c.Command]:
@@ -68,6 +85,19 @@ def commands() -> Iterator[c.Command]:
         yield from (c.StartTimer(operation, AT), c.StartTimer(operation, 0, "nap"))
         yield from (c.RetryCall(operation, 2), c.RunStep(operation, "work"))
     yield from (c.Fail(failure) for failure in FAILURES)
+    signals = (e.Signalled(AT, "nudge", {"a": 1}, "s1"), e.Signalled(0, "nudge", BLOB, "s2"))
+    for payload in PAYLOADS:
+        yield c.ScheduleCall("2.1", "fraud", payload, "", 30_000)
+        yield from (c.SetStatus(payload), c.Answer("u1", payload), c.Send("4", "mail", payload))
+        yield from (c.ContinueAsNew(payload), c.ContinueAsNew(payload, signals))
+        yield c.StartChild("5", "ship", payload, "e/5")
+        yield c.StartChild("5", "ship", payload, "e/5", "other", "abandon", True, "first")
+        yield c.Send("4", "mail", payload, "welcome")
+    yield from (c.Answer("u1", None, failure) for failure in FAILURES)
+    yield from (c.OpenCallback("6"), c.OpenCallback("6", "boss"), c.OpenScope("2.", "pay"))
+    yield from (c.Patch("two-checks"), c.RunStep("7", "work", True))
+    for status in (Status.CANCELLED, Status.TERMINATED, Status.TIMED_OUT):
+        yield c.End(status, "enough")
 
 
 EVENTS, COMMANDS = list(events()), list(commands())

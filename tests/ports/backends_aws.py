@@ -15,8 +15,9 @@ from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.model.events import BlobRef, Failure
-from lambda_workflow.model.messages import Message, Response, Task, Timer, parse, parse_task
+from lambda_workflow.model.messages import Message, Response, Task, Timer
 from lambda_workflow.model.payload import loads
+from lambda_workflow.model.wire import parse, parse_task
 from lambda_workflow.ports import Backend
 from tests.aws.deployed import ShiftedClock, create_queue, deploy, take
 from tests.aws.server.process import Server, shared_server

@@ -10,8 +10,9 @@ import pytest
 
 from lambda_workflow.errors import BackendError
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Message, Redrive, Timer, render
+from lambda_workflow.model.messages import Message, Redrive, Timer
 from lambda_workflow.model.usage import Usage
+from lambda_workflow.model.wire import render
 from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.intake import Arrival

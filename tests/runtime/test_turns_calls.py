@@ -186,7 +186,8 @@ async def test_the_jitter_is_the_same_at_every_worker_and_differs_between_execut
     for number in range(5):
         await host.start(jittery, execution_id=f"e{number}")
         await host.send(Update(f"e{number}", "1", None, REFUSED, 1))
-        (timer,) = host.history(f"e{number}").timers.values()
+        timer = host.history(f"e{number}").opening("1:retry1", c.StartTimer)
+        assert timer is not None
         first.add(timer.due)
     assert len(first) == 5
 

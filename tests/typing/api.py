@@ -132,10 +132,10 @@ assert_type(around, Workflow[int, str])
 async def wrong_uses(ctx: Context, order: Transfer) -> None:
     await ctx.call(BALANCE, 5)  # type: ignore[misc]  # another payload
     await ctx.call(BALANCE, Balance(5))  # type: ignore[misc]  # another payload
-    await ctx.call(BALANCE)  # type: ignore[call-arg]  # none at all
-    await ctx.call(BALANCE, order, timeout=5)  # type: ignore[arg-type]  # no unit
-    await ctx.call(BALANCE, order, 5)  # type: ignore[call-arg, arg-type]  # options by name only
-    await ctx.call("balance", order)  # type: ignore[arg-type]  # a name is no service
+    await ctx.call(BALANCE)  # type: ignore[call-overload]  # none at all
+    await ctx.call(BALANCE, order, timeout=5)  # type: ignore[call-overload]  # no unit
+    await ctx.call(BALANCE, order, 5)  # type: ignore[call-overload]  # options by name only
+    await ctx.call("balance", order)  # type: ignore[call-overload]  # a name is no service
     receipt: Receipt = await ctx.call(BALANCE, order)  # type: ignore[arg-type]  # a Balance
     unawaited: Balance = ctx.call(BALANCE, order)  # type: ignore[assignment]  # a Call
     await ctx.step(plain, "a", 1)  # type: ignore[arg-type, call-arg]  # the arguments swapped

@@ -26,9 +26,10 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.ids import operation_of, task_id
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Update, parse, render
+from lambda_workflow.model.messages import Update
 from lambda_workflow.model.payload import Json, loads
 from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.wire import parse, render
 from lambda_workflow.ports import Header
 from lambda_workflow.testing.simulation.run import CALLER_URL, Execution, Run
 from lambda_workflow.testing.simulation.shape import Outcome
@@ -102,7 +103,7 @@ def _fact_laws(turns: Sequence[Turn]) -> Iterator[str]:
             operation = getattr(event, "operation", "")
             if isinstance(event, e.TimerFired) and event.at < due.get(operation, 0):
                 yield f"law 6: timer {operation} fired at {event.at}, due {due[operation]}"
-            if isinstance(event, e.StepSucceeded | e.StepErrored | e.Started):
+            if not operation or isinstance(event, e.StepSucceeded | e.StepErrored):
                 continue  # a step may be commanded and done within one turn
             if operation not in commands:
                 yield f"law 4: {key} is recorded, but was never commanded"
@@ -122,6 +123,12 @@ def _fact_key(event: e.Event) -> str:
             return f"result of {event.operation}"
         case e.CallErrored() | e.StepErrored():
             return f"error of {event.operation}, attempt {event.attempt}"
+        case e.Signalled() | e.UpdateRequested():
+            return f"{type(event).__name__} {event.id}"
+        case e.Heartbeat() | e.Paused() | e.Resumed():
+            return f"{type(event).__name__} of {event.operation} at {event.at} {id(event)}"
+        case e.CancelRequested() | e.Terminated():
+            return type(event).__name__
         case _:
             assert_never(event)
 
@@ -134,8 +141,16 @@ def _command_key(command: c.Command) -> str:
             return f"{command.operation} again, attempt {command.attempt}"
         case c.CancelCall() | c.CancelTimer():
             return f"withdrawal of {command.operation}"
-        case c.Complete() | c.Fail():
+        case c.Complete() | c.Fail() | c.End():
             return "end"
+        case c.OpenCallback() | c.StartChild() | c.Send() | c.OpenScope():
+            return command.operation
+        case c.Patch():
+            return f"patch {command.name}"
+        case c.Answer():
+            return f"answer to {command.id}"
+        case c.SetStatus() | c.ContinueAsNew():
+            return f"{type(command).__name__} {id(command)}"
         case _:
             assert_never(command)
 

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.ids import operation_of
-from lambda_workflow.model.messages import Task, Update, parse_task, render
+from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.model.wire import parse_task, render
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.serve import perform
 from lambda_workflow.testing.simulation.queues import Delivery

@@ -16,14 +16,8 @@ from random import Random
 from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.messages import (
-    Message,
-    Timer,
-    parse,
-    render,
-    render_response,
-    render_task,
-)
+from lambda_workflow.model.messages import Message, Timer
+from lambda_workflow.model.wire import parse, render, render_response, render_task
 from lambda_workflow.ports import (
     ArmTimer,
     DisarmTimer,

@@ -1,0 +1,60 @@
+"""Signals and updates: the named, typed contracts of what a running workflow is told and asked."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, TypeVar
+
+from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.payload import Codec, codec_for
+
+T = TypeVar("T")
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+
+class Signal(Generic[T]):
+    """Something that a running workflow may be told: `Client.signal`, `ctx.wait_signal`.
+
+    Args:
+        name: 1 to 64 letters, digits, '-' and '_'.
+        payload: the type of what is told.
+
+    Raises:
+        ConfigurationError: the name is not legal.
+    """
+
+    def __init__(self, name: str, payload: type[T]) -> None:
+        self.name: Final = check_name("signal", name)
+        self.codec: Final[Codec[Any]] = codec_for(payload)
+
+    def accepts(self, payload: T) -> Any:
+        """The payload as JSON; raises EncodeError."""
+        return self.codec.encode(payload, f"signal {self.name}")
+
+    def __repr__(self) -> str:
+        return f"Signal({self.name!r})"
+
+
+class Update(Generic[Req, Res]):
+    """Something that a running workflow may be asked: `Client.update`, `ctx.updates`.
+
+    Args:
+        name: 1 to 64 letters, digits, '-' and '_'.
+        request: the type of what is asked.
+        response: the type of the reply.
+
+    Raises:
+        ConfigurationError: the name is not legal.
+    """
+
+    def __init__(self, name: str, request: type[Req], response: type[Res]) -> None:
+        self.name: Final = check_name("update", name)
+        self.request_codec: Final[Codec[Any]] = codec_for(request)
+        self.response_codec: Final[Codec[Any]] = codec_for(response)
+
+    def accepts(self, payload: Req) -> Any:
+        """The request as JSON; raises EncodeError."""
+        return self.request_codec.encode(payload, f"update {self.name}")
+
+    def __repr__(self) -> str:
+        return f"Update({self.name!r})"

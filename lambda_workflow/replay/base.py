@@ -1,0 +1,44 @@
+"""What the parts of a Context share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from lambda_workflow.errors import WorkflowError
+from lambda_workflow.replay.loop import OrderedFuture
+from lambda_workflow.replay.tools import Info
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.execution import Execution
+
+
+class ContextBase:
+    """One per run; see `Context`."""
+
+    request: Any
+    execution_id: str
+    info: Info
+    _execution: Execution
+
+    def _is_frozen(self) -> bool:
+        """Whether the code is only unwinding, and nothing that it does counts.
+
+        Raises:
+            WorkflowError: a query tries to change something.
+        """
+        execution = self._execution
+        if execution.read_only:
+            raise WorkflowError(
+                "a query can change nothing: it may read what the workflow keeps, and return it"
+            )
+        return execution.loop.frozen
+
+    def _never(self) -> Any:
+        """What a frozen context answers with: nobody will ever resolve it."""
+        return cast("Any", OrderedFuture(self._execution.loop))
+
+
+def milliseconds(duration: timedelta) -> int:
+    """A duration in whole milliseconds, at least one."""
+    return max(1, round(duration / timedelta(milliseconds=1)))

@@ -1,0 +1,357 @@
+"""The operations that a Context starts: calls, children, callbacks, steps."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final, Literal, TypeVar, TypeVarTuple, cast, get_type_hints, overload
+
+from lambda_workflow.errors import (
+    ConfigurationError,
+    LimitExceeded,
+    UnknownService,
+    UnknownWorkflow,
+)
+from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send, StartChild
+from lambda_workflow.model.ids import (
+    EXECUTION_ID_CHARACTERS_MAX,
+    check_execution_id,
+    check_name,
+    task_id,
+)
+from lambda_workflow.model.payload import Codec, codec_for
+from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
+from lambda_workflow.model.service import Service, check_timeout
+from lambda_workflow.replay.base import ContextBase, milliseconds
+from lambda_workflow.replay.operations import Call, Callback, Child, Step, caller
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
+
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+In = TypeVar("In")
+Out = TypeVar("Out")
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+
+ParentClosePolicy = Literal["cancel", "terminate", "abandon"]
+"""What becomes of a child when its parent ends, or gives it up, before it."""
+
+DEPTH_MAX: Final = 16  # children of children: more is nearly always a workflow that calls itself
+
+
+class Calls(ContextBase):
+    """See `Context`."""
+
+    @overload
+    def call(
+        self, target: Service[Req, Res], payload: Req, *, timeout: timedelta | None = ...,
+        attempt_timeout: timedelta | None = ..., heartbeat_timeout: timedelta | None = ...,
+        retry: RetryPolicy | None = ..., name: str = ...,
+    ) -> Call[Res]: ...  # fmt: skip
+    @overload
+    def call(
+        self, target: Workflow[In, Out] | RemoteWorkflow[In, Out], payload: In, *,
+        id: str | None = ..., parent_close: ParentClosePolicy = ...,
+        timeout: timedelta | None = ..., name: str = ...,
+    ) -> Child[Out]: ...  # fmt: skip
+    def call(
+        self,
+        target: Service[Any, Any] | Workflow[Any, Any] | RemoteWorkflow[Any, Any],
+        payload: Any,
+        *,
+        timeout: timedelta | None = None,
+        name: str = "",
+        retry: RetryPolicy | None = None,
+        **options: Any,
+    ) -> Call[Any] | Child[Any]:
+        """Call a service or another workflow; it is under way at once, `await` gives its result.
+
+        Args:
+            timeout: how long it may take in all, retries included; the service's own if not given.
+            name: what the history shows beside the service's name.
+            retry: (services) the service's own if not given. To retry a child, retry the block.
+            attempt_timeout: (services) how long one attempt may take; then it counts as an error.
+            heartbeat_timeout: (services) how long an attempt may be silent; see `heartbeat`.
+            id: (workflows) the child's execution id; derived from this one's if not given.
+            parent_close: (workflows) "cancel" it when this execution ends or gives it up before it
+                has ended, "terminate" it, or "abandon" it: let it go on.
+
+        Raises:
+            EncodeError: the payload is not of the declared request type.
+            UnknownService, UnknownWorkflow: the App does not list it.
+            CallFailed, BadResponse, CallTimedOut: (when awaited, of a service) it failed for good,
+                answered with another type, or did not answer in time.
+            ChildFailed, ChildTimedOut: (when awaited, of a workflow) it did not complete.
+            LimitExceeded: children of children, more than 16 deep.
+        """
+        if not isinstance(target, Service):
+            if retry is not None:
+                raise ConfigurationError(
+                    f"call of workflow {target.name!r}: a child has no retry policy of its own; "
+                    "put the call into `ctx.retry(…)`"
+                )
+            return self._child(target, payload, timeout=timeout, name=name, **options)
+        if self._is_frozen():
+            return cast("Call[Any]", self._never())
+        self._check_service(target)
+        if name:
+            check_name("call", name)
+        limit = target.timeout
+        if timeout is not None:
+            limit = check_timeout(timeout, f"call of {target.name!r}")
+        attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
+        if options:
+            attempt_ms, beat_ms = _attempt_limits(target, **options)
+        execution = self._execution
+        encoded = target.request_codec.encode(payload, target.payload_label)
+        operation = execution.loop.path().operation()
+        command = ScheduleCall(operation, target.name, encoded, name, beat_ms)
+        call: Call[Any] = Call(execution, command, caller(2), target)
+        if retry is not None:
+            call.retry = retry
+        execution.ledger.register(call, command)
+        if limit is not None:
+            execution.ledger.deadline(call, milliseconds(limit))
+        if attempt_ms or beat_ms:
+            call.attempt_ms, call.beat_ms = attempt_ms, beat_ms
+            execution.ledger.watch(call)
+        return call
+
+    def send(self, service: Service[Req, Any], payload: Req, *, name: str = "") -> None:
+        """Hand work to a service, and wait for nothing: its result and its errors go nowhere.
+
+        The adapter gets the task at least once. An error that it raises brings the task back, as
+        often as its queue's receive count allows, and then to the dead-letter queue.
+
+        Raises:
+            EncodeError: the payload is not of the service's request type.
+            UnknownService: the App does not list the service.
+        """
+        if self._is_frozen():
+            return
+        self._check_service(service)
+        if name:
+            check_name("send", name)
+        execution = self._execution
+        encoded = service.request_codec.encode(payload, service.payload_label)
+        operation = execution.loop.path().operation()
+        execution.ledger.add(Send(operation, service.name, encoded, name))
+
+    def start(
+        self,
+        workflow: Workflow[In, Any] | RemoteWorkflow[In, Any],
+        request: In,
+        *,
+        id: str | None = None,
+        name: str = "",
+    ) -> str:
+        """Start another workflow that nobody waits for; it outlives this one. Returns its id.
+
+        Raises:
+            EncodeError: the request is not of the workflow's request type.
+            UnknownWorkflow: the App does not list the workflow.
+        """
+        if self._is_frozen():
+            return id or ""
+        command = self._start_child(workflow, request, id, name)
+        detached = StartChild(
+            command.operation, command.workflow, command.payload, command.child, command.app,
+            "abandon", True, name,
+        )  # fmt: skip
+        self._execution.ledger.add(detached)
+        return detached.child
+
+    def callback(
+        self,
+        answer: type[T] = object,  # type: ignore[assignment]  # any JSON value
+        *,
+        timeout: timedelta | None = None,
+        heartbeat_timeout: timedelta | None = None,
+        name: str = "",
+    ) -> Callback[T]:
+        """Wait for somebody outside: hand out `.token`, then `await` the answer.
+
+        Args:
+            answer: the type of the answer; one of another type is refused where it is given.
+            timeout: how long it may take; for ever if not given.
+            heartbeat_timeout: how long whoever works on it may be silent.
+            name: what the history shows.
+
+        Raises:
+            CallbackFailed: (when awaited) the answer was an error.
+            CallbackTimedOut: (when awaited) there was no answer, or no heartbeat, in time.
+        """
+        if self._is_frozen():
+            return cast("Callback[T]", _NoCallback(self._execution.loop))
+        if name:
+            check_name("callback", name)
+        limit_ms = _limit(timeout, f"callback {name}")
+        beat_ms = _limit(heartbeat_timeout, f"heartbeats of callback {name}")
+        execution = self._execution
+        operation = execution.loop.path().operation()
+        command = OpenCallback(operation, name)
+        codec: Codec[Any] = codec_for(Any if answer is object else answer)
+        callback: Callback[T] = Callback(execution, command, caller(2), codec)
+        execution.ledger.register(callback, command)
+        if limit_ms:
+            execution.ledger.deadline(callback, limit_ms)
+        if beat_ms:
+            callback.beat_ms = beat_ms
+            execution.ledger.watch(callback)
+        execution.take_early(operation)
+        return callback
+
+    @overload
+    def step(
+        self, function: Callable[[*Args], Awaitable[T]], *args: *Args,
+        retry: RetryPolicy = ..., name: str = ..., at_most_once: bool = ...,
+    ) -> Step[T]: ...  # fmt: skip
+    @overload
+    def step(
+        self, function: Callable[[*Args], T], *args: *Args,
+        retry: RetryPolicy = ..., name: str = ..., at_most_once: bool = ...,
+    ) -> Step[T]: ...  # fmt: skip
+    def step(  # type: ignore[misc]  # mypy cannot match *args: *Args with *args: Any
+        self, function: Callable[..., Any], *args: Any,
+        retry: RetryPolicy = NO_RETRY, name: str = "", at_most_once: bool = False,
+    ) -> Step[Any]:  # fmt: skip
+        """Do a piece of work inline, once; its result is recorded with the turn.
+
+        An `async def` function runs on the host's event loop, any other in a thread. It runs again
+        if the process dies before the turn is committed: at least once. The result is encoded by
+        the function's return annotation (any JSON value where there is none). `step_info()` tells
+        the function its attempt and its idempotency key.
+
+        Args:
+            retry: what happens when it raises; by default the first error is final.
+            name: what the history shows; the function's own name if not given.
+            at_most_once: record that an attempt begins before it does, and never begin it again: if
+                the process dies in it, the attempt ends as `StepInterrupted`. One write more.
+
+        Raises:
+            The function's own exception (when awaited), or StepFailed where its class cannot be
+            rebuilt from its message.
+        """
+        if self._is_frozen():
+            return cast("Step[Any]", self._never())
+        execution = self._execution
+        operation = execution.loop.path().operation()
+        shown = name or getattr(function, "__name__", "step").strip("<>")
+        command = RunStep(operation, shown, at_most_once)
+        step: Step[Any] = Step(execution, command, caller(2), lambda: function(*args))
+        step.is_async = inspect.iscoroutinefunction(function)
+        step.codec = _result_codec(function)
+        step.retry = retry
+        execution.ledger.register(step, command)
+        return step
+
+    def _check_service(self, service: Service[Any, Any]) -> None:
+        execution = self._execution
+        services = execution.tools.services
+        if services is not None and services.get(service.name) is not service:
+            execution.fault = UnknownService(
+                f"workflow {self.info.workflow!r} calls service {service.name!r}, which its App "
+                f"does not list: add it, App(…, services=[…, {service.name.upper()}])"
+            )
+            raise execution.fault
+
+    def _child(
+        self,
+        workflow: Workflow[Any, Any] | RemoteWorkflow[Any, Any],
+        request: Any,
+        *,
+        id: str | None = None,
+        parent_close: ParentClosePolicy = "cancel",
+        timeout: timedelta | None = None,
+        name: str = "",
+    ) -> Child[Any]:
+        if self._is_frozen():
+            return cast("Child[Any]", self._never())
+        if parent_close not in ("cancel", "terminate", "abandon"):
+            raise ConfigurationError(
+                f"parent_close={parent_close!r}: it must be 'cancel', 'terminate' or 'abandon'"
+            )
+        limit_ms = _limit(timeout, f"call of workflow {workflow.name!r}")
+        begun = self._start_child(workflow, request, id, name)
+        command = StartChild(
+            begun.operation, begun.workflow, begun.payload, begun.child, begun.app, parent_close,
+            False, name,
+        )  # fmt: skip
+        execution = self._execution
+        child: Child[Any] = Child(execution, command, caller(3), workflow.result_codec)
+        execution.ledger.register(child, command)
+        if limit_ms:
+            execution.ledger.deadline(child, limit_ms)
+        return child
+
+    def _start_child(
+        self,
+        workflow: Workflow[Any, Any] | RemoteWorkflow[Any, Any],
+        request: Any,
+        id: str | None,
+        name: str,
+    ) -> StartChild:
+        execution = self._execution
+        app = workflow.app if isinstance(workflow, RemoteWorkflow) else ""
+        known = execution.tools.workflows
+        if not app and known is not None and workflow.name not in known:
+            execution.fault = UnknownWorkflow(
+                f"workflow {self.info.workflow!r} starts workflow {workflow.name!r}, which its App "
+                f"does not list: add it to App(workflows=[…]), or call it as a RemoteWorkflow"
+            )
+            raise execution.fault
+        if execution.options.depth >= DEPTH_MAX:
+            raise LimitExceeded(
+                f"execution {self.execution_id} is {DEPTH_MAX} children deep: start no more of "
+                "them from here; look for a workflow that calls itself without end"
+            )
+        if name:
+            check_name("child", name)
+        payload = workflow.request_codec.encode(request, f"request of {workflow.name}")
+        operation = execution.loop.path().operation()
+        chosen = check_execution_id(id) if id else _child_id(self.execution_id, operation)
+        return StartChild(operation, workflow.name, payload, chosen, app)
+
+
+class _NoCallback:
+    """A callback of a frozen context: it can be awaited and asked for its token, to no effect."""
+
+    token = ""
+
+    def __init__(self, loop: Any) -> None:
+        self._future = loop.create_future()
+
+    def __await__(self) -> Any:
+        return self._future.__await__()
+
+
+def _child_id(parent: str, operation: str) -> str:
+    named = task_id(parent, operation)
+    if len(named) <= EXECUTION_ID_CHARACTERS_MAX:
+        return named
+    return f"{parent[:60]}/{hashlib.sha256(named.encode()).hexdigest()[:40]}"
+
+
+def _attempt_limits(
+    service: Service[Any, Any],
+    attempt_timeout: timedelta | None = None,
+    heartbeat_timeout: timedelta | None = None,
+) -> tuple[int, int]:
+    return (
+        _limit(attempt_timeout, f"attempts of {service.name!r}") or service.attempt_ms,
+        _limit(heartbeat_timeout, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
+    )
+
+
+def _limit(timeout: timedelta | None, of: str) -> int:
+    """A timeout in milliseconds, 0 if there is none."""
+    return 0 if timeout is None or check_timeout(timeout, of) is None else milliseconds(timeout)
+
+
+def _result_codec(function: Callable[..., Any]) -> Codec[Any]:
+    try:
+        return codec_for(get_type_hints(function, include_extras=True).get("return", Any))
+    except (NameError, TypeError, AttributeError):
+        return codec_for(Any)

@@ -1,0 +1,115 @@
+"""What a Context hears from outside: signals, updates, and conditions over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic, TypeVar
+
+from lambda_workflow.errors import ConfigurationError, DecodeError
+from lambda_workflow.model.commands import Answer
+from lambda_workflow.model.events import Failure, UpdateRequested
+from lambda_workflow.model.payload import Json
+from lambda_workflow.model.signal import Signal, Update
+from lambda_workflow.replay.base import ContextBase
+from lambda_workflow.replay.loop import OrderedFuture
+
+T = TypeVar("T")
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+
+class UpdateCall(Generic[Req, Res]):
+    """An update that somebody waits for; answer it once, by `respond` or `reject`.
+
+    Attributes:
+        payload: what is asked, of the update's request type.
+        id: of the request.
+    """
+
+    def __init__(
+        self, context: ContextBase, update: Update[Req, Res], event: UpdateRequested, payload: Req
+    ) -> None:
+        self.payload = payload
+        self.id = event.id
+        self._context = context
+        self._update = update
+        self._is_answered = False
+
+    def respond(self, response: Res) -> None:
+        """Reply; it reaches who asked when the turn is committed.
+
+        Raises:
+            EncodeError: the response is not of the update's response type.
+            ConfigurationError: it is answered already.
+        """
+        payload = self._update.response_codec.encode(response, f"response of {self._update.name}")
+        self._answer(Answer(self.id, payload))
+
+    def reject(self, message: str, *, type: str = "Rejected", details: Json = None) -> None:
+        """Refuse; who asked gets `UpdateRejected` with these words."""
+        self._answer(Answer(self.id, None, Failure(type, message, False, details)))
+
+    def _answer(self, command: Answer) -> None:
+        if self._context._is_frozen():
+            return
+        if self._is_answered:
+            raise ConfigurationError(f"update {self._update.name!r} {self.id} is answered already")
+        self._is_answered = True
+        self._context._execution.ledger.add(command)
+
+
+class Inbox(ContextBase):
+    """See `Context`."""
+
+    async def wait_signal(self, signal: Signal[T]) -> T:
+        """The next signal of this name; one that came before is kept until somebody takes it.
+
+        Raises:
+            DecodeError: what was sent is not of the signal's type; it counts as taken.
+        """
+        if self._is_frozen():
+            await self._never()
+        event = await self._execution.state.signals[signal.name].get()
+        payload: T = signal.codec.decode(event.payload, f"signal {signal.name}")
+        return payload
+
+    async def signals(self, signal: Signal[T]) -> AsyncIterator[T]:
+        """Every signal of this name, in order, without end: `async for s in ctx.signals(S)`."""
+        while True:
+            yield await self.wait_signal(signal)
+
+    async def updates(self, update: Update[Req, Res]) -> AsyncIterator[UpdateCall[Req, Res]]:
+        """Every update of this name, in order, without end; answer each one.
+
+        One whose payload is not of the update's request type is rejected here.
+        """
+        while True:
+            if self._is_frozen():
+                await self._never()
+            event = await self._execution.state.updates[update.name].get()
+            try:
+                payload = update.request_codec.decode(event.payload, f"update {update.name}")
+            except DecodeError as error:
+                UpdateCall[Any, Any](self, update, event, None).reject(
+                    str(error), type="DecodeError"
+                )
+            else:
+                yield UpdateCall(self, update, event, payload)
+
+    async def wait_until(self, predicate: Callable[[], object]) -> None:
+        """Wait until a condition over what the workflow itself keeps is true.
+
+        It is asked whenever the code has come to rest, so keep it quick and without effects. To
+        wait no longer than a time, use `asyncio.timeout`.
+        """
+        if self._is_frozen():
+            await self._never()
+        if predicate():
+            return
+        execution = self._execution
+        waiter: OrderedFuture[Any] = OrderedFuture(execution.loop)
+        execution.state.conditions[waiter] = predicate
+        try:
+            await waiter
+        finally:
+            execution.state.conditions.pop(waiter, None)

@@ -1,0 +1,54 @@
+"""What reaches workflow code from outside its own calls, and what it has said of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambda_workflow.model import events as e
+
+
+@dataclass(slots=True)
+class Narrative:
+    """Kept for one run.
+
+    Attributes:
+        signals, updates: what came and was not taken yet, by name, in order.
+        conditions: who waits for what to become true.
+        early: answers to callbacks that the code has not opened yet.
+        patches: which way the code went at each changed place.
+        cancelled: why the execution is to end, once somebody asked for it.
+    """
+
+    signals: defaultdict[str, asyncio.Queue[e.Signalled]] = field(
+        default_factory=lambda: defaultdict(asyncio.Queue)
+    )
+    updates: defaultdict[str, asyncio.Queue[e.UpdateRequested]] = field(
+        default_factory=lambda: defaultdict(asyncio.Queue)
+    )
+    conditions: dict[asyncio.Future[Any], Callable[[], object]] = field(default_factory=dict)
+    early: dict[str, e.CallSucceeded | e.CallErrored] = field(default_factory=dict)
+    patches: dict[str, bool] = field(default_factory=dict)
+    cancelled: str | None = None
+
+    def try_conditions(self) -> None:
+        """Wake those whose condition has become true."""
+        for waiter, is_true in list(self.conditions.items()):
+            if waiter.done():
+                continue
+            try:
+                if is_true():
+                    waiter.set_result(None)
+            except Exception as error:  # noqa: BLE001  # it is the waiting code's own
+                waiter.set_exception(error)
+
+    def signals_left(self) -> tuple[e.Signalled, ...]:
+        """The signals that nobody has taken, in the order in which they came."""
+        left: list[e.Signalled] = []
+        for queue in self.signals.values():
+            while not queue.empty():
+                left.append(queue.get_nowait())
+        return tuple(sorted(left, key=lambda signal: signal.at))
