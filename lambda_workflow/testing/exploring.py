@@ -47,6 +47,8 @@ class Law:
                 return None
         except AssertionError as error:
             return f"{self._name()} does not hold: {str(error) or 'AssertionError'}"
+        except Exception as error:  # noqa: BLE001  # above all ExecutionFailed, of `run.result`
+            return f"{self._name()} does not hold: {type(error).__name__}: {error}"
         return f"{self._name()} does not hold"
 
     def _name(self) -> str:

@@ -106,7 +106,7 @@ class Fault:
             subject = f"timer {rest}"
         else:
             service, _, call = rest.partition(" ")
-            operation, _, attempt = call.partition("/")
+            operation, _, attempt = call.rpartition("/")
             subject = f"call {operation} of {service}"
             subject += f", attempt {attempt}," if attempt not in ("", "1") else ""
         subject += f", the {_ordinal(time)} time," if time else ""

@@ -189,8 +189,8 @@ def simulate(
     A plain function, for plain and `async` tests alike. Every turn is replayed from the start and
     compared, so that code which is not deterministic fails here.
 
-    It takes what `Simulation` takes, and raises what `Simulation.run` raises. An execution that ends
-    in an error raises it at `.result` only; or look at `.failure`.
+    It takes what `Simulation` takes, and raises what `Simulation.run` raises. An execution that
+    ends in an error raises it at `.result` only; or look at `.failure`.
     """
     with Simulation(
         workflow, request, *parts, seed=seed, app=app, chaos=chaos, faults=faults,

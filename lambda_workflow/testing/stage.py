@@ -45,6 +45,7 @@ from lambda_workflow.testing.stage_world import (
 
 VISIBILITY_SECONDS: Final = 30.0  # of a message that a worker holds
 REHIRE_SECONDS: Final = 1.0  # until another worker comes for one that died
+WIDE_BATCH: Final = 10_000  # messages of one turn
 NEVER: Final = 1_000_000  # receives; no message comes near it
 
 
@@ -80,9 +81,13 @@ class Stage:
         """An empty stage with its workers waiting."""
         loop, rng = StageLoop(), Usual()
         inbox = FifoQueue("inbox", loop, rng, max_receives=NEVER)
+        if workers == 1:  # no faults: one turn for all that arrived keeps wide workflows fast
+            inbox.batch_max = WIDE_BATCH
         queues = StandardQueue("delays", loop, rng), StandardQueue("tasks", loop, rng)
         store = ToldStore()
-        world = StageWorld(loop, rng, schedule, inbox, *queues, store=store, turns_max=turns_max)
+        world = StageWorld(
+            loop, rng, schedule, inbox, *queues, store=store, main=execution_id, turns_max=turns_max
+        )
         store.on_turn = world.take_turn
         stage = cls(workflow, execution_id, cast, schedule, app, habits, world)
         world.on_turn = stage._look
@@ -206,7 +211,7 @@ class Stage:
 
     async def _serve(self, task: Task) -> None:
         self.world.count_point("services", task.task_id)
-        operation = operation_of(task.task_id)
+        operation = self.world.label(task.execution_id, operation_of(task.task_id))
         fake = self.cast.fakes.get(task.service)
         policy = fake.service.retry if fake else None
         may_fail = policy is not None and task.attempt < policy.attempts
@@ -244,9 +249,8 @@ class Stage:
         self.performed[task.service] += 1
         self._times[task.task_id] += 1
         if (times := self._times[task.task_id]) > 1:
-            self.world.say(
-                f"{task.service} does call {operation_of(task.task_id)} again: {times} times by now"
-            )
+            operation = self.world.label(task.execution_id, operation_of(task.task_id))
+            self.world.say(f"{task.service} does call {operation} again: {times} times by now")
         if isinstance(answer, Silence):
             return None
         service = self.cast.fakes[task.service].service

@@ -83,6 +83,7 @@ class Line:
 class StageWorld(World):
     """A world whose timers are exact but for the schedule, and which remembers what it hears."""
 
+    main: str = ""  # the execution on stage; others are what it started
     turns_max: int = TURNS_MAX
     heard: list[Happening] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -104,13 +105,21 @@ class StageWorld(World):
         elif happening.kind in ("blocked", "failed", "dead_letter"):
             self.say(f"{happening.kind}: {dict(happening.fields)}")
 
-    def take_turn(self, turn: Turn) -> None:
+    def label(self, execution_id: str, operation: str = "") -> str:
+        """What an operation is called here: its own id, where it is of the execution on stage."""
+        if execution_id == self.main:
+            return operation
+        return f"{execution_id}/{operation}" if operation else execution_id
+
+    def take_turn(self, execution_id: str, turn: Turn) -> None:
         """A turn is committed."""
         self.turns += 1
         for command in turn.commands:
             if (due := getattr(command, "due", None)) is not None:
-                self.dues[getattr(command, "operation", "")] = due
-        self.say(describe_turn(turn))
+                operation = str(getattr(command, "operation", ""))
+                self.dues[self.label(execution_id, operation)] = due
+        whose = self.label(execution_id)
+        self.say(f"{whose}: {describe_turn(turn)}" if whose else describe_turn(turn))
         self.on_turn(turn)
 
     def count_point(self, who: str, what: str) -> None:
@@ -131,7 +140,7 @@ class StageWorld(World):
         if key in self._schedules:
             return
         schedule = self.plan
-        late = schedule.timer(timer.operation) if isinstance(schedule, Schedule) else 0.0
+        late = schedule.timer(self.label(*key)) if isinstance(schedule, Schedule) else 0.0
         body = render(Timer(timer.execution_id, timer.operation, timer.due))
         seconds = max(0.0, (timer.due - clock_now) / 1000)
         self._schedules[key] = self.loop.call_later(seconds + late, self._fire, key, body)
@@ -142,14 +151,14 @@ class ToldStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.on_turn: Callable[[Turn], None] = lambda turn: None
+        self.on_turn: Callable[[str, Turn], None] = lambda execution_id, turn: None
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         """As MemoryStore's."""
         before = len((await self.load(commit.execution_id)).texts)
         effects = await super().commit(commit)
         if commit.turn.number > before:
-            self.on_turn(commit.turn)
+            self.on_turn(commit.execution_id, commit.turn)
         return effects
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambda_workflow import Context, Status, workflow
+from lambda_workflow import NO_RETRY, Context, Status, workflow
 from lambda_workflow.testing import (
     Fake,
     ScheduleFailed,
@@ -21,6 +21,7 @@ from lambda_workflow.testing import (
     simulate,
 )
 from lambda_workflow.testing.exploring import Law
+from lambda_workflow.testing.simulation.faults import Fate
 from tests.testing.shop import (
     CANCEL,
     CHARGE,
@@ -196,3 +197,40 @@ def test_code_that_replays_differently_after_a_fault_is_found() -> None:
 
     with pytest.raises(ScheduleFailed, match="ends with result"):
         explore(sell, TEA, shaky)
+
+
+def test_a_check_that_asks_for_the_result_of_a_failed_run_does_not_hold() -> None:
+    charge = fake(CHARGE).returns(Receipt(7))
+    with pytest.raises(ScheduleFailed, match=r"does not hold: ExecutionFailed: .*SimulatedOutage"):
+        explore(broke_once, TEA, charge, outcome=lambda run: run.result == 7, seeds=300)
+
+
+@workflow
+async def broke_once(ctx: Context, order: Order) -> int:
+    return (await ctx.call(CHARGE, order, retry=NO_RETRY)).number
+
+
+STAMPED: list[str] = []
+
+
+def stamp(item: str) -> int:
+    STAMPED.append(item)
+    return len(STAMPED)
+
+
+@workflow
+async def stamped(ctx: Context, order: Order) -> str:
+    await ctx.step(stamp, order.item)
+    return await ctx.call(SHIP, order)
+
+
+def test_a_step_that_is_not_idempotent_is_found_by_one_fault() -> None:
+    def desk() -> Parts:
+        STAMPED.clear()
+        yield SHIPPED
+        yield holds(lambda run: len(STAMPED) == 1)
+
+    with pytest.raises(ScheduleFailed) as found:
+        explore(stamped, TEA, desk)
+    (fault,) = found.value.faults
+    assert isinstance(fault.what, Fate)  # of the worker that ran the step, and did not commit it

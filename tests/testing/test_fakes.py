@@ -123,9 +123,9 @@ def test_a_fake_is_a_value() -> None:
     assert simulate(add_three, 0, base.returns(6)).result == [5, 6, 6]
 
 
-def test_an_error_that_is_raised_a_thousand_times_keeps_its_stack_short() -> None:
+def test_an_error_that_is_raised_again_and_again_keeps_its_stack_short() -> None:
     error = OSError("down")
-    for _ in range(1000):
+    for _ in range(50):
         simulate(tell, 1, fake(ADD).raises(error))
     depth, traceback = 0, error.__traceback__
     while traceback is not None:

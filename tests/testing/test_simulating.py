@@ -223,3 +223,26 @@ def test_the_same_seed_tells_the_same_story() -> None:
 def test_two_fakes_of_one_service_are_refused() -> None:
     with pytest.raises(Exception, match="two fakes of service 'charge'"):
         simulate(sell, TEA, PAID, PAID, SHIPPED)
+
+
+def test_a_thousand_calls_side_by_side_take_few_turns() -> None:
+    @workflow
+    async def wide(ctx: Context, width: int) -> int:
+        receipts = await asyncio.gather(*(ctx.call(CHARGE, Order("tea", n)) for n in range(width)))
+        return sum(receipt.number for receipt in receipts)
+
+    run = simulate(wide, 1000, fake(CHARGE).runs(lambda order: Receipt(order.amount)))
+    assert run.result == sum(range(1000))
+    assert len(run.history.turns) < 5
+    assert [call.payload.amount for call in run.calls] == list(range(1000))
+
+
+def test_a_long_life_is_replayed_at_every_turn() -> None:
+    @workflow
+    async def long(ctx: Context, days: int) -> int:
+        for _ in range(days):
+            await ctx.sleep(timedelta(days=1))
+        return days
+
+    run = simulate(long, 100)
+    assert run.elapsed == timedelta(days=100)

@@ -81,6 +81,7 @@ class SimulatedQueue:
     loop: VirtualLoop
     rng: Random
     max_receives: int = 1_000_000
+    batch_max: int = BATCH_MAX
     dead: list[DeadLetter] = field(default_factory=list)
     messages: list[QueueMessage] = field(default_factory=list)
     _sent: int = 0
@@ -88,10 +89,10 @@ class SimulatedQueue:
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def receive(self, limit: int, visibility: float) -> list[Delivery]:
-        """Take up to `limit` messages (no more than 10), hidden for `visibility` seconds."""
+        """Take up to `limit` messages (no more than `batch_max`), hidden for some seconds."""
         now = self.loop.time()
         taken = []
-        for message in self.choose(min(limit, BATCH_MAX)):
+        for message in self.choose(min(limit, self.batch_max)):
             if message.receives >= self.max_receives:
                 self.messages.remove(message)
                 self.dead.append(DeadLetter(message.body, message.group, ""))

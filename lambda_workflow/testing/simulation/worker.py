@@ -106,7 +106,7 @@ class Worker:
             await inbox.wait_message()
             try:
                 (batch,) = await self.gate.call(
-                    "receive", lambda: inbox.receive(10, habits.visibility)
+                    "receive", lambda: inbox.receive(inbox.batch_max, habits.visibility)
                 )
                 if batch:
                     await self._work(batch)
