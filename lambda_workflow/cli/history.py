@@ -6,8 +6,6 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lambda_workflow.cli.place import add_place, client_of
 from lambda_workflow.cli.progress import history_rows
 from lambda_workflow.errors import ConfigurationError
-from lambda_workflow.local.schema import DEFAULT_PATH
-from lambda_workflow.local.sqlite import SqliteFile
 from lambda_workflow.model.exported import write_history
 from lambda_workflow.model.history import History
-from lambda_workflow.runtime.app import App
-from lambda_workflow.runtime.client import Client
 
 
 def add_to(commands: Any) -> None:
@@ -31,22 +26,15 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("history", help="show or export an execution's history")
     ways = parser.add_subparsers(required=True, metavar="show|export")
     show = ways.add_parser("show", help="as a table, or as JSON for other programs")
-    _add_place(show)
+    show.add_argument("id", metavar="ID", help="the execution id")
+    add_place(show)
     show.add_argument("--json", action="store_true", help="each event and command in full")
     show.set_defaults(command=lambda arguments: _with_history(arguments, _show))
     export = ways.add_parser("export", help="as a file that assert_replays takes")
-    _add_place(export)
+    export.add_argument("id", metavar="ID", help="the execution id")
+    add_place(export)
     export.add_argument("--output", metavar="FILE", help="standard output if not given")
     export.set_defaults(command=lambda arguments: _with_history(arguments, _export))
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID", help="the execution id")
-    place = parser.add_mutually_exclusive_group()
-    file = "the engine's file (%(default)s)"
-    place.add_argument("--db", metavar="FILE", default=DEFAULT_PATH, help=file)
-    aws = "read from AWS, as the LAMBDA_WORKFLOW_ variables say"
-    place.add_argument("--aws", action="store_true", help=aws)
 
 
 def _with_history(arguments: argparse.Namespace, act: Any) -> int:
@@ -56,36 +44,6 @@ def _with_history(arguments: argparse.Namespace, act: Any) -> int:
 
     act(arguments, asyncio.run(read()))
     return 0
-
-
-@asynccontextmanager
-async def client_of(arguments: argparse.Namespace, app: App | None = None) -> AsyncIterator[Client]:
-    """A client of the engine's file of `--db`, or of AWS; for reading it needs no App.
-
-    Raises:
-        ConfigurationError: there is no such file, or the variables for AWS are missing.
-    """
-    app = app or App("cli", workflows=[])
-    if arguments.aws:
-        from lambda_workflow.aws.backend import client_for
-
-        client = client_for(app)
-        try:
-            yield client
-        finally:
-            await client.close()
-        return
-    file = _existing(arguments.db)
-    try:
-        yield Client(app, file.backend)
-    finally:
-        await file.aclose()
-
-
-def _existing(path: str) -> SqliteFile:
-    if not Path(path).is_file():
-        raise ConfigurationError(f"--db {path}: no such file; an engine creates it")
-    return SqliteFile(path)
 
 
 def _show(arguments: argparse.Namespace, history: History) -> None:
