@@ -10,6 +10,8 @@ from lambda_workflow.errors import ConfigurationError, UnknownWorkflow
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.runtime.schedule import Schedule
+from lambda_workflow.runtime.scheduler import schedule_workflow
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.versions import UNROUTED, by_version, newest, routed
 
@@ -24,11 +26,14 @@ class App:
         workflows: what it runs; of several versions of one name the newest last.
         services: what its workflows may call; a call to another fails with the line to add.
         adapters: the services it serves itself (`@serve`); they count as listed.
+        schedules: what starts workflows by itself; `client.schedules.apply()` makes them. An empty
+            list for an App whose schedules are all made by `client.schedules.create`. Only one App
+            on a table, or on an engine's file, has schedules.
         version: a label that executions of workflows without a version record, such as a commit.
 
     Raises:
-        ConfigurationError: two parts have one name, a name is not legal, or the versions of a
-            workflow are listed newest first.
+        ConfigurationError: two parts have one name, a name is not legal, the versions of a
+            workflow are listed newest first, or a schedule starts a workflow that is not listed.
     """
 
     def __init__(
@@ -38,15 +43,20 @@ class App:
         workflows: Sequence[Workflow[Any, Any]],
         services: Sequence[Service[Any, Any]] = (),
         adapters: Sequence[Adapter[Any, Any]] = (),
+        schedules: Sequence[Schedule[Any]] | None = None,
         version: str = "",
     ) -> None:
         self.name: Final = check_name("app", name)
         self.version: Final = version
-        self.versions: Final = by_version(workflows)
+        self.schedules: Final = _by_name("schedule", ((s.name, s) for s in schedules or ()))
+        keeper = [] if schedules is None else [schedule_workflow(self.schedules)]
+        self.versions: Final = by_version([*workflows, *keeper])
         self.workflows: Final = MappingProxyType({n: newest(v) for n, v in self.versions.items()})
         self.adapters: Final = _by_name("adapter", ((a.service.name, a) for a in adapters))
         listed = {id(s): s for s in [*services, *(a.service for a in adapters)]}
         self.services: Final = _by_name("service", ((s.name, s) for s in listed.values()))
+        for schedule in self.schedules.values():
+            self.check_newest(schedule.workflow)
 
     def workflow(self, name: str, recorded: str | None = None) -> Workflow[Any, Any]:
         """The workflow of a name: the newest, or the code of an execution.

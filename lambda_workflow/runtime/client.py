@@ -28,6 +28,7 @@ from lambda_workflow.ports import Backend, Header, Page, Query, SendMessage
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.offload import deposit, fetch, fetch_records, inflate
+from lambda_workflow.runtime.schedules import Schedules
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -187,6 +188,11 @@ class Client:
         await self.describe(execution_id)
         dedup = deduplication_id(execution_id, "redrive", self.backend.clock.now())
         await self.backend.queue.send_messages([SendMessage(Redrive(execution_id), dedup)])
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of the App; see `Schedules`."""
+        return Schedules(self)
 
     @property
     def sync(self) -> SyncClient:

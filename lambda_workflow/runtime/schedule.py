@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.payload import codec_for, fingerprint
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.timetable import Timetable
 
@@ -106,6 +107,11 @@ class Plan:
     request: Any = None
     computed: bool = False
 
+    @property
+    def digest(self) -> str:
+        """Equal for equal plans."""
+        return fingerprint(codec_for(Plan).encode(self, "plan"))
+
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
@@ -150,7 +156,50 @@ class Standing:
     started: int = 0
     failed: int = 0
     skipped: int = 0
-    recent: tuple[Run, ...] = field(default=())
+    recent: tuple[Run, ...] = ()
+
+    def shown(self) -> Shown:
+        """What it says of itself."""
+        plan = self.plan
+        return Shown(
+            workflow=plan.workflow,
+            timetable=plan.timetable,
+            overlap=plan.overlap,
+            paused=self.paused,
+            backfills=len(self.backfills),
+            started=self.started,
+            failed=self.failed,
+            skipped=self.skipped,
+            recent=self.recent,
+            digest=plan.digest,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The status of a schedule's execution.
+
+    Attributes:
+        workflow, timetable, overlap: as the schedule has them.
+        paused: the reason; None while it is not paused.
+        backfills: how many are still to be run.
+        started, failed: how many executions it has started, and how many of them failed; those that
+            run at the same time are not waited for, and count as started only.
+        skipped: due times at which the run before was still going on.
+        recent: the last five executions.
+        digest: equal for equal schedules.
+    """
+
+    workflow: str
+    timetable: Timetable
+    overlap: Overlap
+    paused: str | None
+    backfills: int
+    started: int
+    failed: int
+    skipped: int
+    recent: tuple[Run, ...]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)

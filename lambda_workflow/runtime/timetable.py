@@ -94,6 +94,10 @@ class Timetable:
             yield due
             moment = due
 
+    def due_from(self, start: datetime) -> Iterator[datetime]:
+        """All due times from a moment on, that moment included, in order."""
+        return self.due_after(start.astimezone(UTC) - timedelta(microseconds=1))
+
     def next_times(self, count: int, after: datetime) -> list[datetime]:
         """The next due times after a moment."""
         return list(islice(self.due_after(after), count))

@@ -88,7 +88,7 @@ def _replayed(app: App, tools: Tools, file: Path) -> WorkflowError | None:
 
 
 def replay_history(app: App, history: History, tools: Tools | None = None) -> None:
-    """Replay one history, whose payloads are in place.
+    """Replay one history, whose payloads are in place; its last run, where it has several.
 
     Raises:
         NonDeterminismError: the code does not do what the history says.
@@ -101,6 +101,6 @@ def replay_history(app: App, history: History, tools: Tools | None = None) -> No
         app.workflow(name, version), history.execution_id, tools or tools_for(app)
     )
     try:
-        execution.replay(history.turns)
+        execution.replay(history.run_turns())
     finally:
         execution.close()

@@ -1,4 +1,4 @@
-"""What an earlier version recorded replays with today's code, and is exported as it was.
+"""What an earlier version recorded replays with today's code.
 
 To record a further one: `lambda-workflow run …`, then `lambda-workflow history export ID --output
 tests/histories/EXAMPLE-CASE.json`, and take the paths of your machine out of it. A file that is
@@ -27,9 +27,10 @@ def test_a_recorded_history_replays(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_it_is_written_as_it_was(file: Path) -> None:
-    text = file.read_text("utf-8")
-    assert write_history(read_history(text)) == text
+def test_it_says_the_same_when_it_is_exported_again(file: Path) -> None:
+    history = read_history(file.read_text("utf-8"))
+    again = read_history(write_history(history))
+    assert (again.execution_id, again.turns) == (history.execution_id, history.turns)
 
 
 def test_the_first_examples_have_one() -> None:
