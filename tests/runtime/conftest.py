@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from lambda_workflow import Client
+from lambda_workflow.runtime.schedule import Schedule
+from tests.runtime.days import Days, app
 from tests.runtime.harness import Host
 
 MakeHost = Callable[..., Host]
+MakeDays = Callable[..., Days]
 
 
 @pytest.fixture
@@ -24,3 +28,19 @@ def make_host() -> Iterator[MakeHost]:
     yield make
     for host in made:
         host.close()
+
+
+@pytest.fixture
+def make_days() -> Iterator[MakeDays]:
+    """Makes Days of schedules and the options of Turns."""
+    made: list[Days] = []
+
+    def make(*schedules: Schedule[Any], **options: Any) -> Days:
+        days = Days(app(*schedules), **{"check": True, "guard": True, "strict": True, **options})
+        days.schedules = Client(days.app, days.memory.backend).schedules
+        made.append(days)
+        return days
+
+    yield make
+    for days in made:
+        days.close()

@@ -2,104 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambda_workflow import App, Client, ConfigurationError, Context, Status, workflow
-from lambda_workflow.errors import (
-    ExecutionAlreadyStarted,
-    ExecutionNotFound,
-    UnknownWorkflow,
-)
+from lambda_workflow import App, Client, Status
+from lambda_workflow.errors import ExecutionNotFound
 from lambda_workflow.model import messages as m
 from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.scheduler import FACTS_MAX, ORDER
-from lambda_workflow.runtime.schedules import ScheduleInfo, Schedules
-from lambda_workflow.testing.clock import EPOCH
-from tests.runtime.harness import Host
-
-HOUR = timedelta(hours=1)
-START = datetime.fromtimestamp(EPOCH / 1000, UTC)  # 2026-01-01T00:00:00Z
-
-
-@workflow
-async def report(ctx: Context, minutes: int) -> int:
-    """Takes so many minutes; fails if there are none."""
-    if minutes == 0:
-        raise ValueError("an empty report")
-    await ctx.sleep(timedelta(minutes=minutes))
-    return minutes
-
-
-@workflow
-async def summary(ctx: Context, day: str) -> str:
-    return day
-
-
-def at(hours: float) -> datetime:
-    return START + hours * HOUR
-
-
-def app(*schedules: Schedule[Any]) -> App:
-    return App("tests", workflows=[report, summary], schedules=schedules)
-
-
-class Days(Host):
-    """Lets hours pass, as a host does whose workers are at work."""
-
-    schedules: Schedules
-
-    async def until(self, hours: float) -> None:
-        """Work until so many hours after the start."""
-        moment = EPOCH + round(hours * 3_600_000)
-        while True:
-            if messages := self.queue.take_messages():
-                for execution_id in dict.fromkeys(m.execution_id for m in messages):
-                    await self.send(*[m for m in messages if m.execution_id == execution_id])
-                continue
-            due = self.timers.next_due
-            await self.memory.advance((min(moment, due or moment) - self.clock.now()) / 1000)
-            if due is None or due > moment:
-                return
-
-    def begun(self) -> dict[str, str]:
-        """Each execution that a schedule has started, and when, in hours and minutes."""
-        found: list[tuple[int, str]] = []
-        for execution_id in self.store._texts:
-            if not execution_id.startswith("schedule:"):
-                started = self.history(execution_id).started
-                assert started is not None
-                found.append((started.at, execution_id))
-        return {execution_id: hours(at) for at, execution_id in sorted(found)}
-
-    async def info(self, name: str = "s") -> ScheduleInfo:
-        return await self.schedules.describe(name)
-
-
-def hours(at: int) -> str:
-    minutes = (at - EPOCH) // 60_000
-    return f"{minutes // 60}:{minutes % 60:02}"
-
-
-MakeDays = Callable[..., Days]
-
-
-@pytest.fixture
-def make_days(request: pytest.FixtureRequest) -> MakeDays:
-    def make(*schedules: Schedule[Any], **options: Any) -> Days:
-        days = Days(app(*schedules), **{"check": True, "guard": True, "strict": True, **options})
-        request.addfinalizer(days.close)
-        days.schedules = Client(days.app, days.memory.backend).schedules
-        return days
-
-    return make
-
-
-def hourly(minutes: int = 10, name: str = "s", **options: Any) -> Schedule[int]:
-    return Schedule(name, report, minutes, every=HOUR, **options)
+from tests.runtime.conftest import MakeDays
+from tests.runtime.days import app, at, hourly, report, summary
 
 
 async def test_a_short_run_is_started_at_each_due_time(make_days: MakeDays) -> None:
@@ -335,71 +249,3 @@ async def test_a_schedule_whose_workflow_is_gone_is_blocked_and_goes_on_when_it_
     await days.send(m.Redrive("schedule:s"))
     await days.until(2.5)
     assert list(days.begun().values()) == ["1:30", "2:00"]
-
-
-async def test_what_is_not_there_is_named(make_days: MakeDays) -> None:
-    schedules = make_days().schedules
-    for order in (
-        schedules.describe("x"),
-        schedules.pause("x"),
-        schedules.resume("x"),
-        schedules.trigger("x"),
-        schedules.delete("x"),
-        schedules.update(hourly(name="x")),
-        schedules.backfill("x", at(0), at(1)),
-    ):
-        with pytest.raises(ExecutionNotFound, match="no schedule 'x'"):
-            await order
-
-
-async def test_a_second_schedule_of_a_name_is_refused(make_days: MakeDays) -> None:
-    days = make_days()
-    await days.schedules.create(hourly())
-    await days.until(0.1)
-    with pytest.raises(ExecutionAlreadyStarted, match="schedule 's' exists"):
-        await days.schedules.create(hourly())
-
-
-async def test_a_function_needs_a_schedule_that_the_app_lists(make_days: MakeDays) -> None:
-    days = make_days(hourly())
-    await days.schedules.apply()
-    await days.until(0.1)
-    computed = Schedule("s", report, lambda due: due.hour, every=HOUR)
-    for refused in (days.schedules.create(computed), days.schedules.update(computed)):
-        with pytest.raises(ConfigurationError, match="a function cannot be stored"):
-            await refused
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "options", "words"),
-    [
-        (at(0.1), at(0.9), {}, "nothing is due"),
-        (at(2), at(1), {}, "nothing is due"),
-        (at(0), at(20_000), {}, "more than 10000 times are due"),
-        (at(0).replace(tzinfo=None), at(1), {}, "need a time zone"),
-        (at(0), at(1), {"overlap": "skip"}, "'queue' or 'allow'"),
-        (at(0), at(1), {"overlap": "never"}, "one of skip, queue, allow"),
-    ],
-)
-async def test_a_backfill_that_cannot_be_meant_is_refused(
-    make_days: MakeDays, start: datetime, end: datetime, options: Any, words: str
-) -> None:
-    days = make_days(hourly())
-    await days.schedules.apply()
-    await days.until(0.1)
-    with pytest.raises(ConfigurationError, match=words):
-        await days.schedules.backfill("s", start, end, **options)
-
-
-def test_an_app_refuses_a_schedule_of_a_workflow_that_it_lacks() -> None:
-    with pytest.raises(UnknownWorkflow, match="no workflow 'report'"):
-        App("tests", workflows=[summary], schedules=[hourly()])
-    with pytest.raises(ConfigurationError, match="two schedules are named 's'"):
-        app(hourly(), hourly())
-
-
-async def test_an_app_without_schedules_says_how_to_have_some(make_days: MakeDays) -> None:
-    days = make_days()
-    without = Client(App("tests", workflows=[report]), days.memory.backend)
-    with pytest.raises(ConfigurationError, match=r"App\(…, schedules=\[\]\)"):
-        await without.schedules.create(hourly())
