@@ -51,50 +51,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, Self, final
 
-__all__ = [
-    "BackendError",
-    "BadResponse",
-    "BatchFailed",
-    "CallFailed",
-    "CallTimedOut",
-    "CallbackClosed",
-    "CallbackFailed",
-    "CallbackTimedOut",
-    "ChildFailed",
-    "ChildTimedOut",
-    "ConfigurationError",
-    "Conflict",
-    "DecodeError",
-    "EncodeError",
-    "ExecutionAlreadyStarted",
-    "ExecutionCancelled",
-    "ExecutionClosed",
-    "ExecutionError",
-    "ExecutionFailed",
-    "ExecutionNotFound",
-    "ExecutionTerminated",
-    "ExecutionTimedOut",
-    "InvalidToken",
-    "LimitExceeded",
-    "MessageError",
-    "NonDeterminismError",
-    "NonDeterministicCall",
-    "OperationFailed",
-    "PayloadError",
-    "PollTimedOut",
-    "ResultTimeout",
-    "SagaFailed",
-    "ServiceError",
-    "StepFailed",
-    "StepInterrupted",
-    "Suspended",
-    "TaskCancelled",
-    "UnknownService",
-    "UnknownWorkflow",
-    "UpdateRejected",
-    "WorkflowError",
-]
-
 
 class WorkflowError(Exception):
     """The root of what this package raises on purpose."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from lambda_workflow.errors import WorkflowError
+from lambda_workflow.model.service import check_timeout
 from lambda_workflow.replay.loop import OrderedFuture
 from lambda_workflow.replay.tools import Info
 
@@ -42,3 +43,12 @@ class ContextBase:
 def milliseconds(duration: timedelta) -> int:
     """A duration in whole milliseconds, at least one."""
     return max(1, round(duration / timedelta(milliseconds=1)))
+
+
+def limit_ms(timeout: timedelta | None, of: str) -> int:
+    """A timeout in milliseconds, 0 if there is none.
+
+    Raises:
+        ConfigurationError: it is out of its limits.
+    """
+    return 0 if timeout is None or check_timeout(timeout, of) is None else milliseconds(timeout)

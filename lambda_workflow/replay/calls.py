@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeVar, TypeVarTuple, cast, get_type_hints, overload
+from typing import Any, TypeVar, TypeVarTuple, cast, get_type_hints, overload
 
 from lambda_workflow.errors import (
-    ConfigurationError,
-    LimitExceeded,
     UnknownService,
-    UnknownWorkflow,
 )
-from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send, StartChild
+from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
 from lambda_workflow.model.ids import (
-    EXECUTION_ID_CHARACTERS_MAX,
-    check_execution_id,
     check_name,
-    task_id,
 )
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
-from lambda_workflow.model.service import Service, check_timeout
-from lambda_workflow.replay.base import ContextBase, milliseconds
+from lambda_workflow.model.service import Service
+from lambda_workflow.replay.base import limit_ms
+from lambda_workflow.replay.children import Children, ParentClosePolicy
 from lambda_workflow.replay.operations import Call, Callback, Child, Step, caller
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
@@ -35,13 +29,8 @@ Out = TypeVar("Out")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-ParentClosePolicy = Literal["cancel", "terminate", "abandon"]
-"""What becomes of a child when its parent ends, or gives it up, before it."""
 
-DEPTH_MAX: Final = 16  # children of children: more is nearly always a workflow that calls itself
-
-
-class Calls(ContextBase):
+class Calls(Children):
     """See `Context`."""
 
     @overload
@@ -87,20 +76,17 @@ class Calls(ContextBase):
             LimitExceeded: children of children, more than 16 deep.
         """
         if not isinstance(target, Service):
-            if retry is not None:
-                raise ConfigurationError(
-                    f"call of workflow {target.name!r}: a child has no retry policy of its own; "
-                    "put the call into `ctx.retry(…)`"
-                )
-            return self._child(target, payload, timeout=timeout, name=name, **options)
+            return self.call_child(
+                target, payload, timeout=timeout, name=name, retry=retry, **options
+            )
         if self._is_frozen():
             return cast("Call[Any]", self._never())
         self._check_service(target)
         if name:
             check_name("call", name)
-        limit = target.timeout
-        if timeout is not None:
-            limit = check_timeout(timeout, f"call of {target.name!r}")
+        within_ms = limit_ms(
+            target.timeout if timeout is None else timeout, f"call of {target.name!r}"
+        )
         attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
         if options:
             attempt_ms, beat_ms = _attempt_limits(target, **options)
@@ -112,8 +98,8 @@ class Calls(ContextBase):
         if retry is not None:
             call.retry = retry
         execution.ledger.register(call, command)
-        if limit is not None:
-            execution.ledger.deadline(call, milliseconds(limit))
+        if within_ms:
+            execution.ledger.deadline(call, within_ms)
         if attempt_ms or beat_ms:
             call.attempt_ms, call.beat_ms = attempt_ms, beat_ms
             execution.ledger.watch(call)
@@ -139,30 +125,6 @@ class Calls(ContextBase):
         operation = execution.loop.path().operation()
         execution.ledger.add(Send(operation, service.name, encoded, name))
 
-    def start(
-        self,
-        workflow: Workflow[In, Any] | RemoteWorkflow[In, Any],
-        request: In,
-        *,
-        id: str | None = None,
-        name: str = "",
-    ) -> str:
-        """Start another workflow that nobody waits for; it outlives this one. Returns its id.
-
-        Raises:
-            EncodeError: the request is not of the workflow's request type.
-            UnknownWorkflow: the App does not list the workflow.
-        """
-        if self._is_frozen():
-            return id or ""
-        command = self._start_child(workflow, request, id, name)
-        detached = StartChild(
-            command.operation, command.workflow, command.payload, command.child, command.app,
-            "abandon", True, name,
-        )  # fmt: skip
-        self._execution.ledger.add(detached)
-        return detached.child
-
     def callback(
         self,
         answer: type[T] = object,  # type: ignore[assignment]  # any JSON value
@@ -187,16 +149,16 @@ class Calls(ContextBase):
             return cast("Callback[T]", _NoCallback(self._execution.loop))
         if name:
             check_name("callback", name)
-        limit_ms = _limit(timeout, f"callback {name}")
-        beat_ms = _limit(heartbeat_timeout, f"heartbeats of callback {name}")
+        within_ms = limit_ms(timeout, f"callback {name}")
+        beat_ms = limit_ms(heartbeat_timeout, f"heartbeats of callback {name}")
         execution = self._execution
         operation = execution.loop.path().operation()
         command = OpenCallback(operation, name)
         codec: Codec[Any] = codec_for(Any if answer is object else answer)
         callback: Callback[T] = Callback(execution, command, caller(2), codec)
         execution.ledger.register(callback, command)
-        if limit_ms:
-            execution.ledger.deadline(callback, limit_ms)
+        if within_ms:
+            execution.ledger.deadline(callback, within_ms)
         if beat_ms:
             callback.beat_ms = beat_ms
             execution.ledger.watch(callback)
@@ -257,63 +219,6 @@ class Calls(ContextBase):
             )
             raise execution.fault
 
-    def _child(
-        self,
-        workflow: Workflow[Any, Any] | RemoteWorkflow[Any, Any],
-        request: Any,
-        *,
-        id: str | None = None,
-        parent_close: ParentClosePolicy = "cancel",
-        timeout: timedelta | None = None,
-        name: str = "",
-    ) -> Child[Any]:
-        if self._is_frozen():
-            return cast("Child[Any]", self._never())
-        if parent_close not in ("cancel", "terminate", "abandon"):
-            raise ConfigurationError(
-                f"parent_close={parent_close!r}: it must be 'cancel', 'terminate' or 'abandon'"
-            )
-        limit_ms = _limit(timeout, f"call of workflow {workflow.name!r}")
-        begun = self._start_child(workflow, request, id, name)
-        command = StartChild(
-            begun.operation, begun.workflow, begun.payload, begun.child, begun.app, parent_close,
-            False, name,
-        )  # fmt: skip
-        execution = self._execution
-        child: Child[Any] = Child(execution, command, caller(3), workflow.result_codec)
-        execution.ledger.register(child, command)
-        if limit_ms:
-            execution.ledger.deadline(child, limit_ms)
-        return child
-
-    def _start_child(
-        self,
-        workflow: Workflow[Any, Any] | RemoteWorkflow[Any, Any],
-        request: Any,
-        id: str | None,
-        name: str,
-    ) -> StartChild:
-        execution = self._execution
-        app = workflow.app if isinstance(workflow, RemoteWorkflow) else ""
-        known = execution.tools.workflows
-        if not app and known is not None and workflow.name not in known:
-            execution.fault = UnknownWorkflow(
-                f"workflow {self.info.workflow!r} starts workflow {workflow.name!r}, which its App "
-                f"does not list: add it to App(workflows=[…]), or call it as a RemoteWorkflow"
-            )
-            raise execution.fault
-        if execution.options.depth >= DEPTH_MAX:
-            raise LimitExceeded(
-                f"execution {self.execution_id} is {DEPTH_MAX} children deep: start no more of "
-                "them from here; look for a workflow that calls itself without end"
-            )
-        if name:
-            check_name("child", name)
-        payload = workflow.request_codec.encode(request, f"request of {workflow.name}")
-        operation = execution.loop.path().operation()
-        chosen = check_execution_id(id) if id else _child_id(self.execution_id, operation)
-        return StartChild(operation, workflow.name, payload, chosen, app)
-
 
 class _NoCallback:
     """A callback of a frozen context: it can be awaited and asked for its token, to no effect."""
@@ -327,27 +232,15 @@ class _NoCallback:
         return self._future.__await__()
 
 
-def _child_id(parent: str, operation: str) -> str:
-    named = task_id(parent, operation)
-    if len(named) <= EXECUTION_ID_CHARACTERS_MAX:
-        return named
-    return f"{parent[:60]}/{hashlib.sha256(named.encode()).hexdigest()[:40]}"
-
-
 def _attempt_limits(
     service: Service[Any, Any],
     attempt_timeout: timedelta | None = None,
     heartbeat_timeout: timedelta | None = None,
 ) -> tuple[int, int]:
     return (
-        _limit(attempt_timeout, f"attempts of {service.name!r}") or service.attempt_ms,
-        _limit(heartbeat_timeout, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
+        limit_ms(attempt_timeout, f"attempts of {service.name!r}") or service.attempt_ms,
+        limit_ms(heartbeat_timeout, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
     )
-
-
-def _limit(timeout: timedelta | None, of: str) -> int:
-    """A timeout in milliseconds, 0 if there is none."""
-    return 0 if timeout is None or check_timeout(timeout, of) is None else milliseconds(timeout)
 
 
 def _result_codec(function: Callable[..., Any]) -> Codec[Any]:

@@ -14,7 +14,7 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lambda_workflow.errors import (
@@ -28,35 +28,28 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.turn import Turn, encode_turn
-from lambda_workflow.model.usage import Usage, write_units
-from lambda_workflow.ports import Backend, Blobs, Commit, Effect, Happening, PutHeader
+from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.usage import Usage
+from lambda_workflow.ports import Backend, Blobs, Happening
 from lambda_workflow.replay.endings import end_without_code, status_after
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.dispatch import (
     dispatch,
-    effects_of,
-    header_of,
-    status_changed,
-    units_of,
 )
 from lambda_workflow.runtime.intake import Arrival, Intake, parts_of, take_in
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
-from lambda_workflow.runtime.offload import deposit_record, inflate, inflate_event, stored
+from lambda_workflow.runtime.offload import inflate, inflate_event, stored
 from lambda_workflow.runtime.steps import StepOutcome, Steps, interrupted
 from lambda_workflow.runtime.unheeded import tell_unheeded
 
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
-COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
 RUNS_MAX: Final = 100  # in a row, without waiting for anything
 FACTS_MAX: Final = 100_000  # of one run: a replay of them takes seconds
 FACTS_WARNING: Final = FACTS_MAX * 4 // 5
-COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
-Receipts = Sequence[Any]  # the host's own handles of messages
-ITEM_OVERHEAD_BYTES: Final = 48  # keys and attribute names beside the record's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +65,6 @@ class TurnResult:
     status: Status | None
     commits: int
     acked: bool
-
-
-@dataclass(slots=True)
-class _Work:
-    """One turn under way."""
-
-    live: Live
-    receipts: Receipts
-    consumed: Usage
-    pending: list[e.Event] = field(default_factory=list)  # facts not yet committed
-    since: int = 0
-    commits: int = 0
-    acked: bool = False  # by the last commit, where the store does that
 
 
 class Turns:
@@ -111,6 +91,7 @@ class Turns:
         self.backend: Final = backend
         self._tools = tools_for(app, guard=guard, strict=strict)
         self._living = Living(backend, live_max)
+        self._committer = Committer(backend)
         self._check = check
 
     async def run(
@@ -170,7 +151,7 @@ class Turns:
         live = await self._living.take(execution_id)
         kept = False
         try:
-            work = _Work(live, receipts, consumed, since=self.backend.clock.now())
+            work = Work(live, receipts, consumed, since=self.backend.clock.now())
             intake = take_in(arrivals, live, self.backend, self.app)
             if live.history.turns or intake.events:
                 await self._act(work, intake)
@@ -182,11 +163,11 @@ class Turns:
             if not kept:
                 self._living.unwind(live)
 
-    async def _act(self, work: _Work, intake: Intake) -> None:
+    async def _act(self, work: Work, intake: Intake) -> None:
         live = work.live
         history = live.history
         if unsure := {number for number in intake.duplicates if number <= live.loaded}:
-            await self._repeat(history, unsure)
+            await self._committer.repeat(history, unsure)
         if intake.refusals:
             await dispatch(intake.refusals, self.backend)
         blocked = history.status is Status.BLOCKED
@@ -194,7 +175,7 @@ class Turns:
         if intake.wake and not blocked:
             everything = range(1, history.next_number)
             fresh = f"redrive{self.backend.clock.now()}"
-            await self._repeat(history, set(everything), fresh)
+            await self._committer.repeat(history, set(everything), fresh)
         if not (intake.events or abandoned or (blocked and intake.wake)):
             return
         await self._make(work, intake.events)
@@ -209,14 +190,14 @@ class Turns:
             ),
         )
 
-    def _next_run(self, work: _Work) -> e.Started:
+    def _next_run(self, work: Work) -> e.Started:
         live = work.live
         self._living.unwind(live)
         live.execution = None
         begun = live.history.next_run(self.backend.clock.now())
         return live.history.run_by(self.app.version_of(begun.workflow))
 
-    async def _make(self, work: _Work, events: list[e.Event]) -> None:
+    async def _make(self, work: Work, events: list[e.Event]) -> None:
         """One record, or several where steps are done within the turn."""
         history = work.live.history
         work.pending = list(events)
@@ -229,7 +210,7 @@ class Turns:
             await self._go_on(work, events)
 
     async def _commit_unasked(
-        self, work: _Work, status: Status, commands: tuple[c.Command, ...], reason: str = ""
+        self, work: Work, status: Status, commands: tuple[c.Command, ...], reason: str = ""
     ) -> None:
         """Record facts that the code is not asked about."""
         live, history = work.live, work.live.history
@@ -237,9 +218,11 @@ class Turns:
         live.execution = None
         at = history.clock(self.backend.clock.now())
         turn = Turn(history.next_number, at, tuple(work.pending), commands, status, reason)
-        await self._commit(work, await stored(turn, history.execution_id, self.backend.blobs))
+        await self._committer.commit(
+            work, await stored(turn, history.execution_id, self.backend.blobs)
+        )
 
-    async def _go_on(self, work: _Work, events: Sequence[e.Event]) -> None:
+    async def _go_on(self, work: Work, events: Sequence[e.Event]) -> None:
         live, blobs = work.live, self.backend.blobs
         try:
             if live.execution is None:
@@ -260,7 +243,7 @@ class Turns:
         else:
             if turn.events or turn.commands or turn.status is not live.history.status:
                 renews = isinstance(live.execution.outcome, c.ContinueAsNew)
-                await self._commit(work, turn, is_last=not renews)
+                await self._committer.commit(work, turn, is_last=not renews)
             tell_unheeded(live, self.backend.observer)
 
     def _check_length(self, live: Live) -> None:
@@ -284,7 +267,7 @@ class Turns:
         execution.replay(await inflate(history.run_turns(), self.backend.blobs))
         return execution
 
-    async def _run_steps(self, work: _Work, execution: Execution) -> None:
+    async def _run_steps(self, work: Work, execution: Execution) -> None:
         ledger = execution.ledger
         if not ledger.pending_steps():
             return
@@ -295,26 +278,24 @@ class Turns:
                         self._take_step(work, execution, interrupted(step))
                 pending = ledger.pending_steps()
                 steps.begin([step for step in pending if not step.at_most_once])
-                if ledger.has_news() or self._is_time_to_commit(work):
-                    await self._commit(work, await self._made(work, execution), is_last=False)
+                if ledger.has_news() or self._committer.is_due(work):
+                    await self._committer.commit(
+                        work, await self._made(work, execution), is_last=False
+                    )
                 if not steps.begin(ledger.pending_steps()):
                     return
                 for step, outcome in await steps.finished():
                     if ledger.operations.get(step.operation) is step:  # not given up meanwhile
                         self._take_step(work, execution, outcome)
 
-    def _take_step(self, work: _Work, execution: Execution, outcome: StepOutcome) -> None:
+    def _take_step(self, work: Work, execution: Execution, outcome: StepOutcome) -> None:
         history = work.live.history
         event = outcome.at(history.clock(self.backend.clock.now()))
         history.take_step(event)
         work.pending.append(event)
         execution.advance([event])
 
-    def _is_time_to_commit(self, work: _Work) -> bool:
-        late = self.backend.clock.now() - work.since > COMMIT_MS_MAX
-        return len(work.pending) >= COMMIT_EVENTS_MAX or (late and bool(work.pending))
-
-    async def _made(self, work: _Work, execution: Execution) -> Turn:
+    async def _made(self, work: Work, execution: Execution) -> Turn:
         status = status_after(execution.outcome)
         history = work.live.history
         at = history.clock(self.backend.clock.now())
@@ -322,7 +303,7 @@ class Turns:
         turn = Turn(history.next_number, at, events, commands, status)
         return await stored(turn, history.execution_id, self.backend.blobs)
 
-    async def _block(self, work: _Work, error: WorkflowError) -> None:
+    async def _block(self, work: Work, error: WorkflowError) -> None:
         history = work.live.history
         reason = f"{type(error).__name__}: {error}"
         if work.pending or history.status is not Status.BLOCKED:
@@ -331,59 +312,10 @@ class Turns:
         self._living.unwind(work.live)
         work.live.execution = None
 
-    # storing and sending
-
-    async def _commit(self, work: _Work, turn: Turn, *, is_last: bool = True) -> None:
-        history, backend = work.live.history, self.backend
-        history.append(turn)
-        effects: list[Effect] = effects_of(turn, history, backend.inbox_url)
-        usage = history.turns[-2].usage if len(history.turns) > 1 else Usage()
-        changed = status_changed(history)
-        size = len(encode_turn(turn).encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
-        usage += work.consumed + work.live.spent + units_of(effects)
-        usage += Usage(writes=write_units(size) + changed, bytes=size)
-        turn = history.turns[-1] = replace(turn, usage=usage)
-        header = header_of(history)
-        if changed:
-            effects.append(PutHeader(header))
-        text = await deposit_record(encode_turn(turn), history.execution_id, backend.blobs)
-        receipts = work.receipts if is_last else ()  # until the steps are done too
-        commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts)
-        remaining = await backend.store.commit(commit)
-        work.commits += 1
-        work.acked = is_last
-        work.consumed, work.pending, work.since = Usage(), [], backend.clock.now()
-        work.live.spent = Usage()
-        backend.observer.notify(Happening("turn", history.execution_id, header.workflow, turn))
-        if turn.status.closed:
-            self._notify("closed", history.execution_id, status=turn.status.value)
-        if remaining:
-            await dispatch(remaining, backend)
-
-    async def _repeat(self, history: History, numbers: set[int], fresh: str = "") -> None:
-        """Send again what these turns caused, as far as it is still unanswered.
-
-        The steps of a turn may have made further records: these were caused by it as well.
-        """
-        effects: list[Effect] = []
-        caused = False
-        for turn in history.turns:
-            caused = turn.number in numbers or (caused and _is_of_steps(turn))
-            if caused:
-                effects += effects_of(turn, history, self.backend.inbox_url, fresh=fresh)
-        if len(history.turns) > 1:
-            effects.append(PutHeader(header_of(history)))
-        await dispatch(effects, self.backend)
-
     # telling
 
     def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))
-
-
-def _is_of_steps(turn: Turn) -> bool:
-    """Whether no message brought the facts of a turn."""
-    return all(isinstance(event, e.StepSucceeded | e.StepErrored) for event in turn.events)
 
 
 async def _compare(live: Live, turn: Turn, tools: Tools, blobs: Blobs) -> None:

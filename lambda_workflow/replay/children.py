@@ -1,0 +1,125 @@
+"""Other executions that a Context starts."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any, Final, Literal, TypeVar, cast
+
+from lambda_workflow.errors import ConfigurationError, LimitExceeded, UnknownWorkflow
+from lambda_workflow.model.commands import StartChild
+from lambda_workflow.model.ids import (
+    EXECUTION_ID_CHARACTERS_MAX,
+    check_execution_id,
+    check_name,
+    task_id,
+)
+from lambda_workflow.replay.base import ContextBase, limit_ms
+from lambda_workflow.replay.operations import Child, caller
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
+
+In = TypeVar("In")
+
+ParentClosePolicy = Literal["cancel", "terminate", "abandon"]
+"""What becomes of a child when its parent ends, or gives it up, before it."""
+
+DEPTH_MAX: Final = 16  # children of children: more is nearly always a workflow that calls itself
+
+
+class Children(ContextBase):
+    """See `Context`."""
+
+    def start(
+        self,
+        workflow: Workflow[In, Any] | RemoteWorkflow[In, Any],
+        request: In,
+        *,
+        id: str | None = None,
+        name: str = "",
+    ) -> str:
+        """Start another workflow that nobody waits for; it outlives this one. Returns its id.
+
+        Raises:
+            EncodeError: the request is not of the workflow's request type.
+            UnknownWorkflow: the App does not list the workflow.
+        """
+        if self._is_frozen():
+            return id or ""
+        command = self._start_child(workflow, request, id, name)
+        detached = StartChild(
+            command.operation, command.workflow, command.payload, command.child, command.app,
+            "abandon", True, name,
+        )  # fmt: skip
+        self._execution.ledger.add(detached)
+        return detached.child
+
+    def call_child(
+        self,
+        workflow: Workflow[Any, Any] | RemoteWorkflow[Any, Any],
+        request: Any,
+        *,
+        id: str | None = None,
+        parent_close: ParentClosePolicy = "cancel",
+        timeout: timedelta | None = None,
+        name: str = "",
+        retry: object = None,
+    ) -> Child[Any]:
+        """What `call` does for a workflow."""
+        if retry is not None:
+            raise ConfigurationError(
+                f"call of workflow {workflow.name!r}: a child has no retry policy of its own; "
+                "put the call into `ctx.retry(…)`"
+            )
+        if self._is_frozen():
+            return cast("Child[Any]", self._never())
+        if parent_close not in ("cancel", "terminate", "abandon"):
+            raise ConfigurationError(
+                f"parent_close={parent_close!r}: it must be 'cancel', 'terminate' or 'abandon'"
+            )
+        within_ms = limit_ms(timeout, f"call of workflow {workflow.name!r}")
+        begun = self._start_child(workflow, request, id, name)
+        command = StartChild(
+            begun.operation, begun.workflow, begun.payload, begun.child, begun.app, parent_close,
+            False, name,
+        )  # fmt: skip
+        execution = self._execution
+        child: Child[Any] = Child(execution, command, caller(3), workflow.result_codec)
+        execution.ledger.register(child, command)
+        if within_ms:
+            execution.ledger.deadline(child, within_ms)
+        return child
+
+    def _start_child(
+        self,
+        workflow: Workflow[Any, Any] | RemoteWorkflow[Any, Any],
+        request: Any,
+        id: str | None,
+        name: str,
+    ) -> StartChild:
+        execution = self._execution
+        app = workflow.app if isinstance(workflow, RemoteWorkflow) else ""
+        known = execution.tools.workflows
+        if not app and known is not None and workflow.name not in known:
+            execution.fault = UnknownWorkflow(
+                f"workflow {self.info.workflow!r} starts workflow {workflow.name!r}, which its App "
+                f"does not list: add it to App(workflows=[…]), or call it as a RemoteWorkflow"
+            )
+            raise execution.fault
+        if execution.options.depth >= DEPTH_MAX:
+            raise LimitExceeded(
+                f"execution {self.execution_id} is {DEPTH_MAX} children deep: start no more of "
+                "them from here; look for a workflow that calls itself without end"
+            )
+        if name:
+            check_name("child", name)
+        payload = workflow.request_codec.encode(request, f"request of {workflow.name}")
+        operation = execution.loop.path().operation()
+        chosen = check_execution_id(id) if id else _child_id(self.execution_id, operation)
+        return StartChild(operation, workflow.name, payload, chosen, app)
+
+
+def _child_id(parent: str, operation: str) -> str:
+    named = task_id(parent, operation)
+    if len(named) <= EXECUTION_ID_CHARACTERS_MAX:
+        return named
+    return f"{parent[:60]}/{hashlib.sha256(named.encode()).hexdigest()[:40]}"

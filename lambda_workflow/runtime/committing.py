@@ -1,0 +1,108 @@
+"""Committing a turn, and sending what it causes.
+
+Law: the record is stored first; whatever it causes can be sent again from it by anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from lambda_workflow.model import events as e
+from lambda_workflow.model.history import History
+from lambda_workflow.model.turn import Turn, encode_turn
+from lambda_workflow.model.usage import Usage, write_units
+from lambda_workflow.ports import Backend, Commit, Effect, Happening, PutHeader
+from lambda_workflow.runtime.dispatch import (
+    dispatch,
+    effects_of,
+    header_of,
+    status_changed,
+    units_of,
+)
+from lambda_workflow.runtime.living import Live
+from lambda_workflow.runtime.offload import deposit_record
+
+COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
+COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
+ITEM_OVERHEAD_BYTES: Final = 48  # keys and attribute names beside the record's text
+
+
+@dataclass(slots=True)
+class Work:
+    """One turn under way."""
+
+    live: Live
+    receipts: Sequence[Any]
+    consumed: Usage
+    pending: list[e.Event] = field(default_factory=list)  # facts not yet committed
+    since: int = 0
+    commits: int = 0
+    acked: bool = False  # by the last commit, where the store does that
+
+
+class Committer:
+    """See the module; one per Turns."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def is_due(self, work: Work) -> bool:
+        """Whether what steps have done is better stored before the next ones end."""
+        late = self._backend.clock.now() - work.since > COMMIT_MS_MAX
+        return len(work.pending) >= COMMIT_EVENTS_MAX or (late and bool(work.pending))
+
+    async def commit(self, work: Work, turn: Turn, *, is_last: bool = True) -> None:
+        """Store a turn, and send what it causes; not the `is_last` record if more follow it.
+
+        Raises:
+            Conflict: another worker was first.
+            BackendError: the same messages must come again.
+        """
+        history, backend = work.live.history, self._backend
+        history.append(turn)
+        effects: list[Effect] = effects_of(turn, history, backend.inbox_url)
+        usage = history.turns[-2].usage if len(history.turns) > 1 else Usage()
+        changed = status_changed(history)
+        size = len(encode_turn(turn).encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
+        usage += work.consumed + work.live.spent + units_of(effects)
+        usage += Usage(writes=write_units(size) + changed, bytes=size)
+        turn = history.turns[-1] = replace(turn, usage=usage)
+        header = header_of(history)
+        if changed:
+            effects.append(PutHeader(header))
+        text = await deposit_record(encode_turn(turn), history.execution_id, backend.blobs)
+        receipts = work.receipts if is_last else ()  # until the steps are done too
+        commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts)
+        remaining = await backend.store.commit(commit)
+        work.commits += 1
+        work.acked = is_last
+        work.consumed, work.pending, work.since = Usage(), [], backend.clock.now()
+        work.live.spent = Usage()
+        backend.observer.notify(Happening("turn", history.execution_id, header.workflow, turn))
+        if turn.status.closed:
+            fields = {"status": turn.status.value}
+            backend.observer.notify(Happening("closed", history.execution_id, fields=fields))
+        if remaining:
+            await dispatch(remaining, backend)
+
+    async def repeat(self, history: History, numbers: set[int], fresh: str = "") -> None:
+        """Send again what these turns caused, as far as it is still unanswered.
+
+        The steps of a turn may have made further records: these were caused by it as well.
+        """
+        effects: list[Effect] = []
+        caused = False
+        for turn in history.turns:
+            caused = turn.number in numbers or (caused and _is_of_steps(turn))
+            if caused:
+                effects += effects_of(turn, history, self._backend.inbox_url, fresh=fresh)
+        if len(history.turns) > 1:
+            effects.append(PutHeader(header_of(history)))
+        await dispatch(effects, self._backend)
+
+
+def _is_of_steps(turn: Turn) -> bool:
+    """Whether no message brought the facts of a turn."""
+    return all(isinstance(event, e.StepSucceeded | e.StepErrored) for event in turn.events)
