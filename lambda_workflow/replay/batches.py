@@ -23,12 +23,13 @@ from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
-from lambda_workflow.replay.loop import Loop
 from lambda_workflow.replay.nesting import nested, outlast
+from lambda_workflow.replay.operations import Operation, caller
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
+    from lambda_workflow.replay.execution import Execution
 
 T = TypeVar("T")
 
@@ -88,8 +89,11 @@ def map_items(
     if isinstance(target, Service | Workflow | RemoteWorkflow):
         called: Any = target
 
+        site = caller(2)  # now: when the calls are made, the code that asked may not be in sight
+
         def begin(index: int) -> asyncio.Future[Any]:
-            call: asyncio.Future[Any] = ctx.call(called, listed[index], name=name)
+            call: Operation[Any] = ctx.call(called, listed[index])
+            call.site = site
             return call
 
     elif callable(target):
@@ -102,7 +106,7 @@ def map_items(
             f"{label}: {target!r} is no target; give a Service, a Workflow, or an async function "
             "of the context and an item"
         )
-    return Batch(loop, begin, ("",) * len(listed), thresholds).run(label)
+    return Batch(ctx._execution, begin, ("",) * len(listed), thresholds).run(label, name)
 
 
 def run_branches(
@@ -133,7 +137,7 @@ def run_branches(
     def begin(index: int) -> asyncio.Future[Any]:
         return loop.create_task(_awaited(partial(listed[index], ctx)))
 
-    return Batch(loop, begin, names, thresholds).run(label)
+    return Batch(ctx._execution, begin, names, thresholds).run(label, name)
 
 
 class Batch(Generic[T]):
@@ -146,12 +150,13 @@ class Batch(Generic[T]):
 
     def __init__(
         self,
-        loop: Loop,
+        execution: Execution,
         begin: Callable[[int], asyncio.Future[T]],
         names: Sequence[str],
         thresholds: Thresholds,
     ) -> None:
-        self._loop = loop
+        self._execution = execution
+        self._loop = execution.loop
         self._begin = begin
         self._names = names
         self._thresholds = thresholds
@@ -164,11 +169,11 @@ class Batch(Generic[T]):
         self._succeeded = 0
         self._failed = 0
 
-    async def run(self, label: str) -> BatchResult[T]:
+    async def run(self, label: str, name: str) -> BatchResult[T]:
         """Run the items until all have ended, or a threshold is passed."""
         if self._loop.frozen:
             await self._loop.create_future()  # unwinding: nothing is to happen
-        with nested(self._loop):
+        with nested(self._execution, name):
             try:
                 while (reason := self._reason()) is None:
                     self._fill()
@@ -219,7 +224,7 @@ class Batch(Generic[T]):
             self._items[index] = BatchItem(index, ItemStatus.FAILED, name, None, error)
             self._failed += 1
         else:
-            raise error  # SystemExit: not a matter of one item
+            raise error  # SystemExit, the run's end: not a matter of one item
 
     def _item(self, index: int) -> BatchItem[T]:
         found = self._items.get(index)

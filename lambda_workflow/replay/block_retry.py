@@ -34,13 +34,15 @@ T = TypeVar("T")
 _FINAL: Final = (ConfigurationError, LimitExceeded, NonDeterministicCall, PayloadError)
 
 
-async def retry_block(ctx: Context, block: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
+async def retry_block(
+    ctx: Context, block: Callable[[], Awaitable[T]], policy: RetryPolicy, name: str = ""
+) -> T:
     """See `Context.retry`."""
     execution = ctx._execution
-    with nested(execution.loop) as path:
+    with nested(execution, name) as path:
         attempt = 1
         while True:
-            with nested(execution.loop) as place:
+            with nested(execution) as place:
                 try:
                     return await block()
                 except Exception as error:

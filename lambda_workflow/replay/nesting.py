@@ -13,16 +13,23 @@ import asyncio
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lambda_workflow.model.commands import OpenScope
 from lambda_workflow.replay.loop import Loop, OrderedTask, Path
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.execution import Execution
 
 
 @contextmanager
-def nested(loop: Loop) -> Iterator[Path]:
-    """Number what the running task starts under a path of its own (law 1)."""
+def nested(execution: Execution, name: str = "") -> Iterator[Path]:
+    """Number what the running task starts under a path of its own (law 1), shown under a name."""
+    loop = execution.loop
     task = asyncio.current_task(loop)
     path = loop.path().child()
+    if name and not loop.frozen:
+        execution.ledger.add(OpenScope(path.name, name))
     if not isinstance(task, OrderedTask):
         yield path
         return

@@ -7,14 +7,16 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, cast, overload
 
+from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service
+from lambda_workflow.replay.base import ContextBase
 from lambda_workflow.replay.batch_result import BatchResult
 from lambda_workflow.replay.batches import Thresholds, map_items, run_branches
 from lambda_workflow.replay.block_retry import retry_block
 from lambda_workflow.replay.polling import Backoff, begin_poll, plan
 from lambda_workflow.replay.saga import Saga
-from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
@@ -25,12 +27,17 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
-class Patterns:
-    """Mixed into Context."""
+class Patterns(ContextBase):
+    """See `Context`."""
+
+    def _asked(self) -> Context:
+        self._is_frozen()  # a query is refused
+        return cast("Context", self)
 
     @overload
     def map(
-        self, target: Service[Req, Res] | Workflow[Req, Res], items: Iterable[Req], *,
+        self, target: Service[Req, Res] | Workflow[Req, Res] | RemoteWorkflow[Req, Res],
+        items: Iterable[Req], *,
         limit: int | None = ..., min_successful: int | None = ...,
         tolerated_failures: int | None = ..., tolerated_failure_percentage: float | None = ...,
         name: str = ...,
@@ -61,7 +68,7 @@ class Patterns:
             min_successful: end as soon as so many have succeeded.
             tolerated_failures: end as soon as more have failed; 0 ends at the first failure.
             tolerated_failure_percentage: end as soon as a larger share of all items has failed.
-            name: what messages call it, and the name of its calls in the history.
+            name: what messages call it, and the name of its group in the history.
 
         Raises:
             ConfigurationError: a threshold or the target has no meaning; says what to give.
@@ -70,7 +77,7 @@ class Patterns:
         thresholds = Thresholds(
             limit, min_successful, tolerated_failures, tolerated_failure_percentage
         )
-        return map_items(cast("Context", self), target, items, thresholds, name=name)
+        return map_items(self._asked(), target, items, thresholds, name=name)
 
     @overload
     def parallel(
@@ -97,7 +104,7 @@ class Patterns:
         Args:
             branches: async functions of the context, by name or in a list.
             limit, min_successful, tolerated_failures, tolerated_failure_percentage: see `map`.
-            name: what messages call it.
+            name: what messages call it, and the name of its group in the history.
 
         Raises:
             ConfigurationError: a threshold or a branch has no meaning; says what to give.
@@ -105,7 +112,7 @@ class Patterns:
         thresholds = Thresholds(
             limit, min_successful, tolerated_failures, tolerated_failure_percentage
         )
-        return run_branches(cast("Context", self), branches, thresholds, name)
+        return run_branches(self._asked(), branches, thresholds, name)
 
     @overload
     def poll(
@@ -155,7 +162,7 @@ class Patterns:
             backoff: pauses that grow.
             timeout: how long to go on in all; for ever if not given.
             carry: give each check what the last one gave; False gives all of them `state`.
-            name: what messages and the history call it.
+            name: what messages call it, and the name of its group in the history.
 
         Returns:
             What the last check gave.
@@ -167,11 +174,11 @@ class Patterns:
         how = plan(
             until, every=every, backoff=backoff, timeout=timeout, carry=carry, name=name
         )  # fmt: skip
-        return begin_poll(cast("Context", self), check, state, how)
+        return begin_poll(self._asked(), check, state, how)
 
     def retry(
         self, block: Callable[[Context, *Args], Awaitable[T]], *args: *Args,
-        policy: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+        policy: RetryPolicy = RetryPolicy(), name: str = "",  # noqa: B008  # frozen
     ) -> Coroutine[Any, Any, T]:  # fmt: skip
         """Do a block of operations, and do the whole block again when it fails.
 
@@ -182,12 +189,15 @@ class Patterns:
             block: an async function of the context and the arguments; a workflow is run inline.
             policy: how often, and after which pauses. Its `non_retryable` names are compared with
                 the exception and, for a CallFailed, with its `type`.
+            name: the name of its group in the history.
 
         Raises:
             The block's own exception (when awaited): the last attempt's.
         """
-        ctx = cast("Context", self)
-        return retry_block(ctx, partial(block, ctx, *args), policy)
+        ctx = self._asked()
+        if name:
+            check_name("retry", name)
+        return retry_block(ctx, partial(block, ctx, *args), policy, name)
 
     def saga(self, *, parallel: bool = False) -> Saga:
         """A block whose work is undone when the block fails or is cancelled.
@@ -206,4 +216,4 @@ class Patterns:
         Raises:
             SagaFailed: (when the block is left) compensations failed for good.
         """
-        return Saga(cast("Context", self), parallel=parallel)
+        return Saga(self._asked(), parallel=parallel)

@@ -19,7 +19,7 @@ from lambda_workflow.model.retry import ATTEMPTS_MAX, RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
 from lambda_workflow.replay.ledger import chance
 from lambda_workflow.replay.nesting import nested
-from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
@@ -122,7 +122,7 @@ def plan(
 
 def begin_poll(ctx: Context, check: Any, state: Any, how: Plan) -> Coroutine[Any, Any, Any]:
     """See `Context.poll`."""
-    return _poll(ctx, _look(ctx, check, how.name), state, how)
+    return _poll(ctx, _look(ctx, check), state, how)
 
 
 async def _poll(ctx: Context, look: Callable[[Any], Awaitable[Any]], state: Any, how: Plan) -> Any:
@@ -131,7 +131,7 @@ async def _poll(ctx: Context, look: Callable[[Any], Awaitable[Any]], state: Any,
         await loop.create_future()  # unwinding: nothing is to happen
     last, checks = state, 0
     seconds = how.timeout.total_seconds() if how.timeout else None
-    with nested(loop) as path:
+    with nested(ctx._execution, how.name) as path:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
@@ -154,14 +154,14 @@ async def _poll(ctx: Context, look: Callable[[Any], Awaitable[Any]], state: Any,
             ) from None
 
 
-def _look(ctx: Context, check: Any, name: str) -> Callable[[Any], Awaitable[Any]]:
+def _look(ctx: Context, check: Any) -> Callable[[Any], Awaitable[Any]]:
     call: Any = ctx.call
     step: Any = ctx.step
-    if isinstance(check, Service | Workflow):
-        return lambda state: call(check, state, name=name)
+    if isinstance(check, Service | Workflow | RemoteWorkflow):
+        return lambda state: call(check, state)
     takes = _parameters(check)
     if takes == 1:
-        return lambda state: step(check, state, name=name)
+        return lambda state: step(check, state)
     if takes == 2:
         return lambda state: check(ctx, state)
     raise ConfigurationError(

@@ -6,6 +6,8 @@ Laws
  2. All of them run, to their end: one that fails does not keep the others from running, nor does
     another cancellation of the task that rolls back.
  3. The block's own error goes on; where compensations failed, a SagaFailed carries it and theirs.
+ 4. What a compensation is called with is looked at when it is registered: at the rollback it would
+    be too late.
 """
 
 from __future__ import annotations
@@ -15,15 +17,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, TypeVarTuple, overload
 
-from lambda_workflow.errors import ConfigurationError, SagaFailed, Suspended, WorkflowError
+from lambda_workflow.errors import (
+    ConfigurationError,
+    RunEnded,
+    SagaFailed,
+    Suspended,
+    WorkflowError,
+)
+from lambda_workflow.model.commands import OpenScope
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
 from lambda_workflow.replay.block_retry import retry_block
 from lambda_workflow.replay.nesting import outlast
-from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
 Req = TypeVar("Req")
 Args = TypeVarTuple("Args")
 
+_NO_FAILURE: Final = (Suspended, RunEnded, GeneratorExit)
 Compensation = Callable[[], Awaitable[object]]
 
 
@@ -47,7 +57,8 @@ class Saga:
 
     @overload
     def on_rollback(
-        self, target: Service[Req, Any] | Workflow[Req, Any], payload: Req, /, *,
+        self, target: Service[Req, Any] | Workflow[Req, Any] | RemoteWorkflow[Req, Any],
+        payload: Req, /, *,
         retry: RetryPolicy | None = ..., timeout: timedelta | None = ..., name: str = ...,
     ) -> None: ...  # fmt: skip
     @overload
@@ -64,8 +75,8 @@ class Saga:
         Args:
             target: a service or workflow that is called with the payload, or an async function of
                 the context and the arguments.
-            retry: the service's own if not given; a function is retried as a unit, by default as
-                `RetryPolicy()` says.
+            retry: the service's own if not given; a workflow or function is retried as a unit, by
+                default as `RetryPolicy()` says.
             timeout: of the call, in all; the service's own if not given.
             name: of the call, as the history shows it.
 
@@ -79,27 +90,33 @@ class Saga:
             raise WorkflowError(
                 "on_rollback after the saga has ended: register inside of `async with ctx.saga()`"
             )
-        ctx = self._ctx
-        if isinstance(target, Service | Workflow):
-            (payload,) = args
-            if isinstance(target, Service):
-                target.request_codec.encode(payload, target.payload_label)
-            if name:
-                check_name("call", name)
-            options: dict[str, Any] = {"retry": retry, "timeout": timeout, "name": name}
-            if timeout is not None:
-                check_timeout(timeout, f"compensation by {target.name!r}")
-            call: Any = ctx.call
-            self._compensations.append(partial(call, target, payload, **options))
+        if isinstance(target, Service | Workflow | RemoteWorkflow):
+            options: dict[str, Any] = {"timeout": timeout, "name": name, "retry": retry}
+            self._compensations.append(self._call(target, *args, **options))
         elif callable(target):
-            block = partial(target, ctx, *args)
+            block = partial(target, self._ctx, *args)
             policy = retry or RetryPolicy()
-            self._compensations.append(partial(retry_block, ctx, block, policy))
+            self._compensations.append(partial(retry_block, self._ctx, block, policy))
         else:
             raise ConfigurationError(
                 f"on_rollback: {target!r} cannot undo anything; give a Service, a Workflow, or an "
                 "async function of the context"
             )
+
+    def _call(
+        self, target: Any, payload: Any, *,
+        timeout: timedelta | None, name: str, retry: RetryPolicy | None,
+    ) -> Compensation:  # fmt: skip
+        """Law 4."""
+        target.request_codec.encode(payload, f"payload of {target.name}")
+        if name:
+            check_name("call", name)
+        if timeout is not None:
+            check_timeout(timeout, f"compensation by {target.name!r}")
+        call: Any = partial(self._ctx.call, target, payload, timeout=timeout, name=name)
+        if isinstance(target, Service):
+            return partial(call, retry=retry)
+        return partial(retry_block, self._ctx, call, retry or RetryPolicy())
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,7 +128,7 @@ class Saga:
         trace: TracebackType | None,
     ) -> None:
         self._is_open = False
-        if error is None or self._loop.frozen or isinstance(error, Suspended | GeneratorExit):
+        if error is None or self._loop.frozen or isinstance(error, _NO_FAILURE):
             return
         undo = self._compensations[::-1]
         if not undo:
@@ -126,6 +143,7 @@ class Saga:
             raise asyncio.CancelledError from error
 
     async def _roll_back(self, undo: Sequence[Compensation]) -> None:
+        self._ctx._execution.ledger.add(OpenScope(self._loop.path().name, "rollback"))
         if self._parallel:
             tasks = [self._loop.create_task(self._make(*numbered)) for numbered in enumerate(undo)]
             await asyncio.wait(tasks)

@@ -16,6 +16,7 @@ from lambda_workflow import (
     Context,
     EncodeError,
     ItemStatus,
+    NonDeterminismError,
     WorkflowError,
 )
 from lambda_workflow.model import commands as c
@@ -344,6 +345,21 @@ def test_an_exit_in_an_item_ends_the_map() -> None:
     turns = drive(shape)
     assert result(turns) == 3
     replays(shape, turns)
+
+
+async def gathered(ctx: Context, n: int) -> Any:
+    return len(await asyncio.gather(ctx.map(DOUBLE, [1, 2]), ctx.map(DOUBLE, [3])))
+
+
+async def gathered_otherwise(ctx: Context, n: int) -> Any:
+    return len(await asyncio.gather(ctx.map(DOUBLE, [1, 4]), ctx.map(DOUBLE, [3])))
+
+
+def test_a_difference_names_the_line_of_the_map() -> None:
+    line = gathered_otherwise.__code__.co_firstlineno + 1
+    otherwise = flow(gathered_otherwise)
+    with pytest.raises(NonDeterminismError, match=rf"^test_map\.py:{line} calls `double`"):
+        replay(otherwise, "e", drive(flow(gathered)), tools(otherwise))
 
 
 def test_at_a_suspension_nothing_of_a_map_happens() -> None:

@@ -120,7 +120,7 @@ def test_a_success_undoes_nothing() -> None:
 def test_a_failure_undoes_in_reverse_one_after_the_other_and_goes_on() -> None:
     turns = drive(flow(booked), n=1)
     assert called(turns) == [4, 2]
-    assert [len(turn.commands) for turn in turns[-3:]] == [1, 1, 1]
+    assert [len(turn.commands) for turn in turns[-3:]] == [2, 1, 1]
     assert failure_of(turns).type == "CallFailed"
     assert ids(turns)[-2:] == ["1.1", "1.2"]
 
@@ -128,7 +128,7 @@ def test_a_failure_undoes_in_reverse_one_after_the_other_and_goes_on() -> None:
 def test_in_parallel_all_are_undone_at_once() -> None:
     turns = drive(flow(booked_in_parallel))
     assert called(turns) == [4, 2]
-    assert [len(turn.commands) for turn in turns[-3:]] == [2, 0, 1]
+    assert [len(turn.commands) for turn in turns[-3:]] == [3, 0, 1]
 
 
 def test_a_saga_within_a_saga_undoes_what_is_its_own() -> None:
@@ -366,6 +366,7 @@ def test_a_call_that_undoes_has_its_own_options() -> None:
     execution = Execution(shape, "e", tools(shape))
     execution.advance([e.Started(START, "flow", 3, 1)])
     assert execution.ledger.settle() == (
+        c.OpenScope("1.", "rollback"),
         c.ScheduleCall("1.1", "other", 1, "refund"),
         c.StartTimer("1.1:timeout", START + 60_000),
     )
