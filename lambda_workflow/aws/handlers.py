@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from lambda_workflow.aws.backend import aws_backend, blobs_for
+from lambda_workflow.aws.backend import SystemClock, aws_backend, blobs_for
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig, read_config
 from lambda_workflow.aws.sqs import Entry, send_batch
@@ -30,6 +30,7 @@ from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Task, Timer
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse, parse_task, render
+from lambda_workflow.ports import Clock, Observer
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.log import LogObserver
@@ -103,11 +104,16 @@ def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None
 
 
 def workflow_handler(
-    app: App, config: AwsConfig | None = None, aws: Aws | None = None
+    app: App,
+    config: AwsConfig | None = None,
+    aws: Aws | None = None,
+    *,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
 ) -> AsyncHandler:
     """The same as a coroutine function, for hosts that have an event loop (the worker, tests)."""
     chosen, aws = config or read_config(), aws or Aws()
-    backend = aws_backend(app, chosen, aws, observer=LogObserver())
+    backend = aws_backend(app, chosen, aws, observer=observer or LogObserver(), clock=clock)
     turns = Turns(app, backend)
     letters = DeadLetterQueue(aws, chosen.dlq_url)
 
@@ -140,13 +146,17 @@ def service_handler(*adapters: Adapter[Any, Any], config: AwsConfig | None = Non
     return _entry(lambda: task_handler(*adapters, config=config))
 
 
-def task_handler(*adapters: Adapter[Any, Any], config: AwsConfig | None = None) -> AsyncHandler:
+def task_handler(
+    *adapters: Adapter[Any, Any],
+    config: AwsConfig | None = None,
+    aws: Aws | None = None,
+    clock: Clock | None = None,
+) -> AsyncHandler:
     """The same as a coroutine function."""
-    chosen = config or read_config(required=())
-    aws = Aws()
+    chosen, aws = config or read_config(required=()), aws or Aws()
     by_name = {adapter.service.name: adapter for adapter in adapters}
     letters = DeadLetterQueue(aws, chosen.dlq_url)
-    tasks = _Tasks(aws, chosen, by_name, letters)
+    tasks = _Tasks(aws, chosen, by_name, letters, clock or SystemClock())
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         records = [_record(found) for found in event["Records"]]
@@ -164,6 +174,7 @@ class _Tasks:
     config: AwsConfig
     adapters: Mapping[str, Adapter[Any, Any]]
     letters: DeadLetterQueue
+    clock: Clock
 
     async def answer(self, record: Record, seconds_max: float | None) -> bool:
         """Do one task and send its result; False if it must come again."""
@@ -200,7 +211,7 @@ class _Tasks:
         return found
 
     async def _result(self, adapter: Adapter[Any, Any], task: Task) -> str:
-        update = await perform(adapter, task, blobs_for(self.aws, self.config))
+        update = await perform(adapter, task, blobs_for(self.aws, self.config, self.clock))
         body = render(update)
         if self.config.deduplicate and update.failure is None:
             await self.aws.call(

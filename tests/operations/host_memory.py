@@ -1,0 +1,92 @@
+"""The host in memory: queues that a loop empties."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from lambda_workflow import App
+from lambda_workflow.model.ids import deduplication_id
+from lambda_workflow.model.messages import Message, Task
+from lambda_workflow.ports import SendMessage
+from lambda_workflow.runtime.client import Client
+from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.serve import perform
+from lambda_workflow.runtime.turns import Turns
+from lambda_workflow.testing.memory import memory_backend
+from tests.operations.host import Host
+
+DELIVERIES_MAX: Final = 5  # of a task whose adapter fails the host; then it is a dead letter
+
+
+class MemoryHost(Host):
+    """A worker over the ports of `lambda_workflow.testing.memory`."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = memory_backend(observer=self.notes)
+        self.clock = self.memory.clock
+        self.dead: list[Task] = []
+        self._turning: dict[str, asyncio.Task[None]] = {}
+        self._boxes: dict[str, list[Message]] = {}
+        self._working: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
+        backend = self.memory.backend
+        self._app, self._turns = app, Turns(app, backend, **{"check": True, **options})
+        pump = asyncio.create_task(self._pump())
+        try:
+            yield Client(app, backend, wait=_real_pause)
+        finally:
+            doomed = [pump, *self._turning.values(), *self._working]
+            for task in doomed:
+                task.cancel()
+            await asyncio.gather(*doomed, return_exceptions=True)
+            self._turns.close()
+
+    async def _look(self) -> tuple[bool, object]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self._begin()
+        return not self._turning, frozenset(self._working)
+
+    async def _move(self, milliseconds: int) -> None:
+        await self.memory.advance(milliseconds / 1000)
+
+    async def _pump(self) -> None:
+        while True:
+            self._begin()
+            await asyncio.sleep(0.001)
+
+    def _begin(self) -> None:
+        for message in self.memory.queue.take_messages():
+            self._boxes.setdefault(message.execution_id, []).append(message)
+        for id_ in self._boxes:
+            if id_ not in self._turning:
+                self._turning[id_] = asyncio.create_task(self._turn(id_))
+        for adapter in self._app.adapters:
+            for task in self.memory.queue.take_tasks(adapter):
+                work = asyncio.create_task(self._work(task))
+                self._working.add(work)
+                work.add_done_callback(self._working.discard)
+
+    async def _turn(self, execution_id: str) -> None:
+        try:
+            while box := self._boxes.pop(execution_id, None):
+                await self._turns.run(execution_id, [Arrival(message) for message in box])
+        finally:
+            del self._turning[execution_id]
+
+    async def _work(self, task: Task) -> None:
+        update = await perform(self._app.adapters[task.service], task, self.memory.backend.blobs)
+        dedup = deduplication_id(task.task_id, task.attempt, "result")
+        await self.memory.queue.send_messages([SendMessage(update, dedup)])
+
+
+async def _real_pause(execution_id: str, seconds: float) -> None:
+    await asyncio.sleep(min(seconds, 0.005))

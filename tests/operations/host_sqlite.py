@@ -1,0 +1,53 @@
+"""The embedded engine on a file, its time moved by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from lambda_workflow import App
+from lambda_workflow.local.engine import Engine
+from lambda_workflow.runtime.client import Client
+from lambda_workflow.testing.clock import VirtualClock
+from tests.operations.host import Host
+
+ROUNDS = 20  # of the event loop, for a timer that has fired to reach the engine
+
+
+class SqliteHost(Host):
+    """An Engine as users run it."""
+
+    name = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.path = folder / "operations.db"
+        self.clock: VirtualClock = VirtualClock()
+
+    @asynccontextmanager
+    async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
+        options = {"check": True, "grace_seconds": 0.2, **options}
+        async with Engine(
+            app, self.path, clock=self.clock, observer=self.notes, **options
+        ) as self.engine:
+            yield self.engine.client
+
+    async def _look(self) -> tuple[bool, object]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        engine = self.engine
+        waiting = engine._inbox._boxes.keys() - engine._inbox._backing_off
+        is_quiet = not waiting and not engine._scout.busy and not engine._crew._waiting
+        return is_quiet, frozenset(engine._crew._working)
+
+    async def _move(self, milliseconds: int) -> None:
+        self.clock.jump(self.clock.elapsed + milliseconds / 1000)
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0)
+
+    def _own_due(self) -> int | None:
+        due = self.clock.next_due
+        return None if due is None else self.now() + round((due - self.clock.elapsed) * 1000)
