@@ -26,13 +26,9 @@ from lambda_workflow import (
     serve,
     workflow,
 )
-from lambda_workflow.model.messages import Message, Request
-from lambda_workflow.runtime.intake import Arrival
-from lambda_workflow.runtime.serve import perform
-from lambda_workflow.runtime.turns import Turns
 from tests.ports.harness import Harness
+from tests.ports.whole import finish
 
-ROUNDS_MAX = 60
 AT_ONCE = RetryPolicy(attempts=2, initial=timedelta(0))
 MINUTE = timedelta(minutes=1)
 
@@ -156,30 +152,11 @@ CASES: list[tuple[Workflow[int, Any], Any]] = [
 ]
 
 
-async def finish(harness: Harness, code: Workflow[int, Any], n: int) -> Any:
-    """The result of an execution, each of its turns made by a worker that knows nothing yet."""
-    backend = harness.backend
-    turns = Turns(app, backend, live_max=0, strict=True)
-    pending: list[Message] = [Request("e", code.name, n)]
-    for _ in range(ROUNDS_MAX):
-        if pending:
-            await turns.run("e", [Arrival(message) for message in pending])
-        if responses := await harness.responses():
-            return responses[0]
-        pending = await harness.messages()
-        for name, adapter in app.adapters.items():
-            tasks = await harness.tasks(name)
-            pending += [await perform(adapter, task, backend.blobs) for task in tasks]
-        if not pending:
-            await harness.advance(61)
-    raise AssertionError("it hangs")
-
-
 @pytest.mark.parametrize(("code", "expected"), CASES, ids=[code.name for code, _ in CASES])
 async def test_a_pattern_ends_as_it_should(
     harness: Harness, code: Workflow[int, Any], expected: Any
 ) -> None:
-    response = await finish(harness, code, 4)
+    response = await finish(harness, app, code, 4)
     assert response.failure is None
     assert response.result == expected
     header = await harness.backend.store.header("e")
