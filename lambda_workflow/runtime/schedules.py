@@ -20,7 +20,7 @@ from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import codec_for
 from lambda_workflow.ports import Header, SendMessage
-from lambda_workflow.runtime.offload import deposit
+from lambda_workflow.runtime.offload import deposit, fetch
 from lambda_workflow.runtime.schedule import (
     PREFIX,
     Order,
@@ -92,7 +92,9 @@ class Schedules:
             if header is None or header.status.closed:
                 await self._start(schedule, is_again=header is not None)
                 done[schedule.name] = "created"
-            elif (shown := _shown(header)) is None or shown.digest != schedule.plan.digest:
+            elif (
+                shown := await self._shown(header)
+            ) is None or shown.digest != schedule.plan.digest:
                 await self._order(schedule.name, Order("update", plan=schedule.plan))
                 done[schedule.name] = "updated"
             else:
@@ -194,15 +196,18 @@ class Schedules:
             ExecutionNotFound: there is none of this name, or its first turn is still to come.
         """
         header = await self._existing(name)
-        shown = _shown(header)
+        shown = await self._shown(header)
         if shown is None:
-            raise _not_found(name)
+            raise ExecutionNotFound(
+                f"schedule {name!r} has not said anything yet: its execution {header.execution_id} "
+                f"is {header.status}{': ' if header.reason else ''}{header.reason}"
+            )
         return _info(header, shown)
 
     async def list(self) -> AsyncIterator[ScheduleInfo]:
         """Every schedule that is not deleted; the listing may lag behind by seconds."""
         async for header in self._client.list_all(WORKFLOW):
-            if not header.status.closed and (shown := _shown(header)) is not None:
+            if not header.status.closed and (shown := await self._shown(header)) is not None:
                 yield _info(header, shown)
 
     def _check(self, schedule: Schedule[Any]) -> None:
@@ -238,6 +243,18 @@ class Schedules:
         dedup = deduplication_id(message.execution_id, given)
         await self._client.backend.queue.send_messages([SendMessage(message, dedup)])
 
+    async def _shown(self, header: Header) -> Shown | None:
+        """What a schedule last said; it stands in its history where the listing has no room."""
+        said = header.custom
+        if said is None:
+            history = await self._client.history(header.execution_id)
+            said = await fetch(history.custom_status, self._client.backend.blobs)
+        try:
+            shown: Shown = codec_for(Shown).decode(said, "status of a schedule")
+        except PayloadError:
+            return None
+        return shown
+
     async def _existing(self, name: str) -> Header:
         header = await self._header(name)
         if header is None or header.status.closed:
@@ -253,14 +270,6 @@ def _not_found(name: str) -> ExecutionNotFound:
         f"no schedule {name!r}: it was never made here, its first turn is still to come, or it was "
         "deleted"
     )
-
-
-def _shown(header: Header) -> Shown | None:
-    try:
-        shown: Shown = codec_for(Shown).decode(header.custom, "status of a schedule")
-    except PayloadError:
-        return None
-    return shown
 
 
 def _info(header: Header, shown: Shown) -> ScheduleInfo:
