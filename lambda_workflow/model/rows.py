@@ -184,6 +184,8 @@ def _call(row: list[Any]) -> c.ScheduleCall:
     payload = row[3]
     if type(payload) is dict:
         payload = unpack(payload)
+    if len(row) == 4:
+        return c.ScheduleCall(row[1], row[2], payload)
     return c.ScheduleCall(row[1], row[2], payload, *row[4:])
 
 

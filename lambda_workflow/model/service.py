@@ -74,6 +74,7 @@ class Service(Generic[Req, Res]):
         self.payload_label: Final = f"payload of {name}"
         self.response_label: Final = f"response of {name}"
         self.timeout: Final = check_timeout(timeout, f"service {name!r}")
+        self.timeout_ms: Final = _milliseconds(timeout, f"service {name!r}")
         self.retry: Final = retry or RetryPolicy()
         self.attempt_ms: Final = _milliseconds(attempt_timeout, f"attempts of service {name!r}")
         self.heartbeat_ms: Final = _milliseconds(

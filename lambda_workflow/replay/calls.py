@@ -79,9 +79,12 @@ class Calls(Children):
             return self.call_child(
                 target, payload, timeout=timeout, name=name, retry=retry, **options
             )
-        if self._is_frozen():
+        execution = self._execution
+        if execution.loop.frozen and self._is_frozen():
             return cast("Call[Any]", self._never())
-        self._check_service(target)
+        services = execution.tools.services
+        if services is not None and services.get(target.name) is not target:
+            self._check_service(target)
         if name:
             check_name("call", name)
         within_ms = limit_ms(
@@ -90,7 +93,6 @@ class Calls(Children):
         attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
         if options:
             attempt_ms, beat_ms = _attempt_limits(target, **options)
-        execution = self._execution
         encoded = target.request_codec.encode(payload, target.payload_label)
         operation = execution.loop.path().operation()
         command = ScheduleCall(operation, target.name, encoded, name, beat_ms)

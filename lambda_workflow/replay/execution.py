@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_workflow.errors import LimitExceeded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.check import difference
 from lambda_workflow.replay.endings import finish
@@ -127,23 +128,33 @@ class Execution:
 
     def _peek(self) -> e.Event | None:
         while not self._inbox:
-            was_blocked = False
-            if self._turn is not None:
-                was_blocked = self._turn.status.stalled
-                self._check(self._turn)
+            was_stalled = False
+            if (last := self._turn) is not None:
+                if last.status is not Status.RUNNING and last.status.forced:
+                    was_stalled = True
+                else:
+                    self._check(last)
                 self._turn = None
             if self.fault is not None or not self._turns:
                 self.ledger.expect(None)
                 return None
             self._turn = turn = self._turns.popleft()
-            if turn.status.forced and turn.status.closed:
-                continue  # the code was not asked
-            self._inbox.extend(turn.events)
-            if not turn.status.forced:
+            if turn.status is Status.RUNNING:
+                self._inbox.extend(turn.events)
                 self.ledger.expect(turn.commands)
-            elif not was_blocked:
-                self.ledger.expect(self._commands_to_come())
+            else:
+                self._take_up(turn, was_stalled)
         return self._inbox[0]
+
+    def _take_up(self, turn: Turn, was_stalled: bool) -> None:
+        """A turn that ends the execution, or that the code was not asked about when it was made."""
+        if turn.status.forced and turn.status.closed:
+            return
+        self._inbox.extend(turn.events)
+        if not turn.status.forced:
+            self.ledger.expect(turn.commands)
+        elif not was_stalled:
+            self.ledger.expect(self._commands_to_come())
 
     def _commands_to_come(self) -> tuple[c.Command, ...] | None:
         """What a stalled turn's facts caused stands in the next turn that ran."""
@@ -151,8 +162,6 @@ class Execution:
         return next((turn.commands for turn in ran), None)
 
     def _check(self, turn: Turn) -> None:
-        if turn.status.forced:
-            return
         made = self.ledger.settle()
         if made != turn.commands:
             self.fault = difference(self, turn, list(made))

@@ -93,11 +93,11 @@ class Ledger:
     def register(self, operation: Operation[Any], command: c.Opening) -> None:
         """An operation was started."""
         self._count()
-        operation.replayed = self._recorded is not None
         key = operation.operation
         self.operations[key] = self.unawaited[key] = operation
         if isinstance(operation, Step):
             self._steps[key] = operation
+            operation.replayed = self._recorded is not None
         self.intents[f"+{key}"] = command
 
     def deadline(self, operation: Operation[Any], milliseconds: int) -> None:

@@ -52,11 +52,12 @@ class Query(Generic[Arg, Res]):
         args: list[Any] = [execution.context]
         if self._argument is not None:
             args.append(takes.decode(argument, f"argument of query {self.name}"))
+        frozen, execution.loop.frozen = execution.loop.frozen, True
         execution.read_only = True
         try:
             answer = self.function(*args)
         finally:
-            execution.read_only = False
+            execution.read_only, execution.loop.frozen = False, frozen
         return gives.encode(answer, f"answer of query {self.name}")
 
     def encode(self, argument: Arg) -> Json:
