@@ -11,6 +11,7 @@ from lambda_workflow import (
     BatchItem,
     BatchResult,
     Context,
+    RemoteWorkflow,
     RetryPolicy,
     Saga,
     Service,
@@ -19,6 +20,7 @@ from lambda_workflow import (
 from tests.typing.api import BALANCE, LEDGER, Balance, LargeTransfer, Receipt, Transfer
 
 SAME = Service("same", Balance, Balance)
+REMOTE = RemoteWorkflow("remote", Transfer, Receipt, app="bank")
 EVERY = timedelta(minutes=1)
 
 
@@ -63,6 +65,7 @@ async def maps(ctx: Context, orders: list[Transfer], large: Sequence[LargeTransf
     assert_type(batch.errors, list[Exception])
     assert_type(await ctx.map(item, orders), BatchResult[Balance])
     assert_type(await ctx.map(child, orders), BatchResult[Receipt])
+    assert_type(await ctx.map(REMOTE, orders), BatchResult[Receipt])
     assert_type(await ctx.map(LEDGER, large, min_successful=1), BatchResult[Receipt])
     await ctx.map(LEDGER, ["order"])  # type: ignore[misc]
     await ctx.map(item, ["order"])  # type: ignore[arg-type]
@@ -112,6 +115,7 @@ async def sagas(ctx: Context, receipt: Receipt, order: Transfer) -> None:
         assert_type(saga, Saga)
         saga.on_rollback(LEDGER, order, retry=RetryPolicy())
         saga.on_rollback(child, order)
+        saga.on_rollback(REMOTE, order, timeout=EVERY)
         saga.on_rollback(undo, receipt, 3)
         saga.on_rollback(LEDGER, receipt)  # type: ignore[misc]
         saga.on_rollback(undo, receipt)  # type: ignore[arg-type]
