@@ -1,60 +1,43 @@
-"""The Client: start executions, wait for them, look at them, set them going again."""
+"""The Client: start executions, wait for them, look at them, set them going again.
+
+Its methods stand with what they are about: `results`, `controls`, `schedules`; here is the rest.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
 
-from lambda_workflow.errors import (
-    ExecutionAlreadyStarted,
-    ExecutionFailed,
-    ExecutionNotFound,
-    ResultTimeout,
-    WorkflowError,
-)
-from lambda_workflow.model import commands as c
+from lambda_workflow.errors import ExecutionAlreadyStarted
 from lambda_workflow.model import events as e
 from lambda_workflow.model.exported import write_history
 from lambda_workflow.model.history import History, digest
 from lambda_workflow.model.ids import check_execution_id, deduplication_id
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Redrive, Request
+from lambda_workflow.model.messages import Request
 from lambda_workflow.model.payload import fingerprint
-from lambda_workflow.model.turn import decode_turn, decode_turns
+from lambda_workflow.model.turn import decode_turn
 from lambda_workflow.ports import Backend, Header, Page, Query, SendMessage
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
-from lambda_workflow.runtime.offload import deposit, fetch, fetch_records, inflate
+from lambda_workflow.runtime.client_base import not_found
+from lambda_workflow.runtime.controls import Controls
+from lambda_workflow.runtime.handle import Handle
+from lambda_workflow.runtime.living import load_history
+from lambda_workflow.runtime.offload import deposit, fetch_records, inflate
+from lambda_workflow.runtime.results import Results
 from lambda_workflow.runtime.schedules import Schedules
+from lambda_workflow.runtime.sync_client import SyncClient
+
+__all__ = ["Client", "Handle", "SyncClient"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-T = TypeVar("T")
-
-POLL_SECONDS: Final = (0.02, 2.0)  # between two looks for a result: the first, and the longest
 
 
-class Handle(Generic[Out]):
-    """A started execution."""
-
-    def __init__(self, client: Client, execution_id: str, workflow: Workflow[Any, Out]) -> None:
-        self.execution_id: Final = execution_id
-        self._client = client
-        self.workflow: Final = workflow
-
-    async def result(self, timeout: timedelta | None = None) -> Out:
-        """Wait for the result; see `Client.result`."""
-        result: Out = await self._client.result(self.execution_id, timeout=timeout)
-        return result
-
-    def __repr__(self) -> str:
-        return f"Handle({self.execution_id!r})"
-
-
-class Client:
+class Client(Results, Controls):
     """Talks to the executions of an App through a backend.
 
     Every method is a coroutine and may raise BackendError; `Client.sync` is a door for code that
@@ -69,9 +52,7 @@ class Client:
         wait: Callable[[str, float], Any] | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.app: Final = app
-        self.backend: Final = backend
-        self._wait = wait  # a host that is told of ends need not sleep the whole pause
+        super().__init__(app, backend, wait)
         self._close = close
         self._sync: SyncClient | None = None
 
@@ -98,40 +79,6 @@ class Client:
         dedup = deduplication_id(chosen, "start", fingerprint([workflow.name, payload]))
         await self.backend.queue.send_messages([SendMessage(message, dedup)])
         return Handle(self, chosen, workflow)
-
-    async def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
-        """Wait for an execution to end, and return its result.
-
-        Args:
-            timeout: how long to wait; for ever if not given. A BLOCKED execution is waited for.
-
-        Raises:
-            ExecutionFailed: it ended in failure.
-            ResultTimeout: it did not end in time.
-        """
-        clock = self.backend.clock
-        deadline = None if timeout is None else clock.now() + timeout / timedelta(milliseconds=1)
-        pause, longest = POLL_SECONDS
-        while (header := await self.backend.store.header(execution_id)) is None or (
-            not header.status.closed
-        ):
-            if deadline is not None and clock.now() >= deadline:
-                raise ResultTimeout(_state(execution_id, header, timeout))
-            left = longest if deadline is None else max(0.0, (deadline - clock.now()) / 1000)
-            await self._pause(execution_id, min(pause, left))
-            pause = min(pause * 1.5, longest)
-        return await self._outcome(await self.history(execution_id))
-
-    async def describe(self, execution_id: str) -> Header:
-        """Where an execution stands.
-
-        Raises:
-            ExecutionNotFound: there is none of this id.
-        """
-        header = await self.backend.store.header(execution_id)
-        if header is None:
-            raise _not_found(execution_id)
-        return header
 
     async def list(
         self,
@@ -165,11 +112,10 @@ class Client:
         Raises:
             ExecutionNotFound: there is none of this id.
         """
-        loaded = await self.backend.store.load(execution_id)
-        if not loaded.texts:
-            raise _not_found(execution_id)
-        turns = decode_turns(await fetch_records(loaded.texts, self.backend.blobs))
-        return History(execution_id, await inflate(turns, self.backend.blobs))
+        found = await load_history(self.backend, execution_id)
+        if not found.turns:
+            raise not_found(execution_id)
+        return History(execution_id, await inflate(found.turns, self.backend.blobs))
 
     async def export(self, execution_id: str) -> str:
         """The history as a JSON document, to be kept and replayed by `testing.assert_replays`.
@@ -178,16 +124,6 @@ class Client:
             ExecutionNotFound: there is none of this id.
         """
         return write_history(await self.history(execution_id))
-
-    async def redrive(self, execution_id: str) -> None:
-        """Try a BLOCKED execution again; send a running one's unanswered commands once more.
-
-        Raises:
-            ExecutionNotFound: there is none of this id.
-        """
-        await self.describe(execution_id)
-        dedup = deduplication_id(execution_id, "redrive", self.backend.clock.now())
-        await self.backend.queue.send_messages([SendMessage(Redrive(execution_id), dedup)])
 
     @property
     def schedules(self) -> Schedules:
@@ -221,116 +157,4 @@ class Client:
         raise ExecutionAlreadyStarted(
             f"execution id {execution_id} belongs to another workflow or another request: "
             "choose another id, or start with the same request"
-        )
-
-    async def _pause(self, execution_id: str, seconds: float) -> None:
-        if self._wait is not None:
-            await self._wait(execution_id, seconds)
-        else:
-            await self.backend.clock.sleep(seconds)
-
-    async def _outcome(self, history: History) -> Any:
-        started, last = history.started, history.turns[-1].commands[-1]
-        name = started.workflow if started else ""
-        if isinstance(last, c.Complete):
-            payload = await fetch(last.payload, self.backend.blobs)
-            code = self.app.code_of(name, started.version if started else "")
-            return code.result_codec.decode(payload, f"result of {name}")
-        failure = last.failure if isinstance(last, c.Fail) else e.Failure("Unknown", "")
-        raise ExecutionFailed(
-            f"execution {history.execution_id} of {name} failed with {failure.type}: "
-            f"{failure.message}",
-            execution_id=history.execution_id,
-            workflow=name,
-            type=failure.type,
-            message=failure.message,
-            details=failure.details,
-            stack=failure.stack,
-        )
-
-
-def _state(execution_id: str, header: Header | None, waited: object) -> str:
-    """Why there is no result yet, and what to do."""
-    if header is None:
-        return f"execution {execution_id} is not started yet after {waited}; it goes on, ask again"
-    if header.status is Status.BLOCKED:
-        return (
-            f"execution {execution_id} is BLOCKED after {waited}: {header.reason}\nIt goes on with "
-            "its next message, or a redrive, once that is mended"
-        )
-    return f"execution {execution_id} is {header.status} after {waited}; it goes on, ask again"
-
-
-def _not_found(execution_id: str) -> ExecutionNotFound:
-    return ExecutionNotFound(
-        f"no execution {execution_id}: it was never started here, its first turn is still to come, "
-        "or it has expired"
-    )
-
-
-class SyncClient:
-    """The Client's methods, each run to its end, on an event loop of its own.
-
-    A client is used by its coroutines or through this door, not both. With an engine, use it in
-    another thread than the engine's: `await asyncio.to_thread(…)`.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._runner = asyncio.Runner()
-
-    def start(
-        self, workflow: Workflow[In, Any], request: In, *, execution_id: str | None = None
-    ) -> str:
-        """As `Client.start`; returns the execution id."""
-        handle = self._run(self._client.start(workflow, request, execution_id=execution_id))
-        return handle.execution_id
-
-    def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
-        """As `Client.result`."""
-        return self._run(self._client.result(execution_id, timeout=timeout))
-
-    def describe(self, execution_id: str) -> Header:
-        """As `Client.describe`."""
-        return self._run(self._client.describe(execution_id))
-
-    def list(self, workflow: str | None = None, **where: Any) -> Page:
-        """As `Client.list`."""
-        return self._run(self._client.list(workflow, **where))
-
-    def list_all(self, workflow: str | None = None, **where: Any) -> Iterator[Header]:
-        """As `Client.list_all`."""
-        cursor: str | None = None
-        while True:
-            page = self.list(workflow, cursor=cursor, **where)
-            yield from page.headers
-            if (cursor := page.cursor) is None:
-                return
-
-    def history(self, execution_id: str) -> History:
-        """As `Client.history`."""
-        return self._run(self._client.history(execution_id))
-
-    def export(self, execution_id: str) -> str:
-        """As `Client.export`."""
-        return self._run(self._client.export(execution_id))
-
-    def redrive(self, execution_id: str) -> None:
-        """As `Client.redrive`."""
-        self._run(self._client.redrive(execution_id))
-
-    def close(self) -> None:
-        """Close the client's connections, and the event loop behind this door."""
-        self._run(self._client.close())
-        self._runner.close()
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._runner.run(coroutine)
-        coroutine.close()
-        raise WorkflowError(
-            "`client.sync` was used where an event loop runs: there, `await` the client's own "
-            "methods, as in `await client.start(…)`"
         )

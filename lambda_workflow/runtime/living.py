@@ -15,7 +15,7 @@ from typing import Final
 from lambda_workflow.model.history import History
 from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.ports import Backend, Blobs, Happening, Loaded
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.runtime.offload import fetch_records
 
@@ -68,8 +68,7 @@ class Living:
 
     async def _load(self, execution_id: str) -> Live:
         loaded = await self._backend.store.load(execution_id)
-        texts = await fetch_records(loaded.texts, self._backend.blobs)
-        history = History(execution_id, decode_turns(texts))
+        history = await _history(execution_id, loaded, self._backend.blobs)
         return Live(history, loaded=history.next_number - 1, spent=Usage(reads=loaded.read_units))
 
     def keep(self, execution_id: str, live: Live) -> bool:
@@ -106,3 +105,12 @@ class Living:
                 self._locks[execution_id] = (lock, users - 1)
             else:
                 del self._locks[execution_id]
+
+
+async def load_history(backend: Backend, execution_id: str) -> History:
+    """What the store has of an execution, payloads by reference; without a turn if it has none."""
+    return await _history(execution_id, await backend.store.load(execution_id), backend.blobs)
+
+
+async def _history(execution_id: str, loaded: Loaded, blobs: Blobs) -> History:
+    return History(execution_id, decode_turns(await fetch_records(loaded.texts, blobs)))

@@ -1,0 +1,104 @@
+"""The Client for code that has no event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lambda_workflow.errors import WorkflowError
+from lambda_workflow.model.history import History
+from lambda_workflow.ports import Header, Page
+from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.runtime.controls import GRACE
+
+if TYPE_CHECKING:
+    from lambda_workflow.runtime.client import Client
+
+In = TypeVar("In")
+T = TypeVar("T")
+
+
+class SyncClient:
+    """The Client's methods, each run to its end, on an event loop of its own.
+
+    A client is used by its coroutines or through this door, not both. With an engine, use it in
+    another thread than the engine's: `await asyncio.to_thread(…)`.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._runner = asyncio.Runner()
+
+    def start(
+        self, workflow: Workflow[In, Any], request: In, *, execution_id: str | None = None
+    ) -> str:
+        """As `Client.start`; returns the execution id."""
+        handle = self._run(self._client.start(workflow, request, execution_id=execution_id))
+        return handle.execution_id
+
+    def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
+        """As `Client.result`."""
+        return self._run(self._client.result(execution_id, timeout=timeout))
+
+    def describe(self, execution_id: str) -> Header:
+        """As `Client.describe`."""
+        return self._run(self._client.describe(execution_id))
+
+    def list(self, workflow: str | None = None, **where: Any) -> Page:
+        """As `Client.list`."""
+        return self._run(self._client.list(workflow, **where))
+
+    def list_all(self, workflow: str | None = None, **where: Any) -> Iterator[Header]:
+        """As `Client.list_all`."""
+        cursor: str | None = None
+        while True:
+            page = self.list(workflow, cursor=cursor, **where)
+            yield from page.headers
+            if (cursor := page.cursor) is None:
+                return
+
+    def history(self, execution_id: str) -> History:
+        """As `Client.history`."""
+        return self._run(self._client.history(execution_id))
+
+    def export(self, execution_id: str) -> str:
+        """As `Client.export`."""
+        return self._run(self._client.export(execution_id))
+
+    def cancel(self, execution_id: str, reason: str = "", *, grace: timedelta = GRACE) -> None:
+        """As `Client.cancel`."""
+        self._run(self._client.cancel(execution_id, reason, grace=grace))
+
+    def terminate(self, execution_id: str, reason: str = "") -> None:
+        """As `Client.terminate`."""
+        self._run(self._client.terminate(execution_id, reason))
+
+    def pause(self, execution_id: str, reason: str = "") -> None:
+        """As `Client.pause`."""
+        self._run(self._client.pause(execution_id, reason))
+
+    def resume(self, execution_id: str) -> None:
+        """As `Client.resume`."""
+        self._run(self._client.resume(execution_id))
+
+    def redrive(self, execution_id: str) -> None:
+        """As `Client.redrive`."""
+        self._run(self._client.redrive(execution_id))
+
+    def close(self) -> None:
+        """Close the client's connections, and the event loop behind this door."""
+        self._run(self._client.close())
+        self._runner.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._runner.run(coroutine)
+        coroutine.close()
+        raise WorkflowError(
+            "`client.sync` was used where an event loop runs: there, `await` the client's own "
+            "methods, as in `await client.start(…)`"
+        )
