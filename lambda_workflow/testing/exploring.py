@@ -21,10 +21,12 @@ from lambda_workflow.errors import ExecutionFailed, WorkflowError
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.serve import Adapter
-from lambda_workflow.testing.fakes import Fake
+from lambda_workflow.testing.acts import Act
+from lambda_workflow.testing.cast import Part
+from lambda_workflow.testing.fakes import Fake, FakeCallback
 from lambda_workflow.testing.looking import Simulated
 from lambda_workflow.testing.schedule import Decide, Fault, by_dice, by_script, never, simpler
-from lambda_workflow.testing.simulating import RECENT, Part, Simulation
+from lambda_workflow.testing.simulating import RECENT, Simulation
 from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationError
 
 In = TypeVar("In")
@@ -69,6 +71,7 @@ def holds(check: Callable[[Simulated[Any]], object]) -> Law:
     return Law(check)
 
 
+PARTS: Final = (Fake, Adapter, FakeCallback, Act, Workflow, Law)
 Scenario = Callable[[], Iterable[Part | Law]]
 
 
@@ -251,7 +254,7 @@ class _Trials:
         played: list[Part] = []
         laws: list[Law] = []
         for part in self.parts:
-            made = [part] if isinstance(part, Fake | Adapter | Law) else part()
+            made = [part] if isinstance(part, PARTS) else part()
             for one in made:
                 if isinstance(one, Law):
                     laws.append(one)

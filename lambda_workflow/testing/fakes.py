@@ -1,8 +1,8 @@
-"""Fakes: what a service answers in a simulation, checked against the service's own types.
+"""Fakes: what services, other workflows and holders of callbacks answer in a simulation.
 
 Laws
  1. A fake is a value: it never changes, and what it has answered so far belongs to the simulation.
- 2. An answer is of the service's response type, or the test fails at the line that gives it.
+ 2. An answer is of the declared response type, or the test fails at the line that gives it.
  3. Answers follow one another by attempt, and the last one repeats. A task that is delivered twice
     gets the same answer twice, as from a service that knows its idempotency keys; a function,
     which may be what is tested, really runs again.
@@ -11,19 +11,31 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar, assert_never, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.messages import Task
+from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.service import Service
+from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 from lambda_workflow.runtime.serve import Adapter
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 AT_ONCE: Final = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When an answer comes, and how often a sign of life before it."""
+
+    after: timedelta = AT_ONCE
+    beats_every: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class Value:
     """Answer with this."""
 
     value: Any
-    after: timedelta
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,60 +51,71 @@ class Error:
     """Answer with this error."""
 
     error: Exception
-    after: timedelta
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Answer with what a function returns or raises."""
 
-    adapter: Adapter[Any, Any]
-    after: timedelta
+    function: Callable[..., Any]
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Take the task, and never answer."""
 
-    after: timedelta = AT_ONCE
+    pace: Pace
 
 
 Answer = Value | Error | Run | Silence
+Target = Service[Any, Any] | Workflow[Any, Any] | RemoteWorkflow[Any, Any]
 
 
 class Fake(Generic[Req, Res]):
-    """What a service answers in a simulation; made by `fake(SERVICE)`.
+    """What a service or another workflow answers in a simulation; made by `fake(SERVICE)`.
 
     Each method returns a new fake with one more answer: the first attempt of the first call gets
     the first one, the next attempt the second, and so on; the last one repeats.
     `fake(CHARGE).raises(OSError("down")).returns(receipt)` fails once, and works from then on.
-    `after=` is how long an answer takes, in virtual time.
+    `after=` is how long an answer takes, in virtual time; `beats_every=` how often a heartbeat
+    comes until then.
     """
 
-    __slots__ = ("answers", "service")
+    __slots__ = ("answers", "target")
 
-    def __init__(self, service: Service[Req, Res], answers: Sequence[Answer] = ()) -> None:
-        self.service: Final = service
+    def __init__(self, target: Target, answers: Sequence[Answer] = ()) -> None:
+        self.target: Final = target
         self.answers: Final = tuple(answers)
 
-    def returns(self, value: Res, *more: Res, after: timedelta = AT_ONCE) -> Fake[Req, Res]:
+    def returns(
+        self,
+        value: Res,
+        *more: Res,
+        after: timedelta = AT_ONCE,
+        beats_every: timedelta | None = None,
+    ) -> Fake[Req, Res]:
         """Answer with a value; with several, one after the other.
 
         Raises:
-            EncodeError: a value is not of the service's response type.
+            EncodeError: a value is not of the declared response type.
         """
+        pace = Pace(after, beats_every)
         for one in (value, *more):
-            self.service.response_codec.encode(one, f"fake {self.service.response_label}")
-        return self._and(*(Value(one, after) for one in (value, *more)))
+            self.codec.encode(one, f"fake response of {self.target.name}")
+        return self._and(*(Value(one, pace) for one in (value, *more)))
 
-    def raises(self, error: Exception, *, after: timedelta = AT_ONCE) -> Fake[Req, Res]:
+    def raises(
+        self,
+        error: Exception,
+        *,
+        after: timedelta = AT_ONCE,
+        beats_every: timedelta | None = None,
+    ) -> Fake[Req, Res]:
         """Answer with an error, as an adapter that raises it; `ServiceError` chooses its type."""
-        if not isinstance(error, Exception):
-            raise ConfigurationError(
-                f"fake({self.service.name!r}).raises({error!r}): pass an exception, as made by "
-                "`CardDeclined('no funds')`, not its class"
-            )
-        return self._and(Error(error, after))
+        check_error(error, f"fake({self.target.name!r})")
+        return self._and(Error(error, Pace(after, beats_every)))
 
     @overload
     def runs(
@@ -113,88 +136,93 @@ class Fake(Generic[Req, Res]):
 
         It may be `async`; its sleeps pass in virtual time. What it raises is an error answer.
         """
-        return self._and(Run(Adapter(self.service, function), after))
+        if isinstance(self.target, Service):
+            Adapter(self.target, function)  # refuses what cannot be one
+        return self._and(Run(function, Pace(after)))
 
-    def is_silent(self) -> Fake[Req, Res]:
+    def is_silent(self, *, beats_every: timedelta | None = None) -> Fake[Req, Res]:
         """Never answer: what is left to the workflow is its timeout."""
-        return self._and(Silence())
-
-    def _and(self, *answers: Answer) -> Fake[Req, Res]:
-        return Fake(self.service, (*self.answers, *answers))
-
-    def __repr__(self) -> str:
-        return f"fake({self.service.name!r}) of {len(self.answers)} answers"
-
-
-def fake(service: Service[Req, Res]) -> Fake[Req, Res]:
-    """A fake of a service: say with `.returns(…)`, `.raises(…)`, `.runs(…)` what it answers.
-
-    A type checker refuses an answer of another type than the service's.
-    """
-    return Fake(service)
-
-
-@dataclass(slots=True)
-class Cast:
-    """Who answers for which service in one simulation, and what was answered so far."""
-
-    fakes: dict[str, Fake[Any, Any]]
-    _given: dict[str, dict[tuple[str, int], Answer]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, parts: Sequence[Fake[Any, Any] | Adapter[Any, Any]]) -> Cast:
-        """Of fakes, and of the real adapters that play themselves.
-
-        Raises:
-            ConfigurationError: two answer for one service, or one has no answer.
-        """
-        fakes: dict[str, Fake[Any, Any]] = {}
-        for part in parts:
-            name = part.service.name
-            if isinstance(part, Adapter):
-                part = Fake(part.service, [Run(part, AT_ONCE)])
-            if name in fakes:
-                raise ConfigurationError(f"two fakes of service {name!r}: chain their answers")
-            if not part.answers:
-                raise ConfigurationError(f"fake({name!r}) has no answer: add `.returns(…)`")
-            fakes[name] = part
-        return cls(fakes)
+        return self._and(Silence(Pace(AT_ONCE, beats_every)))
 
     @property
-    def services(self) -> list[Service[Any, Any]]:
-        """All that have a fake."""
-        return [fake.service for fake in self.fakes.values()]
+    def codec(self) -> Codec[Any]:
+        """Of the answers."""
+        if isinstance(self.target, Service):
+            return self.target.response_codec
+        return self.target.result_codec
 
-    def answer(self, task: Task) -> Answer | None:
-        """What this attempt is answered; None where nobody plays the service."""
-        found = self.fakes.get(task.service)
-        if found is None:
-            return None
-        given = self._given.setdefault(task.service, {})
-        key = task.task_id, task.attempt
-        if key not in given:
-            given[key] = found.answers[min(len(given), len(found.answers) - 1)]
-        return given[key]
+    def _and(self, *answers: Answer) -> Fake[Req, Res]:
+        return Fake(self.target, (*self.answers, *answers))
+
+    def __repr__(self) -> str:
+        return f"fake({self.target.name!r}) of {len(self.answers)} answers"
 
 
-def adapter_of(service: Service[Any, Any], answer: Value | Error | Run) -> Adapter[Any, Any]:
-    """The adapter that gives this answer."""
-    match answer:
-        case Run():
-            return answer.adapter
-        case Value():
-            value = answer.value
+@overload
+def fake(target: Service[Req, Res]) -> Fake[Req, Res]: ...
+@overload
+def fake(target: Workflow[In, Out] | RemoteWorkflow[In, Out]) -> Fake[In, Out]: ...
+def fake(target: Target) -> Fake[Any, Any]:
+    """A fake of a service, or of a workflow that is called or started as a child.
 
-            async def give(payload: Any) -> Any:
-                return value
+    Say with `.returns(…)`, `.raises(…)`, `.runs(…)` what it answers; a type checker refuses an
+    answer of another type than the target's.
+    """
+    return Fake(target)
 
-            return Adapter(service, give)
-        case Error():
-            error = answer.error
 
-            async def fail(payload: Any) -> Any:
-                raise error.with_traceback(None)  # the same one, raised again and again
+class FakeCallback:
+    """What the holder of a callback's token answers in a simulation; made by `callback(…)`."""
 
-            return Adapter(service, fail)
-        case _:
-            assert_never(answer)
+    __slots__ = ("answers", "name")
+
+    def __init__(self, name: str, answers: Sequence[Answer] = ()) -> None:
+        self.name: Final = name
+        self.answers: Final = tuple(answers)
+
+    def returns(
+        self, value: Any, *, after: timedelta = AT_ONCE, beats_every: timedelta | None = None
+    ) -> FakeCallback:
+        """Answer with a value of the type that the workflow asks for.
+
+        Raises:
+            EncodeError: the value has no JSON form.
+        """
+        encoded = codec_for(type(value)).encode(value, f"answer to callback {self.name}")
+        return self._and(Value(encoded, Pace(after, beats_every)))
+
+    def raises(
+        self, error: Exception, *, after: timedelta = AT_ONCE, beats_every: timedelta | None = None
+    ) -> FakeCallback:
+        """Answer with an error; `ServiceError` chooses its type and details."""
+        check_error(error, f"callback({self.name!r})")
+        return self._and(Error(error, Pace(after, beats_every)))
+
+    def is_silent(self, *, beats_every: timedelta | None = None) -> FakeCallback:
+        """Never answer."""
+        return self._and(Silence(Pace(AT_ONCE, beats_every)))
+
+    def _and(self, answer: Answer) -> FakeCallback:
+        return FakeCallback(self.name, (*self.answers, answer))
+
+
+def callback(name: str = "") -> FakeCallback:
+    """Who answers the callbacks of a name: `callback("approval").returns(Approval(True))`.
+
+    Without a name: all those that nobody else answers. The first callback gets the first answer,
+    the next one the second, and the last answer repeats.
+    """
+    return FakeCallback(name)
+
+
+def check_error(error: Exception, whose: str) -> None:
+    """Refuse a class where an exception is needed.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(error, Exception):
+        raise ConfigurationError(
+            f"{whose}.raises({error!r}): pass an exception, as made by "
+            "`CardDeclined('no funds')`, not its class"
+        )

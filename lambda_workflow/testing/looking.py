@@ -12,6 +12,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload import Json
 from lambda_workflow.model.service import Service
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
@@ -32,7 +33,8 @@ class CallSeen:
         name: what the workflow called it beside its service's name.
         payload: of the service's request type.
         attempts: how many the history knows of.
-        state: `pending`, `succeeded`, `failed`, `timed out` or `withdrawn`.
+        state: `pending`, `succeeded`, `failed`, `timed out`, `withdrawn`, or `sent` where nobody
+            waits for it.
         result: of the service's response type, once it succeeded.
         failure: the last attempt's error.
     """
@@ -53,8 +55,8 @@ class Pending:
 
     Attributes:
         operation: its id; a timer that guards a call has the call's with a suffix, `2:timeout`.
-        kind: `call`, `timer`, `step`: what is waited for.
-        name: the service, or the name given in the code.
+        kind: `call`, `timer`, `step`, `callback` or `child`: what is waited for.
+        name: the service or workflow, or the name given in the code.
         due: when it ends by itself, of a timer.
     """
 
@@ -68,7 +70,13 @@ class Pending:
         return text + (f" due {self.due:%Y-%m-%d %H:%M:%S} UTC" if self.due else "")
 
 
-KINDS: Final = {"ScheduleCall": "call", "StartTimer": "timer", "RunStep": "step"}
+KINDS: Final = {
+    "OpenCallback": "callback",
+    "RunStep": "step",
+    "ScheduleCall": "call",
+    "StartChild": "child",
+    "StartTimer": "timer",
+}
 
 
 def pending_of(history: History) -> list[Pending]:
@@ -78,7 +86,8 @@ def pending_of(history: History) -> list[Pending]:
     found = []
     for operation, command in history.open.items():
         kind = type(command).__name__
-        name = getattr(command, "name", "") or getattr(command, "service", "")
+        named = (getattr(command, key, "") for key in ("name", "service", "workflow"))
+        name = next(filter(None, named), "")
         due = getattr(command, "due", None)
         moment = None if due is None else datetime.fromtimestamp(due / 1000, UTC)
         found.append(Pending(operation, KINDS.get(kind, kind), name, moment))
@@ -108,7 +117,13 @@ def calls_of(history: History, services: Mapping[str, Service[Any, Any]]) -> lis
                     pass
         for command in turn.commands:
             _apply(command, calls, services)
-    return list(calls.values())
+    return [_settled(call, history) for call in calls.values()]
+
+
+def _settled(call: CallSeen, history: History) -> CallSeen:
+    """What nothing is heard of any more has failed, for want of a heartbeat or of an answer."""
+    is_over = history.status.closed or call.operation not in history.open
+    return replace(call, state="failed") if call.state == "pending" and is_over else call
 
 
 def _apply(
@@ -120,7 +135,12 @@ def _apply(
             payload = service.request_codec.decode(command.payload, service.payload_label)
             seen = CallSeen(command.operation, command.service, command.name, payload)
             calls[command.operation] = seen
-        case c.RetryCall(operation=operation, attempt=attempt):
+        case c.Send():
+            service = services[command.service]
+            payload = service.request_codec.decode(command.payload, service.payload_label)
+            seen = CallSeen(command.operation, command.service, command.name, payload)
+            calls[command.operation] = replace(seen, state="sent")
+        case c.RetryCall(operation=operation, attempt=attempt) if operation in calls:
             calls[operation] = replace(calls[operation], attempts=attempt, state="pending")
         case c.StartTimer(operation=operation) if ":retry" in operation:
             owner = c.owner_of(operation)
@@ -131,6 +151,41 @@ def _apply(
                 calls[operation] = replace(calls[operation], state="withdrawn")
         case _:
             pass
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How the workflow replied to an update.
+
+    Attributes:
+        payload: what was asked, as JSON.
+        response: the reply, as JSON; None where there is none yet, or it is a refusal.
+        failure: why it was refused.
+    """
+
+    update: str
+    payload: Json
+    response: Json = None
+    failure: e.Failure | None = None
+
+
+def replies_of(history: History) -> list[Reply]:
+    """The updates that were asked for, in order, with their replies."""
+    found: dict[str, Reply] = {}
+    for turn in history.turns:
+        for event in turn.events:
+            if isinstance(event, e.UpdateRequested) and event.id not in found:
+                found[event.id] = Reply(event.name, inline(event.payload))
+        for command in turn.commands:
+            if isinstance(command, c.Answer):
+                response, failure = inline(command.payload), command.failure
+                found[command.id] = replace(found[command.id], response=response, failure=failure)
+    return list(found.values())
+
+
+def inline(payload: Json | e.BlobRef) -> Json:
+    """A payload that is in place, as all are in the histories that a simulation shows."""
+    return None if isinstance(payload, e.BlobRef) else payload
 
 
 def warnings_of(heard: Sequence[Happening]) -> list[str]:
@@ -156,6 +211,8 @@ class Snapshot:
             or a task was delivered twice.
         warnings: slips that are no errors in production, such as an exception nobody looked at.
         faults: what went wrong, if faults were asked for.
+        custom_status: what the workflow said of itself by `ctx.set_status`, as JSON.
+        replies: the updates that it was asked for, with its replies.
         timeline: what happened when, a line each.
     """
 
@@ -167,6 +224,8 @@ class Snapshot:
     performed: Mapping[str, int]
     warnings: Sequence[str]
     faults: Sequence[Fault]
+    custom_status: Json
+    replies: Sequence[Reply]
     timeline: Sequence[str] = field(repr=False)
 
     @property
@@ -216,8 +275,7 @@ class Simulated(Generic[Out]):
     def elapsed(self) -> timedelta:
         """From the start to the end, in virtual time."""
         history = self.end.history
-        began = history.started.at if history.started else history.turns[-1].at
-        return timedelta(milliseconds=history.turns[-1].at - began)
+        return timedelta(milliseconds=history.turns[-1].at - history.since)
 
     @property
     def status(self) -> Status:

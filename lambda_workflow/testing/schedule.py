@@ -36,6 +36,7 @@ class Mishap(Enum):
 
 
 TASK_MISHAPS: Final = (Mishap.LATE, Mishap.TWICE, Mishap.ECHO, Mishap.OUTAGE, Mishap.LOST)
+OUTSIDE_MISHAPS: Final = (Mishap.LATE, Mishap.ECHO)
 TIMED: Final = (Mishap.LATE, Mishap.TWICE, Mishap.ECHO, Mishap.TIMER)
 PLACES: Final = {
     "commit": "storing a turn",
@@ -65,8 +66,8 @@ class Fault:
 
     Attributes:
         point: `task charge 2/1`: attempt 1 of operation 2, a call of charge (`task charge 2/1 x2`
-            where it came once more); `timer 3:timeout`; or `commit 4`: the workers' fourth call of
-            that kind.
+            where it came once more); `timer 3:timeout`; `callback approval 3`; `child refund 4`;
+            `act signal stop`; or `commit 4`: the workers' fourth call of that kind.
         seconds: how late, where that is what goes wrong.
     """
 
@@ -102,15 +103,24 @@ class Fault:
         kind, _, rest = point.partition(" ")
         if isinstance(self.what, Fate):
             return f"{ENDS[self.what].format(PLACES.get(kind, kind))} ({_ordinal(rest)} time)"
+        seconds = f"{self.seconds:g} s"
+        if kind == "act":
+            late = self.what is Mishap.LATE
+            return f"{rest} comes " + (
+                f"{seconds} late" if late else f"twice, the second time {seconds} later"
+            )
         if kind == "timer":
             subject = f"timer {rest}"
+        elif kind in ("callback", "child"):
+            name, _, operation = rest.rpartition(" ")
+            subject = f"{kind} {operation} ({name})"
         else:
             service, _, call = rest.partition(" ")
             operation, _, attempt = call.rpartition("/")
             subject = f"call {operation} of {service}"
             subject += f", attempt {attempt}," if attempt not in ("", "1") else ""
         subject += f", the {_ordinal(time)} time," if time else ""
-        return f"{subject} {self.what.value.format(f'{self.seconds:g} s')}"
+        return f"{subject} {self.what.value.format(seconds)}"
 
 
 def _ordinal(number: str) -> str:
@@ -201,6 +211,10 @@ class Schedule:
         """What happens to an attempt of a call; `moments` are seconds until timers are due."""
         kinds = TASK_MISHAPS if may_fail else TASK_MISHAPS[:3]
         return self._ask(f"task {service} {call[0]}/{call[1]}", kinds, moments)
+
+    def outside(self, point: str, moments: Sequence[float]) -> Fault | None:
+        """What happens to what comes from outside: the answer of a callback or child, an act."""
+        return self._ask(point, OUTSIDE_MISHAPS, moments)
 
     def timer(self, operation: str) -> float:
         """By how many seconds a timer is late."""

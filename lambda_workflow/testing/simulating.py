@@ -12,13 +12,16 @@ from typing import Any, Final, Generic, TypeVar
 from lambda_workflow.errors import ExecutionFailed, UnknownService
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
-from lambda_workflow.runtime.serve import Adapter
-from lambda_workflow.testing.fakes import Cast, Fake
+from lambda_workflow.testing.acts import Act
+from lambda_workflow.testing.cast import Cast, Part
+from lambda_workflow.testing.fakes import FakeCallback
 from lambda_workflow.testing.looking import (
     Simulated,
     Snapshot,
     calls_of,
+    inline,
     pending_of,
+    replies_of,
     warnings_of,
 )
 from lambda_workflow.testing.schedule import Decide, Fault, Schedule, by_dice, by_script, never
@@ -28,8 +31,6 @@ from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationEr
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-Part = Fake[Any, Any] | Adapter[Any, Any]
 
 RECENT: Final[deque[Simulation[Any, Any]]] = deque(maxlen=3)  # for the report of a failed test
 
@@ -41,7 +42,9 @@ class Simulation(Generic[In, Out]):
     alike. Nothing runs before the first `run…` or `advance`.
 
     Args:
-        parts: a fake for each service that the workflow calls, or the service's own adapter.
+        parts: a fake for each service that the workflow calls, or the service's own adapter; fakes
+            of the workflows that it calls, or these themselves, which then run for real; who
+            answers its callbacks; what somebody outside does to it, as `after(…).signal(…)`.
         seed: what `ctx.random` and `ctx.uuid` draw from, and the chaos, if there is to be some.
         app: the workflow's App, where services or other workflows are looked up; its adapters are
             not used unless they are among the parts.
@@ -82,7 +85,7 @@ class Simulation(Generic[In, Out]):
             self.execution_id,
             cast,
             self._schedule,
-            app=app or App("simulated", workflows=[workflow], services=cast.services),
+            app=app or _app(workflow, cast),
             habits=habits,
             turns_max=turns_max,
             workers=2 if troubled else 1,
@@ -132,6 +135,17 @@ class Simulation(Generic[In, Out]):
         """
         return self._advance(self._stage.world.loop.time() + duration.total_seconds())
 
+    def do(self, *parts: Act | FakeCallback) -> None:
+        """Do something to the execution, or answer its open callbacks of a name, from now on.
+
+        `simulation.do(now.signal(CANCEL, "changed my mind"))`; it happens in the next move.
+        """
+        for part in parts:
+            if isinstance(part, Act):
+                self._stage.play(part)
+            else:
+                self._stage.answer(part)
+
     def look(self) -> Snapshot:
         """What there is to be seen now."""
         stage = self._stage
@@ -142,9 +156,11 @@ class Simulation(Generic[In, Out]):
             pending_of(history),
             calls_of(history, stage.app.services),
             history,
-            dict(stage.performed),
+            dict(stage.players.performed),
             warnings_of(stage.world.heard),
             tuple(self._schedule.faults),
+            inline(history.custom_status),
+            replies_of(history),
             [str(line) for line in stage.world.lines],
         )
 
@@ -204,6 +220,11 @@ def _decided(faults: Iterable[Fault | str] | Decide) -> Decide:
         return faults
     listed = [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
     return by_script(listed) if listed else never
+
+
+def _app(workflow: Workflow[Any, Any], cast: Cast) -> App:
+    others = [one for one in cast.known_workflows if one is not workflow]
+    return App("simulated", workflows=[workflow, *others], services=cast.known_services)
 
 
 def _no_fake(unknown: UnknownService) -> str:

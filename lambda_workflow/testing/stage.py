@@ -10,26 +10,26 @@ Laws
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
+from lambda_workflow import errors
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.events import Failure
+from lambda_workflow.model.commands import OpenCallback
+from lambda_workflow.model.events import StartOptions
 from lambda_workflow.model.history import History
-from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.model.messages import Request
 from lambda_workflow.model.turn import Turn
-from lambda_workflow.model.wire import parse_task
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
-from lambda_workflow.runtime.serve import perform
-from lambda_workflow.testing.fakes import Cast, Silence, adapter_of
-from lambda_workflow.testing.schedule import Mishap, Schedule, Usual
+from lambda_workflow.testing.acts import Act
+from lambda_workflow.testing.cast import Cast
+from lambda_workflow.testing.fakes import FakeCallback
+from lambda_workflow.testing.players import Players
+from lambda_workflow.testing.schedule import Schedule, Usual
 from lambda_workflow.testing.simulation.queues import FifoQueue, StandardQueue
 from lambda_workflow.testing.simulation.worker import Habits, Worker
 from lambda_workflow.testing.simulation.worker_ports import WorkerClock, ports_of
@@ -47,6 +47,7 @@ VISIBILITY_SECONDS: Final = 30.0  # of a message that a worker holds
 REHIRE_SECONDS: Final = 1.0  # until another worker comes for one that died
 WIDE_BATCH: Final = 10_000  # messages of one turn
 NEVER: Final = 1_000_000  # receives; no message comes near it
+SECRET: Final = "simulated"  # the same in every run, so that a token in a payload is as well
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Stage:
     """One execution, those who serve it, and the test's door to it.
 
     Attributes:
-        performed: how often each service did its work, whatever came of the answers.
+        players: those who answer.
         client: the real Client, on this world.
     """
 
@@ -65,13 +66,13 @@ class Stage:
     app: App
     habits: Habits
     world: StageWorld
-    performed: Counter[str] = field(default_factory=Counter)
+    players: Players = field(init=False)
     client: Client = field(init=False)
     _fault: Exception | None = None
     _workers: list[Worker] = field(default_factory=list)
     _running: set[asyncio.Task[Any]] = field(default_factory=set)
     _hired: int = 0
-    _times: Counter[str] = field(default_factory=Counter)
+    _acts: int = 0
 
     @classmethod
     def create(
@@ -96,7 +97,18 @@ class Stage:
         backend = ports_of(gate, WorkerClock(gate), transactional=False)
         stage.client = Client(app, backend)
         loop.set_exception_handler(stage._broken)
-        stage._spawn(stage._serve_tasks())
+        stage.players = Players(
+            world,
+            cast,
+            schedule,
+            backend.blobs,
+            stage._is_open,
+            stage._secret_of,
+            stage._spawn,
+            stage._stop,
+        )
+        world.on_start = stage.players.starts
+        stage._spawn(stage.players.serve_tasks())
         for _ in range(workers):
             stage._hire()
         return stage
@@ -104,9 +116,29 @@ class Stage:
     # moving
 
     def start(self, request: Any) -> None:
-        """Send the request."""
-        client, name = self.client, self.execution_id
-        finish(client.start(self.workflow, request, execution_id=name))
+        """Send the request.
+
+        Raises:
+            EncodeError: it is not of the workflow's request type.
+        """
+        payload = self.workflow.request_codec.encode(request, "request")
+        options = StartOptions(id=self.execution_id, secret=SECRET)
+        message = Request(self.execution_id, self.workflow.name, payload, options=options)
+        self.world.send(message, "start")
+        for act in self.cast.acts:
+            self.play(act)
+
+    def play(self, act: Act) -> None:
+        """Let something happen from outside."""
+        self._acts += 1
+        self._spawn(self.players.play(act, self._acts))
+
+    def answer(self, part: FakeCallback) -> None:
+        """Let somebody answer the callbacks of a name, those that are open included."""
+        self.cast.callbacks[part.name] = part
+        for command in self.history().open.values():
+            if isinstance(command, OpenCallback) and part.name in ("", command.name):
+                self.players.opens(self.execution_id, command)
 
     def advance(self, until: float) -> None:
         """Let happen what is due by then; `until` in seconds of the loop's clock.
@@ -143,15 +175,7 @@ class Stage:
 
     def history(self) -> History:
         """What is committed, payloads in place."""
-        if not self.started:
-            return History(self.execution_id)
-        history: History = finish(self.client.history(self.execution_id))
-        return history
-
-    @property
-    def started(self) -> bool:
-        """Whether the first turn is committed."""
-        return bool(finish(self.world.store.load(self.execution_id)).texts)
+        return self._history_of(self.execution_id) or History(self.execution_id)
 
     def result(self) -> Any:
         """The result of an execution that has ended, or its error raised, as a Client gets it."""
@@ -170,7 +194,7 @@ class Stage:
         self._workers.remove(dead)
         self.world.loop.call_later(REHIRE_SECONDS, self._hire)
 
-    def _look(self, turn: Turn) -> None:
+    def _look(self, execution_id: str, turn: Turn) -> None:
         if turn.status is Status.BLOCKED:
             self._stop(blocked_error(turn.reason))
         elif self.world.turns > self.world.turns_max:
@@ -180,6 +204,23 @@ class Stage:
                     "turns_max, or look at it in the middle with Simulation"
                 )
             )
+        for command in turn.commands:
+            if isinstance(command, OpenCallback):
+                self.players.opens(execution_id, command)
+
+    def _history_of(self, execution_id: str) -> History | None:
+        if not finish(self.world.store.load(execution_id)).texts:
+            return None
+        history: History = finish(self.client.history(execution_id))
+        return history
+
+    def _is_open(self, execution_id: str, operation: str) -> bool:
+        history = self._history_of(execution_id)
+        return history is not None and not history.status.closed and operation in history.open
+
+    def _secret_of(self, execution_id: str) -> str:
+        history = self._history_of(execution_id)
+        return history.started.options.secret if history and history.started else ""
 
     def _stop(self, error: Exception) -> None:
         self._fault = self._fault or error
@@ -189,7 +230,7 @@ class Stage:
         error = context.get("exception")
         self._stop(error if isinstance(error, Exception) else SimulationError(str(context)))
 
-    def _spawn(self, coroutine: Any) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self.world.loop.create_task(coroutine)
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -199,82 +240,9 @@ class Stage:
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self._stop(error)
 
-    # the services
-
-    async def _serve_tasks(self) -> None:
-        tasks = self.world.tasks
-        while True:
-            await tasks.wait_message()
-            for delivery in tasks.receive(10, float(NEVER)):
-                tasks.delete(delivery.receipt)
-                self._spawn(self._serve(parse_task(delivery.body)))
-
-    async def _serve(self, task: Task) -> None:
-        self.world.count_point("services", task.task_id)
-        operation = self.world.label(task.execution_id, operation_of(task.task_id))
-        fake = self.cast.fakes.get(task.service)
-        policy = fake.service.retry if fake else None
-        may_fail = policy is not None and task.attempt < policy.attempts
-        call = operation, task.attempt
-        fault = self.schedule.task(task.service, call, self._moments(), may_fail=may_fail)
-        what, seconds = (fault.what, fault.seconds) if fault else (None, 0.0)
-        if what is Mishap.OUTAGE:
-            return self._post(task, task.update(failure=OUTAGE), "outage")
-        update = await self._perform(task)
-        if update is None:
-            return
-        if what is Mishap.LOST:
-            update = task.update(failure=LOST)
-        if what is Mishap.LATE:
-            await asyncio.sleep(seconds)
-        self._post(task, update, "answer")
-        if what is Mishap.TWICE:
-            await asyncio.sleep(seconds)
-            update = await self._perform(task) or update
-            self._post(task, update, "second")
-        elif what is Mishap.ECHO:
-            await asyncio.sleep(seconds)
-            self._post(task, update, "echo")
-
-    async def _perform(self, task: Task) -> Update | None:
-        answer = self.cast.answer(task)
-        if answer is None:
-            raise SimulationError(
-                f"workflow {self.workflow.name!r} calls service {task.service!r} (operation "
-                f"{operation_of(task.task_id)}, payload {task.payload!r:.200}), which has no "
-                f"fake: add fake({task.service.upper()}).returns(…)"
-            )
-        if answer.after > timedelta(0):
-            await asyncio.sleep(answer.after.total_seconds())
-        self.performed[task.service] += 1
-        self._times[task.task_id] += 1
-        if (times := self._times[task.task_id]) > 1:
-            operation = self.world.label(task.execution_id, operation_of(task.task_id))
-            self.world.say(f"{task.service} does call {operation} again: {times} times by now")
-        if isinstance(answer, Silence):
-            return None
-        service = self.cast.fakes[task.service].service
-        update = await perform(adapter_of(service, answer), task, self.client.backend.blobs)
-        if update.failure is not None and update.failure.type == "BadResponse":
-            raise SimulationError(f"fake({task.service!r}): {update.failure.message}")
-        return update
-
-    def _post(self, task: Task, update: Update, which: str) -> None:
-        self.world.send(update, f"{task.task_id}:{task.attempt}:{which}", task.callback_queue_url)
-
-    def _moments(self) -> Sequence[float]:
-        now = self.world.now
-        return sorted({(due - now) / 1000 for due in self.world.dues.values() if due > now})
-
-
-OUTAGE: Final = Failure("SimulatedOutage", "the service could not be reached (simulated)")
-LOST: Final = Failure("SimulatedOutage", "the service's reply was lost (simulated)")
-
 
 def blocked_error(reason: str) -> Exception:
     """The error that says why an execution is BLOCKED."""
-    from lambda_workflow import errors
-
     name, _, text = reason.partition(": ")
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, WorkflowError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.messages import Timer
+from lambda_workflow.model.messages import Message, Request, Timer
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.wire import render
 from lambda_workflow.ports import ArmTimer, Commit, Effect, Happening
@@ -89,7 +89,8 @@ class StageWorld(World):
     lines: list[Line] = field(default_factory=list)
     dues: dict[str, int] = field(default_factory=dict)  # of the timers that were ever started
     turns: int = 0
-    on_turn: Callable[[Turn], None] = lambda turn: None
+    on_turn: Callable[[str, Turn], None] = lambda execution_id, turn: None
+    on_start: Callable[[Request, str], bool] = lambda message, queue_url: False
 
     def say(self, text: str, *, is_fault: bool = False) -> None:
         """Write a line of the chronicle."""
@@ -111,6 +112,12 @@ class StageWorld(World):
             return operation
         return f"{execution_id}/{operation}" if operation else execution_id
 
+    def send(self, message: Message, deduplication: str, queue_url: str = "") -> None:
+        """Send a message; the start of another workflow may be a player's to take."""
+        if isinstance(message, Request) and self.on_start(message, queue_url):
+            return
+        World.send(self, message, deduplication, queue_url)
+
     def take_turn(self, execution_id: str, turn: Turn) -> None:
         """A turn is committed."""
         self.turns += 1
@@ -120,7 +127,7 @@ class StageWorld(World):
                 self.dues[self.label(execution_id, operation)] = due
         whose = self.label(execution_id)
         self.say(f"{whose}: {describe_turn(turn)}" if whose else describe_turn(turn))
-        self.on_turn(turn)
+        self.on_turn(execution_id, turn)
 
     def count_point(self, who: str, what: str) -> None:
         """One more call of a worker.

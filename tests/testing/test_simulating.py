@@ -11,6 +11,7 @@ import pytest
 
 from lambda_workflow import (
     App,
+    ConfigurationError,
     Context,
     EncodeError,
     ExecutionFailed,
@@ -221,7 +222,7 @@ def test_the_same_seed_tells_the_same_story() -> None:
 
 
 def test_two_fakes_of_one_service_are_refused() -> None:
-    with pytest.raises(Exception, match="two fakes of service 'charge'"):
+    with pytest.raises(ConfigurationError, match=r"two parts play fake\('charge'\)"):
         simulate(sell, TEA, PAID, PAID, SHIPPED)
 
 

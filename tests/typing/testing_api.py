@@ -57,7 +57,7 @@ fake(LEDGER).runs(plain)  # type: ignore[arg-type]  # another response
 fake(BALANCE).runs(lambda order: order.reason)  # type: ignore[attr-defined]  # no such field
 fake(BALANCE).raises(OSError)  # type: ignore[arg-type]  # a class
 fake(BALANCE).returns(Balance(1), after=3)  # type: ignore[arg-type]  # no unit
-fake("balance")  # type: ignore[arg-type]  # a name
+fake("balance")  # type: ignore[call-overload]  # a name
 
 # what a simulation gives
 
