@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from lambda_workflow.model.events import Started
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message, Response, Task
 from lambda_workflow.model.payload import Json
@@ -41,7 +42,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A listing, newest first. None means any; times are milliseconds since the epoch."""
+    """A listing, newest first. None means any; times are milliseconds since the epoch.
+
+    `tags` are all to be there, with these values.
+    """
 
     workflow: str | None = None
     status: Status | None = None
@@ -49,6 +53,7 @@ class Query:
     started_before: int | None = None
     limit: int = 100
     cursor: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class Commit:
         header: the listing's line after this turn.
         effects: what has to be dispatched once the record is stored.
         receipts: the host's own handles of the messages that this turn answers.
+        begins_run: whether a later run begins with this turn, and reading may begin with it.
     """
 
     execution_id: str
@@ -134,10 +140,14 @@ class Commit:
     effects: Sequence[Effect] = ()
     receipts: Sequence[Any] = ()
 
+    @property
+    def begins_run(self) -> bool:
+        return any(isinstance(event, Started) and event.run.number > 1 for event in self.turn.events)
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The records of an execution, oldest first, and what reading them cost."""
+    """Records of an execution, oldest first, and what reading them cost."""
 
     texts: Sequence[str]
     read_units: int = 0
@@ -154,8 +164,11 @@ class Store(Protocol):
     @property
     def transactional(self) -> bool: ...
 
-    async def load(self, execution_id: str) -> Loaded:
-        """All records of an execution, read consistently; none if there is no such execution."""
+    async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
+        """The records of an execution's present run, or of all runs if `whole`; read consistently.
+
+        None if there is no such execution. What reading costs does not grow with earlier runs.
+        """
         ...
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
@@ -254,6 +267,7 @@ class Happening:
 
 KINDS = {
     "turn": "a turn was committed; `turn` holds it",
+    "step": "inline work begins; `operation`, `name`, `attempt`, `at`",
     "blocked": "an execution was marked BLOCKED; `reason`",
     "closed": "an execution ended; `status`",
     "duplicate": "a message was seen before; `message`, `turn_number`",

@@ -7,7 +7,8 @@ Laws
  3. A closed execution's first and last item expire after the retention. The items between cannot
     know when it will close; every item expires HORIZON_DAYS after it was written at the latest, and
     is renewed when a turn comes in the second half of that time, so that no live execution that
-    wakes at least once in HORIZON_DAYS / 2 loses its history.
+    wakes at least once in HORIZON_DAYS / 2 loses its history. Nor does one that replaces a closed
+    one: what that has left is renewed with its first turn.
  4. A record that no item can hold (a turn that starts thousands of calls) stands in chunk items,
     named by its content and put before the item that refers to it.
 """
@@ -23,7 +24,9 @@ from typing import Any, Final
 
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.errors import BackendError, ConfigurationError, Conflict
+from lambda_workflow.model.events import Started
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage, read_units
 from lambda_workflow.ports import Clock, Commit, Effect, Header, Loaded, Page, Query
 
@@ -131,7 +134,8 @@ class DynamoStore:
                     f"turn {turn.number} of execution {execution_id} was committed by another "
                     "worker"
                 ) from error
-        if turn.at - commit.header.started_at > HORIZON_DAYS * _DAY_MS // 2:
+        is_old = turn.at - commit.header.started_at > HORIZON_DAYS * _DAY_MS // 2
+        if is_old or _replaces(turn):
             await self._renew(execution_id, turn.at)
         return commit.effects
 
@@ -212,14 +216,12 @@ class DynamoStore:
                     ":high": {"S": below or "~"},
                 },
                 ScanIndexForward=False,
-                Limit=query.limit + 2,
+                **({} if query.tags else {"Limit": query.limit + 2}),  # or as much as a page holds
                 **({"ExclusiveStartKey": start} if start else {}),
             )
-            found += [
-                (item["ls"]["S"], _header(item))
-                for item in page["Items"]
-                if item["ls"]["S"] != below and self._is_kept(item)
-            ]
+            items = [i for i in page["Items"] if i["ls"]["S"] != below and self._is_kept(i)]
+            rows = [(item["ls"]["S"], _header(item)) for item in items]
+            found += [row for row in rows if query.tags.items() <= row[1].tags.items()]
             if (start := page.get("LastEvaluatedKey")) is None:
                 break
         return found
@@ -310,6 +312,8 @@ def _header_attributes(header: Header) -> dict[str, Any]:
         header.reason,
         header.usage.to_json(),
     ]
+    if header.custom is not None or header.tags or header.memo is not None:
+        row += [header.custom, dict(header.tags), header.memo]
     return {
         "h": {"S": json.dumps(row, separators=(",", ":"))},
         "ht": {"N": str(header.turn)},
@@ -324,10 +328,18 @@ def _listed_bytes(item: dict[str, Any]) -> int:
 
 
 def _header(item: dict[str, Any]) -> Header:
-    workflow, status, started, turn, closed, reason, usage = json.loads(item["h"]["S"])
+    row = json.loads(item["h"]["S"])
+    workflow, status, started, turn, closed, reason, usage, *told = row
     return Header(
-        item["id"]["S"], workflow, Status(status), started, turn, closed, reason, Usage(*usage)
-    )
+        item["id"]["S"], workflow, Status(status), started, turn, closed, reason, Usage(*usage),
+        *told,
+    )  # fmt: skip
+
+
+def _replaces(turn: Turn) -> bool:
+    """Whether it begins anew under the id of an execution that has ended."""
+    first = turn.events[0] if turn.events and turn.number > 1 else None
+    return isinstance(first, Started) and not first.run.since
 
 
 def _cursor(key: str) -> str:

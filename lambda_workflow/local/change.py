@@ -35,6 +35,7 @@ class Statement:
 
 
 PUT_TURN: Final = Statement("INSERT INTO turns (execution_id, number, text) VALUES", "(?,?,?)")
+PUT_RUN: Final = Statement("INSERT INTO runs (execution_id, turn) VALUES", "(?,?)")
 # With OR each row is looked up by its key; `IN (VALUES …)` over several columns reads the table.
 DROP_TASK: Final = Statement("DELETE FROM tasks WHERE", "(task_id=? AND attempt=?)", between=" OR ")
 DROP_TIMER: Final = Statement(
@@ -54,11 +55,12 @@ PUT_TIMER: Final = Statement(
 PUT_MESSAGE: Final = Statement("INSERT INTO messages (execution_id, body) VALUES", "(?,?)")
 PUT_HEADER: Final = Statement(
     "INSERT INTO executions (execution_id, workflow, status, started_at, turn, closed_at, reason, "
-    "usage) VALUES",
-    "(?,?,?,?,?,?,?,?)",
+    "usage, custom, tags, memo) VALUES",
+    "(?,?,?,?,?,?,?,?,?,?,?)",
     " ON CONFLICT (execution_id) DO UPDATE SET workflow=excluded.workflow, "
     "status=excluded.status, started_at=excluded.started_at, turn=excluded.turn, "
-    "closed_at=excluded.closed_at, reason=excluded.reason, usage=excluded.usage "
+    "closed_at=excluded.closed_at, reason=excluded.reason, usage=excluded.usage, "
+    "custom=excluded.custom, tags=excluded.tags, memo=excluded.memo "
     "WHERE excluded.turn >= executions.turn",
 )
 PUT_RESPONSE: Final = Statement(
@@ -75,6 +77,7 @@ BURY: Final = Statement(
 # Drops come before puts: what is sent anew within a group shall stay.
 _ORDER: Final = (
     PUT_TURN,
+    PUT_RUN,
     DROP_TASK,
     DROP_MESSAGE,
     DROP_TIMER,

@@ -9,10 +9,13 @@ from typing import Any, Final
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.local.change import Row
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload import Json, dumps, loads
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Header, Page, Query
 
-COLUMNS: Final = "execution_id, workflow, status, started_at, turn, closed_at, reason, usage"
+COLUMNS: Final = (
+    "execution_id, workflow, status, started_at, turn, closed_at, reason, usage, custom, tags, memo"
+)
 PAGE_MAX: Final = 1000  # headers; a larger page holds up the reader's thread
 
 
@@ -27,12 +30,16 @@ def encode_header(header: Header) -> Row:
         header.closed_at,
         header.reason,
         json.dumps(header.usage.to_json()),
+        _text(header.custom),
+        _text(dict(header.tags) or None),
+        _text(header.memo),
     )
 
 
 def decode_header(row: Row) -> Header:
     """The header of a row."""
-    execution_id, workflow, status, started_at, turn, closed_at, reason, usage = row
+    execution_id, workflow, status, started_at, turn, closed_at, reason, usage, *told = row
+    custom, tags, memo = (None if text is None else loads(text) for text in told)
     return Header(
         execution_id,
         workflow,
@@ -42,6 +49,9 @@ def decode_header(row: Row) -> Header:
         closed_at,
         reason,
         Usage(*json.loads(usage)),
+        custom,
+        tags or {},
+        memo,
     )
 
 
@@ -68,6 +78,9 @@ def select_page(query: Query, connection: sqlite3.Connection) -> Page:
         terms.append(("started_at>?", [query.started_after]))
     if query.started_before is not None:
         terms.append(("started_at<?", [query.started_before]))
+    for name, value in query.tags.items():
+        found = "EXISTS (SELECT 1 FROM json_each(executions.tags) WHERE key=? AND atom=?)"
+        terms.append((found, [name, value]))
     if query.cursor is not None:
         terms.append(("(started_at, execution_id) < (?, ?)", _position(query.cursor)))
     where = " AND ".join(["turn > 0", *(term for term, _ in terms)])
@@ -82,6 +95,10 @@ def select_page(query: Query, connection: sqlite3.Connection) -> Page:
         return Page(headers, None)
     last = headers[-1]
     return Page(headers, f"{last.started_at}/{last.execution_id}")
+
+
+def _text(value: Json) -> str | None:
+    return None if value is None else dumps(value)
 
 
 def _position(cursor: str) -> list[Any]:

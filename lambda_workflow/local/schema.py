@@ -56,8 +56,17 @@ _FIRST: Final = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, process TEXT NOT NULL, beat INTEGER NOT NULL,
         workflows TEXT NOT NULL, services TEXT NOT NULL)""",
 )
+_TOLD: Final = tuple(  # JSON, or NULL where there is none
+    f"ALTER TABLE executions ADD COLUMN {name} TEXT" for name in ("custom", "tags", "memo")
+)
+_RUNS: Final = (
+    # Where a later run of an execution begins: turns before that are not needed to go on.
+    """CREATE TABLE runs (
+        execution_id TEXT NOT NULL, turn INTEGER NOT NULL,
+        PRIMARY KEY (execution_id, turn)) WITHOUT ROWID""",
+)
 # Each entry brings a file from the version of its index to the next; entries are only ever added.
-MIGRATIONS: Final = (_FIRST,)
+MIGRATIONS: Final = (_FIRST, _TOLD, _RUNS)
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 _ADVICE: Final = {

@@ -51,10 +51,12 @@ class MemoryStore:
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
         self._headers: dict[str, Header] = {}
+        self._begins: dict[str, int] = {}  # where the present run does, of those with several
 
-    async def load(self, execution_id: str) -> Loaded:
-        """All records, and the units a consistent query for them would cost."""
-        texts = tuple(self._texts.get(execution_id, ()))
+    async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
+        """The records, and the units a consistent query for them would cost."""
+        first = 0 if whole else self._begins.get(execution_id, 0)
+        texts = tuple(self._texts.get(execution_id, ())[first:])
         return Loaded(texts, read_units(sum(len(text.encode()) for text in texts)))
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
@@ -68,6 +70,8 @@ class MemoryStore:
         number = commit.turn.number
         if number == len(texts) + 1:
             texts.append(commit.text)
+            if commit.begins_run:
+                self._begins[commit.execution_id] = number - 1
             if number == 1:
                 await self.put_header(commit.header)
         elif number > len(texts):
@@ -117,6 +121,7 @@ def _fits(header: Header, query: Query) -> bool:
         and (query.status is None or header.status is query.status)
         and (query.started_after is None or header.started_at > query.started_after)
         and (query.started_before is None or header.started_at < query.started_before)
+        and query.tags.items() <= header.tags.items()
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lambda_workflow.errors import BackendError, ConfigurationError
-from lambda_workflow.local.schema import SCHEMA_VERSION, explain
+from lambda_workflow.local.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, explain
 from lambda_workflow.local.sqlite import SqliteFile
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.ports import Header, Query
 
 
 def pragma(path: Path, name: str) -> object:
@@ -154,3 +157,21 @@ async def test_a_closed_file_says_that_it_is_closed(tmp_path: Path) -> None:
     await file.aclose()
     with pytest.raises(BackendError, match="is closed"):
         await file.backend.store.load("any")
+
+
+async def test_a_file_of_the_first_release_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    row = "('e', NULL, 'flow', 'COMPLETED', 5, 2, 9, '', '[0, 0, 0, 0, 0, 0]')"
+    script(path, f"{';'.join(MIGRATIONS[0])}; INSERT INTO executions VALUES {row};")
+    script(path, f"PRAGMA user_version=1; PRAGMA application_id={APPLICATION_ID}")
+    file = SqliteFile(path)
+    try:
+        assert pragma(path, "user_version") == SCHEMA_VERSION
+        header = Header("e", "flow", Status.COMPLETED, 5, 2, 9)
+        assert await file.backend.store.header("e") == header
+        assert (await file.backend.store.list(Query(tags={"team": "blue"}))).headers == []
+        await file.backend.store.put_header(replace(header, tags={"team": "blue"}))
+        (found,) = (await file.backend.store.list(Query(tags={"team": "blue"}))).headers
+        assert found.tags == {"team": "blue"}
+    finally:
+        await file.aclose()

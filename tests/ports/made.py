@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lambda_workflow.model.events import Started, TimerFired
 from lambda_workflow.model.lifecycle import Status
@@ -39,10 +40,11 @@ def header_of(
     workflow: str = "flow",
     status: Status = Status.RUNNING,
     turn: int = 1,
+    **told: Any,
 ) -> Header:
-    """A listing's line."""
+    """A listing's line; `told` are its custom status, tags and memo."""
     closed_at = started_at + 5 if status.closed else None
-    return Header(execution_id, workflow, status, started_at, turn, closed_at)
+    return Header(execution_id, workflow, status, started_at, turn, closed_at, **told)
 
 
 async def start(harness: Harness, header: Header) -> None:

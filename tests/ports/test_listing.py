@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload import Json
 from lambda_workflow.ports import Header, Query
 from tests.ports.harness import Harness
 from tests.ports.made import header_of, start
@@ -98,3 +99,42 @@ async def test_a_change_of_status_moves_an_execution_in_the_listing(harness: Har
     assert await listed(harness, Query(status=Status.BLOCKED)) == []
     assert await listed(harness, Query(status=Status.COMPLETED)) == [completed]
     assert await listed(harness, Query()) == [completed]
+
+
+TOLD = {"done": 3, "of": [None, 1.5, "ä\u2028\\"], "": {}}
+
+
+@pytest.mark.parametrize("told", [TOLD, [], 0, "", False, "x" * 10_000])
+async def test_what_an_execution_was_given_and_says_of_itself_is_listed(
+    harness: Harness, told: Json
+) -> None:
+    header = header_of("e", BASE, custom=told, tags={"team": "blue", "päd": "'\""}, memo=told)
+    await start(harness, header)
+    assert await harness.backend.store.header("e") == header
+    assert await listed(harness, Query()) == [header]
+    later = replace(header, turn=2, custom={"done": 4})
+    await harness.backend.store.put_header(later)
+    assert await harness.backend.store.header("e") == later
+
+
+async def test_tags_choose_what_has_them_all(harness: Harness) -> None:
+    headers = [
+        header_of(f"{team}{size}", BASE + n, tags={"team": team, "size": size})
+        for n, (team, size) in enumerate((t, s) for t in ("red", "blue") for s in "123456")
+    ]
+    headers.append(header_of("plain", BASE))
+    for header in headers:
+        await start(harness, header)
+
+    async def found(limit: int = 4, **tags: str) -> set[str]:
+        headers = await listed(harness, Query(limit=limit, tags=tags))
+        assert len({header.execution_id for header in headers}) == len(headers)
+        return {header.execution_id for header in headers}
+
+    assert await found(team="blue") == {f"blue{n}" for n in "123456"}
+    assert await found(team="blue", size="4") == {"blue4"}
+    assert await found(size="4", limit=1) == {"red4", "blue4"}
+    assert await found(team="Blue") == await found(color="red") == await found(team="") == set()
+    assert len(await found(limit=100)) == 13
+    query = Query("flow", Status.RUNNING, started_after=BASE + 8, tags={"team": "blue"})
+    assert [h.execution_id for h in await listed(harness, query)] == ["blue6", "blue5", "blue4"]
