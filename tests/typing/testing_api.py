@@ -7,16 +7,20 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any, assert_type
 
-from lambda_workflow import Task
+from lambda_workflow import RemoteWorkflow, Signal, Task, Update
 from lambda_workflow.testing import (
+    Act,
     CallSeen,
     Explored,
     Fake,
     Simulated,
     Simulation,
     Snapshot,
+    after,
+    callback,
     explore,
     fake,
+    now,
     simulate,
 )
 from tests.typing.api import BALANCE, LEDGER, LISTS, MAYBE, Balance, Receipt, Transfer, transfer
@@ -58,6 +62,24 @@ fake(BALANCE).runs(lambda order: order.reason)  # type: ignore[attr-defined]  # 
 fake(BALANCE).raises(OSError)  # type: ignore[arg-type]  # a class
 fake(BALANCE).returns(Balance(1), after=3)  # type: ignore[arg-type]  # no unit
 fake("balance")  # type: ignore[call-overload]  # a name
+
+# what comes from outside
+
+STOP: Signal[str] = Signal("stop", str)
+LIMIT: Update[int, str] = Update("limit", int, str)
+REMOTE: RemoteWorkflow[int, str] = RemoteWorkflow("remote", int, str, app="other")
+
+assert_type(fake(transfer), Fake[Transfer, Receipt | None])
+assert_type(fake(REMOTE), Fake[int, str])
+assert_type(after(timedelta(hours=1)).signal(STOP, "enough"), Act)
+now.update(LIMIT, 5)
+callback("approval").returns(True).raises(OSError("down"))
+
+fake(transfer).returns("1")  # type: ignore[arg-type]  # another result
+fake(REMOTE).runs(plain)  # type: ignore[arg-type]  # another request
+after(timedelta(hours=1)).signal(STOP, 1)  # type: ignore[misc]  # another payload
+now.update(LIMIT, "5")  # type: ignore[misc]  # another request
+after(60)  # type: ignore[arg-type]  # no unit
 
 # what a simulation gives
 
