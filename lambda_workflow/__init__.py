@@ -59,6 +59,7 @@ from lambda_workflow.replay.saga import Saga
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow, workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
+from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.serve import Adapter, serve
 
 __all__ = [
@@ -107,6 +108,7 @@ __all__ = [
     "RetryPolicy",
     "Saga",
     "SagaFailed",
+    "Schedule",
     "Service",
     "ServiceError",
     "Signal",

@@ -83,8 +83,7 @@ class Schedules:
     async def apply(self) -> dict[str, str]:
         """Make the schedules of the App as its code has them; those it no longer has stay.
 
-        Returns:
-            "created", "updated" or "unchanged" for each name.
+        Returns "created", "updated" or "unchanged" for each name.
         """
         done: dict[str, str] = {}
         for schedule in self._client.app.schedules.values():

@@ -17,6 +17,7 @@ from lambda_workflow import testing
 from lambda_workflow.aws import backend, handlers, worker
 from lambda_workflow.local import Engine, SkippingClock, SqliteFile
 from lambda_workflow.runtime.client import Handle, SyncClient
+from lambda_workflow.runtime.schedules import ScheduleInfo, Schedules
 
 SECTIONS: Final = ("Args:", "Attributes:", "Raises:")
 ENTRY: Final = re.compile(r"    ([\w, ]+): (.*)")
@@ -28,6 +29,8 @@ ROOMS: Final[dict[str, dict[str, Any]]] = {
         **{name: getattr(lambda_workflow, name) for name in lambda_workflow.__all__},
         "Handle": Handle,
         "SyncClient": SyncClient,
+        "ScheduleInfo": ScheduleInfo,
+        "Schedules": Schedules,
     },
     "lambda_workflow.local": {
         "Engine": Engine,

@@ -34,14 +34,21 @@ def test_the_reference_is_what_the_docstrings_say() -> None:
     assert committed == reference(), "run: python -m tests.docs.reference > docs/reference.md"
 
 
-@pytest.mark.parametrize("command", ["run", "history show", "history export"])
+ACTIONS = ("preview", "apply", "list", "show", "pause", "resume", "trigger", "backfill", "delete")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["run", "history show", "history export", *(f"schedule {action}" for action in ACTIONS)],
+)
 def test_the_command_lines_help_is_in_its_page(command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lambda_workflow.cli", *command.split(), "--help"],
         capture_output=True, text=True, check=True, cwd=ROOT, env={"COLUMNS": "100"},
     )  # fmt: skip
     page = (ROOT / "docs" / "cli.md").read_text()
-    assert f"## `lambda-workflow {command} " in page
+    action = command.split()[-1]
+    assert f"## `lambda-workflow {command}" in page or f"| `{action}" in page
     for option in re.findall(r"--[a-z-]+", done.stdout):
         assert f"`{option}" in page, option
 

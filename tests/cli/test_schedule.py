@@ -1,0 +1,138 @@
+"""`lambda-workflow schedule`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "lambda_workflow.cli"]
+SHOP = """
+from datetime import timedelta
+from lambda_workflow import App, Context, Schedule, workflow
+
+@workflow
+async def report(ctx: Context, kind: str) -> str:
+    return kind
+
+nightly = Schedule("nightly", report, "full", cron="0 8 * * *", timezone="Europe/Berlin")
+hourly = Schedule("hourly", report, "short", every=timedelta(hours=1), overlap="allow")
+app = App("shop", workflows=[report], schedules=[nightly, hourly])
+plain = App("plain", workflows=[report])
+"""
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, check=False, encoding="utf-8",
+    )  # fmt: skip
+
+
+def done(folder: Path, *words: str) -> str:
+    finished = run(folder, *words)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+WORK = """
+import asyncio, sqlite3
+from shop import app
+from lambda_workflow.local import Engine
+
+async def work():
+    async with Engine(app, "db"):
+        with sqlite3.connect("db") as file:
+            while file.execute("SELECT count(*) FROM messages").fetchone()[0]:
+                await asyncio.sleep(0.01)
+        file.close()
+
+asyncio.run(work())
+"""
+
+
+def work(folder: Path) -> None:
+    """Let an engine make the turns that are waiting."""
+    subprocess.run(
+        [sys.executable, "-c", WORK], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60, check=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shop.py").write_text(SHOP)
+    work(tmp_path)
+    return tmp_path
+
+
+def test_a_preview_shows_the_next_times_in_the_zone_and_in_utc(folder: Path) -> None:
+    lines = done(folder, "schedule", "preview", "shop:app", "--count", "2").splitlines()
+    rows = [line.split("\t") for line in lines]
+    assert [row[0] for row in rows] == ["nightly", "nightly", "hourly", "hourly"]
+    assert all(" 08:00:00 +0" in row[1] for row in rows[:2])
+    assert all(row[2].endswith(("06:00:00", "07:00:00")) for row in rows[:2])
+
+
+def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
+    made = done(folder, "schedule", "apply", "shop:app", "--db", "db")
+    assert made == "nightly\tcreated\nhourly\tcreated\n"
+    work(folder)
+    again = done(folder, "schedule", "apply", "shop:app", "--db", "db")
+    assert again == "nightly\tunchanged\nhourly\tunchanged\n"
+    rows = [
+        line.split("\t") for line in done(folder, "schedule", "list", "--db", "db").splitlines()
+    ]
+    assert rows == [
+        ["hourly", "report", "every 1:00:00", "allow", "RUNNING", "0", "0", "0"],
+        ["nightly", "report", "cron 0 8 * * * Europe/Berlin", "skip", "RUNNING", "0", "0", "0"],
+    ]
+    done(folder, "schedule", "pause", "nightly", "--note", "holidays", "--db", "db")
+    done(folder, "schedule", "trigger", "nightly", "--db", "db")
+    span = ["2026-01-01T00:00Z", "2026-01-01T03:00Z"]
+    assert done(folder, "schedule", "backfill", "hourly", *span, "--db", "db") == "3 times\n"
+    work(folder)
+    shown = done(folder, "schedule", "show", "nightly", "--db", "db").splitlines()
+    assert shown[0].split("\t")[4] == "paused holidays"
+    assert shown[1].endswith("started\tnightly:trigger1")
+    assert len(shown) == 2, "paused: no times to come"
+    found = json.loads(done(folder, "schedule", "list", "--db", "db", "--json"))
+    assert [(one["name"], one["started"], one["paused"]) for one in found] == [
+        ("hourly", 3, None), ("nightly", 1, "holidays"),
+    ]  # fmt: skip
+    assert len(found[0]["next"]) == 3
+    done(folder, "schedule", "resume", "nightly", "--db", "db")
+    done(folder, "schedule", "delete", "hourly", "--db", "db")
+    work(folder)
+    (left,) = done(folder, "schedule", "list", "--db", "db").splitlines()
+    assert left.split("\t")[:5] == [
+        "nightly", "report", "cron 0 8 * * * Europe/Berlin", "skip", "RUNNING",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["pause", "absent", "--db", "db"], "no schedule 'absent'"),
+        (["show", "absent", "--db", "nowhere"], "--db nowhere: no such file"),
+        (["backfill", "hourly", "yesterday", "today", "--db", "db"], "yesterday: no time"),
+        (["apply", "shop:nothing", "--db", "db"], "give MODULE:APP"),
+        (["list", "--aws"], "LAMBDA_WORKFLOW_"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_says_what_to_do(
+    folder: Path, words: list[str], told: str
+) -> None:
+    finished = run(folder, "schedule", *words)
+    assert finished.returncode == 2
+    assert told in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_an_app_without_schedules_has_nothing_to_apply(folder: Path) -> None:
+    assert done(folder, "schedule", "apply", "shop:plain", "--db", "db") == ""
