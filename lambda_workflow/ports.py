@@ -142,7 +142,9 @@ class Commit:
 
     @property
     def begins_run(self) -> bool:
-        return any(isinstance(event, Started) and event.run.number > 1 for event in self.turn.events)
+        return any(
+            isinstance(event, Started) and event.run.number > 1 for event in self.turn.events
+        )
 
 
 @dataclass(frozen=True, slots=True)

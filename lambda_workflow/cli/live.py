@@ -57,7 +57,10 @@ class LiveTable(Progress):
         if happening.execution_id != self.execution_id:
             return
         if (turn := happening.turn) is None:
-            if note := self.note_of(happening):
+            if happening.kind == "step":
+                fields = happening.fields
+                self._set(fields["operation"], "runs", what=f"step {fields['name']}")
+            elif note := self.note_of(happening):
                 self._notes.append(note)
             return
         self.turns += 1

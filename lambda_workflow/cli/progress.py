@@ -32,6 +32,7 @@ class Progress:
         self.blocked = asyncio.Event()
         self._out = out or sys.stderr
         self._names: dict[str, str] = {}
+        self._begun: set[tuple[str, str]] = set()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -44,10 +45,23 @@ class Progress:
             return
         if (turn := happening.turn) is not None:
             self.turns += 1
-            for at, *words in told(turn, self._names):
-                self._line(at, *words)
+            for at, mark, operation, words in told(turn, self._names):
+                if (operation, mark) in self._begun:  # it was shown when it began
+                    self._begun.discard((operation, mark))
+                else:
+                    self._line(at, mark, operation, words)
+        elif happening.kind == "step":
+            self._step(happening)
         elif note := self.note_of(happening):
             self._out.write(f"{note}\n")
+
+    def _step(self, happening: Happening) -> None:
+        fields = happening.fields
+        operation, attempt = fields["operation"], fields["attempt"]
+        again = f" attempt {attempt}" if attempt > 1 else ""
+        if not again:
+            self._begun.add((operation, "→"))
+        self._line(fields["at"], "→", operation, f"step {fields['name']}{again}")
 
     def recall(self, turns: Iterable[Turn]) -> None:
         """Learn from the turns of an earlier command what its operations are called."""

@@ -76,9 +76,8 @@ class Calls(Children):
             LimitExceeded: children of children, more than 16 deep.
         """
         if not isinstance(target, Service):
-            return self.call_child(
-                target, payload, timeout=timeout, name=name, retry=retry, **options
-            )
+            options |= {"timeout": timeout, "name": name, "retry": retry}
+            return self.call_child(target, payload, **options)
         execution = self._execution
         if execution.loop.frozen and self._is_frozen():
             return cast("Call[Any]", self._never())
@@ -87,9 +86,9 @@ class Calls(Children):
             self._check_service(target)
         if name:
             check_name("call", name)
-        within_ms = limit_ms(
-            target.timeout if timeout is None else timeout, f"call of {target.name!r}"
-        )
+        within_ms = target.timeout_ms
+        if timeout is not None:
+            within_ms = limit_ms(timeout, f"call of {target.name!r}")
         attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
         if options:
             attempt_ms, beat_ms = _attempt_limits(target, **options)
@@ -127,14 +126,24 @@ class Calls(Children):
         operation = execution.loop.path().operation()
         execution.ledger.add(Send(operation, service.name, encoded, name))
 
+    @overload
+    def callback(
+        self, *, timeout: timedelta | None = ..., heartbeat_timeout: timedelta | None = ...,
+        name: str = ...,
+    ) -> Callback[Any]: ...  # fmt: skip
+    @overload
+    def callback(
+        self, answer: type[T], *, timeout: timedelta | None = ...,
+        heartbeat_timeout: timedelta | None = ..., name: str = ...,
+    ) -> Callback[T]: ...  # fmt: skip
     def callback(
         self,
-        answer: type[T] = object,  # type: ignore[assignment]  # any JSON value
+        answer: Any = Any,
         *,
         timeout: timedelta | None = None,
         heartbeat_timeout: timedelta | None = None,
         name: str = "",
-    ) -> Callback[T]:
+    ) -> Callback[Any]:
         """Wait for somebody outside: hand out `.token`, then `await` the answer.
 
         Args:
@@ -148,7 +157,7 @@ class Calls(Children):
             CallbackTimedOut: (when awaited) there was no answer, or no heartbeat, in time.
         """
         if self._is_frozen():
-            return cast("Callback[T]", _NoCallback(self._execution.loop))
+            return cast("Callback[Any]", _NoCallback(self._execution.loop))
         if name:
             check_name("callback", name)
         within_ms = limit_ms(timeout, f"callback {name}")
@@ -156,8 +165,7 @@ class Calls(Children):
         execution = self._execution
         operation = execution.loop.path().operation()
         command = OpenCallback(operation, name)
-        codec: Codec[Any] = codec_for(Any if answer is object else answer)
-        callback: Callback[T] = Callback(execution, command, caller(2), codec)
+        callback: Callback[Any] = Callback(execution, command, caller(2), codec_for(answer))
         execution.ledger.register(callback, command)
         if within_ms:
             execution.ledger.deadline(callback, within_ms)
@@ -215,9 +223,10 @@ class Calls(Children):
         execution = self._execution
         services = execution.tools.services
         if services is not None and services.get(service.name) is not service:
+            constant = service.name.upper().replace("-", "_")
             execution.fault = UnknownService(
                 f"workflow {self.info.workflow!r} calls service {service.name!r}, which its App "
-                f"does not list: add it, App(…, services=[…, {service.name.upper()}])"
+                f"does not list: add it, App(…, services=[…, {constant}])"
             )
             raise execution.fault
 

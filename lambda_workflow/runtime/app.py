@@ -55,6 +55,7 @@ class App:
         self.adapters: Final = _by_name("adapter", ((a.service.name, a) for a in adapters))
         listed = {id(s): s for s in [*services, *(a.service for a in adapters)]}
         self.services: Final = _by_name("service", ((s.name, s) for s in listed.values()))
+        _check_variables(self.services)
         for schedule in self.schedules.values():
             self.check_newest(schedule.workflow)
 
@@ -107,3 +108,16 @@ def _by_name(kind: str, parts: Iterable[tuple[str, Named]]) -> Mapping[str, Name
             raise ConfigurationError(f"two {kind}s are named {name!r}: give one another name")
         found[name] = part
     return MappingProxyType(found)
+
+
+def _check_variables(names: Iterable[str]) -> None:
+    """On AWS a service's queue stands in a variable of its name, where `-` and case do not count."""
+    known: dict[str, str] = {}
+    for name in names:
+        variable = name.upper().replace("-", "_")
+        if variable in known:
+            raise ConfigurationError(
+                f"services {known[variable]!r} and {name!r} share the variable {variable} of their "
+                "queues on AWS: give one another name"
+            )
+        known[variable] = name

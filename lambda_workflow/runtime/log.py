@@ -14,7 +14,12 @@ _log = logging.getLogger("lambda_workflow")
 class LogObserver:
     """Writes what is worth a look as JSON lines; the turns themselves at debug level."""
 
-    _LEVELS: Final = {"turn": logging.DEBUG, "duplicate": logging.DEBUG, "closed": logging.INFO}
+    _LEVELS: Final = {
+        "turn": logging.DEBUG,
+        "step": logging.DEBUG,
+        "duplicate": logging.DEBUG,
+        "closed": logging.INFO,
+    }
 
     def notify(self, happening: Happening) -> None:
         """Log it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -42,9 +42,14 @@ def interrupted(step: Step[Any]) -> StepOutcome:
 
 
 class Steps:
-    """Use as `async with`; leaving it cancels what still runs."""
+    """Use as `async with`; leaving it cancels what still runs.
 
-    def __init__(self) -> None:
+    Args:
+        begun: told of every step as it begins.
+    """
+
+    def __init__(self, begun: Callable[[Step[Any]], None]) -> None:
+        self._begun = begun
         self._running: dict[asyncio.Task[StepOutcome], Step[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -64,6 +69,7 @@ class Steps:
         for step in pending:
             if id(step) not in under_way:
                 self._running[asyncio.create_task(_attempt(step))] = step
+                self._begun(step)
         return bool(self._running)
 
     async def finished(self) -> list[tuple[Step[Any], StepOutcome]]:

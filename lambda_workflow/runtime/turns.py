@@ -33,6 +33,7 @@ from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Blobs, Happening
 from lambda_workflow.replay.endings import end_without_code, status_after
 from lambda_workflow.replay.execution import Execution
+from lambda_workflow.replay.operations import Step
 from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
@@ -271,7 +272,14 @@ class Turns:
         ledger = execution.ledger
         if not ledger.pending_steps():
             return
-        async with Steps() as steps:
+
+        def begun(step: Step[Any]) -> None:
+            self._notify(
+                "step", work.live.history.execution_id, operation=step.operation, name=step.name,
+                attempt=step.attempt, at=self.backend.clock.now(),
+            )  # fmt: skip
+
+        async with Steps(begun) as steps:
             while execution.outcome is None:
                 for step in ledger.pending_steps():
                     if step.at_most_once and step.replayed:

@@ -209,3 +209,35 @@ def test_without_its_extra_the_command_says_what_to_install(tmp_path: Path) -> N
     done = run(tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert done.returncode == 2
     assert "pip install 'lambda-workflow[cli]'" in done.stderr
+
+
+def test_a_long_step_is_shown_while_it_runs_and_once(folder: Path) -> None:
+    (folder / "slow.py").write_text(
+        "import pathlib, time\n"
+        "from lambda_workflow import App, Context, workflow\n"
+        "def waits(n: int) -> int:\n"
+        "    while not pathlib.Path('go').exists():\n"
+        "        time.sleep(0.01)\n"
+        "    return n\n"
+        "@workflow\n"
+        "async def flow(ctx: Context, n: int) -> int:\n"
+        "    return await ctx.step(waits, n)\n"
+        "app = App('slow', workflows=[flow])\n"
+    )
+    process = subprocess.Popen(
+        [*COMMAND[:4], "slow:app", "flow", "--input", "1"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    lines: list[str] = []
+    with process, process.stderr or sys.stdin as told:
+        for line in told:
+            lines.append(line)
+            if "step waits" in line:
+                (folder / "go").touch()
+    assert process.returncode == 0
+    assert sum("→  1      step waits" in line for line in lines) == 1
+    assert any("✓  1      waits = 1" in line for line in lines)

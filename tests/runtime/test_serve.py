@@ -162,6 +162,9 @@ def test_an_app_has_each_name_once() -> None:
         App("bank", workflows=[flow, flow])
     with pytest.raises(ConfigurationError, match="two services are named 'check'"):
         App("bank", workflows=[], services=[Service("check", int, int)], adapters=[check])
+    alike = [Service("check-it", int, int), Service("check_it", int, int)]
+    with pytest.raises(ConfigurationError, match="share the variable CHECK_IT of their queues"):
+        App("tests", workflows=[], services=alike)
     with pytest.raises(ConfigurationError, match="two adapters are named 'check'"):
         App("bank", workflows=[], adapters=[check, check])
     with pytest.raises(ConfigurationError, match="app name 'my bank'"):
