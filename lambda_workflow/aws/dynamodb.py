@@ -11,6 +11,9 @@ Laws
     one: what that has left is renewed with its first turn.
  4. A record that no item can hold (a turn that starts thousands of calls) stands in chunk items,
     named by its content and put before the item that refers to it.
+ 5. The item of a turn with which a later run begins has the mark `b`. Reading goes backwards, and
+    ends there: what it costs does not grow with the runs before. An execution is gone as soon as
+    one of these items has expired or is missing.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from lambda_workflow.model.usage import Usage, read_units
 from lambda_workflow.ports import Clock, Commit, Effect, Header, Loaded, Page, Query
 
 INDEX: Final = "listing"
+FIRST_ITEMS_MAX: Final = 64  # of the first page read: nearly always all, and of many runs not many
 HORIZON_DAYS: Final = 800  # twice the longest timer (366 days) and more
 CHUNK_BYTES: Final = 390_000  # an item may have 400 KB
 _DAY_MS: Final = 24 * 3_600_000
@@ -87,14 +91,18 @@ class DynamoStore:
         self._retention_ms = retention_days * _DAY_MS
         self._chunks = DynamoBlobs(aws, table, clock)
 
-    async def load(self, execution_id: str) -> Loaded:
+    async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
         texts: list[str] = []
-        size, start = 0, None
+        size, start, limit, is_met = 0, None, FIRST_ITEMS_MAX, False
         keys = len(execution_id) + _KEYS_BYTES
-        while True:
-            page = await self._aws.call("dynamodb", "Query", **self._query(execution_id, start))
+        while not is_met:
+            query = self._query(execution_id, start) | {"ScanIndexForward": False}
+            page = await self._aws.call("dynamodb", "Query", **query, **_limited(limit))
             now = self._clock.now()
             for item in page["Items"]:
+                if is_met:  # of an earlier run, and paid for
+                    size += keys + len(item["d"]["S"].encode() if "d" in item else "")
+                    continue
                 if int(item["x"]["N"]) * 1000 < now:
                     return Loaded((), read_units(size))
                 text = item["d"]["S"] if "d" in item else await self._text(item)
@@ -102,8 +110,11 @@ class DynamoStore:
                 size += keys + (len(text) if text.isascii() else len(text.encode()))
                 if "h" in item:
                     size += _listed_bytes(item)
-            if (start := page.get("LastEvaluatedKey")) is None:
-                return Loaded(texts, read_units(size))
+                is_met = item["n"]["N"] == "1" or ("b" in item and not whole)
+            start, limit = page.get("LastEvaluatedKey"), 0
+            if start is None and not is_met:
+                return Loaded((), read_units(size))
+        return Loaded(texts[::-1], read_units(size))
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         turn, execution_id = commit.turn, commit.execution_id
@@ -114,6 +125,8 @@ class DynamoStore:
         }
         record = await self._record(commit.text)
         item |= record
+        if commit.begins_run:
+            item["b"] = {"BOOL": True}
         if turn.number == 1:
             item |= _header_attributes(commit.header)
         try:
@@ -320,6 +333,10 @@ def _header_attributes(header: Header) -> dict[str, Any]:
         "lk": {"S": f"{header.workflow}/{header.status}"},
         "ls": {"S": f"{header.started_at:015d}/{header.execution_id}"},
     }
+
+
+def _limited(limit: int) -> dict[str, int]:
+    return {"Limit": limit} if limit else {}
 
 
 def _listed_bytes(item: dict[str, Any]) -> int:

@@ -44,6 +44,11 @@ from lambda_workflow.ports import (
 )
 
 INBOX_URL: Final = "local:inbox"  # whatever the file is called: executions may outlive its name
+_WHOLE: Final = "SELECT text FROM turns WHERE execution_id=:id ORDER BY number"
+_PRESENT: Final = (
+    "SELECT text FROM turns WHERE execution_id=:id AND number>=coalesce("
+    "(SELECT max(turn) FROM runs WHERE execution_id=:id), 1) ORDER BY number"
+)
 
 
 class Receipt(NamedTuple):
@@ -194,13 +199,11 @@ class SqliteStore:
     file: SqliteFile
     transactional: bool = True
 
-    async def load(self, execution_id: str) -> Loaded:
+    async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
         """See `Store.load`; an embedded read costs no units."""
 
         def select(connection: sqlite3.Connection) -> list[str]:
-            rows = connection.execute(
-                "SELECT text FROM turns WHERE execution_id=? ORDER BY number", (execution_id,)
-            )
+            rows = connection.execute(_WHOLE if whole else _PRESENT, {"id": execution_id})
             return [text for (text,) in rows]
 
         return Loaded(await self.file.reader.call(select))
@@ -213,6 +216,8 @@ class SqliteStore:
         rows[c.PUT_TURN] = [(commit.execution_id, turn.number, commit.text)]
         if turn.number == 1 and c.PUT_HEADER not in rows:
             rows[c.PUT_HEADER] = [encode_header(commit.header)]
+        if commit.begins_run:
+            rows[c.PUT_RUN] = [(commit.execution_id, turn.number)]
         for receipt in commit.receipts:
             rows.setdefault(receipt.statement, []).append(receipt.row)
         await self.file.writer.write(change)

@@ -107,9 +107,13 @@ class Living:
                 del self._locks[execution_id]
 
 
-async def load_history(backend: Backend, execution_id: str) -> History:
-    """What the store has of an execution, payloads by reference; without a turn if it has none."""
-    return await _history(execution_id, await backend.store.load(execution_id), backend.blobs)
+async def load_history(backend: Backend, execution_id: str, *, whole: bool = False) -> History:
+    """What the store has of an execution's present run, or of all if `whole`; without a turn if none.
+
+    Payloads are by reference.
+    """
+    loaded = await backend.store.load(execution_id, whole=whole)
+    return await _history(execution_id, loaded, backend.blobs)
 
 
 async def _history(execution_id: str, loaded: Loaded, blobs: Blobs) -> History:

@@ -162,7 +162,7 @@ class ToldStore(MemoryStore):
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         """As MemoryStore's."""
-        before = len((await self.load(commit.execution_id)).texts)
+        before = len((await self.load(commit.execution_id, whole=True)).texts)
         effects = await super().commit(commit)
         if commit.turn.number > before:
             self.on_turn(commit.execution_id, commit.turn)

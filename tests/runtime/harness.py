@@ -79,10 +79,10 @@ class WatchedStore(MemoryStore):
         self.loads = 0
         self.before_commit: Callable[[Commit], Any] = lambda commit: None
 
-    async def load(self, execution_id: str) -> Any:
+    async def load(self, execution_id: str, *, whole: bool = False) -> Any:
         """As MemoryStore's."""
         self.loads += 1
-        return await super().load(execution_id)
+        return await super().load(execution_id, whole=whole)
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         """As MemoryStore's."""

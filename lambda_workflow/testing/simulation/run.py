@@ -106,7 +106,7 @@ class Run:
 
     def turns(self, execution: Execution) -> list[Turn]:
         """The history of an execution."""
-        loaded = finish(self.world.store.load(execution.id))
+        loaded = finish(self.world.store.load(execution.id, whole=True))
         return [decode_turn(text) for text in loaded.texts]
 
     async def play(self) -> None:

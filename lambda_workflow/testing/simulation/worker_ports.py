@@ -50,10 +50,12 @@ class WorkerStore:
     clock: WorkerClock
     transactional: bool
 
-    async def load(self, execution_id: str) -> Loaded:
-        """Read all records."""
+    async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
+        """Read the records."""
         store = self.gate.world.store
-        (loaded,) = await self.gate.call("load", lambda: finish(store.load(execution_id)))
+        (loaded,) = await self.gate.call(
+            "load", lambda: finish(store.load(execution_id, whole=whole))
+        )
         assert isinstance(loaded, Loaded)
         return loaded
 
