@@ -20,27 +20,31 @@ def failure_of(error: BaseException, stack: str | None = None) -> Failure:
     name = kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(error, ServiceError):
         name = error.type
+    after = error.retry_after if isinstance(error, ServiceError) else None
     return Failure(
         name,
-        _clipped(str(error), MESSAGE_CHARACTERS_MAX),
+        clipped(str(error)),
         getattr(error, "retryable", True) is not False,
-        _as_json(getattr(error, "details", None)),
+        as_details(getattr(error, "details", None)),
         stack[-STACK_CHARACTERS_MAX:] if stack else None,
+        max(0.0, after.total_seconds()) if after is not None else None,
     )
 
 
-def _as_json(details: Any) -> Json:
+def as_details(details: Any) -> Json:
+    """Details as JSON of bounded length; their `repr` where they have none."""
     try:
         encoded: Json = codec_for(Any).encode(details)
     except EncodeError:
-        return _clipped(repr(details), MESSAGE_CHARACTERS_MAX)
+        return clipped(repr(details))
     text = dumps(encoded)
     if len(text) <= DETAILS_CHARACTERS_MAX:
         return encoded
-    return _clipped(text, DETAILS_CHARACTERS_MAX)
+    return clipped(text, DETAILS_CHARACTERS_MAX)
 
 
-def _clipped(text: str, most: int) -> str:
+def clipped(text: str, most: int = MESSAGE_CHARACTERS_MAX) -> str:
+    """A text of bounded length, with word of what is left out."""
     if len(text) <= most:
         return text
     return f"{text[:most]}… ({len(text) - most} characters more)"

@@ -22,6 +22,7 @@ from lambda_workflow.model.turn import decode_turn
 from lambda_workflow.ports import Backend, Header, Page, Query, SendMessage
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.callbacks import Callbacks
 from lambda_workflow.runtime.client_base import not_found
 from lambda_workflow.runtime.controls import Controls
 from lambda_workflow.runtime.handle import Handle
@@ -37,7 +38,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-class Client(Results, Controls):
+class Client(Results, Controls, Callbacks):
     """Talks to the executions of an App through a backend.
 
     Every method is a coroutine and may raise BackendError; `Client.sync` is a door for code that
@@ -75,7 +76,8 @@ class Client(Results, Controls):
         if execution_id is not None and await self._is_started(chosen, workflow, payload):
             return Handle(self, chosen, workflow)
         kept = await deposit(payload, chosen, self.backend.blobs)
-        message = Request(chosen, workflow.name, kept)
+        options = e.StartOptions(id=secrets.token_urlsafe(12), secret=secrets.token_urlsafe(16))
+        message = Request(chosen, workflow.name, kept, options=options)
         dedup = deduplication_id(chosen, "start", fingerprint([workflow.name, payload]))
         await self.backend.queue.send_messages([SendMessage(message, dedup)])
         return Handle(self, chosen, workflow)
@@ -107,12 +109,12 @@ class Client(Results, Controls):
                 return
 
     async def history(self, execution_id: str) -> History:
-        """The whole history, payloads in place.
+        """The whole history, that of earlier runs included, payloads in place.
 
         Raises:
             ExecutionNotFound: there is none of this id.
         """
-        found = await load_history(self.backend, execution_id)
+        found = await load_history(self.backend, execution_id, whole=True)
         if not found.turns:
             raise not_found(execution_id)
         return History(execution_id, await inflate(found.turns, self.backend.blobs))

@@ -87,6 +87,20 @@ class SyncClient:
         """As `Client.redrive`."""
         self._run(self._client.redrive(execution_id))
 
+    def complete_callback(self, token: str, result: Any = None) -> None:
+        """As `Client.complete_callback`."""
+        self._run(self._client.complete_callback(token, result))
+
+    def fail_callback(
+        self, token: str, type: str = "CallbackFailed", message: str = "", details: Any = None
+    ) -> None:
+        """As `Client.fail_callback`."""
+        self._run(self._client.fail_callback(token, type, message, details))
+
+    def heartbeat(self, token: str, details: Any = None) -> None:
+        """As `Client.heartbeat`."""
+        self._run(self._client.heartbeat(token, details))
+
     def close(self) -> None:
         """Close the client's connections, and the event loop behind this door."""
         self._run(self._client.close())

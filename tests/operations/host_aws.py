@@ -16,7 +16,7 @@ from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_ha
 from lambda_workflow.runtime.client import Client
 from tests.aws.deployed import ShiftedClock, deploy, event_of
 from tests.aws.server.process import shared_server
-from tests.operations.host import Host
+from tests.operations.host import Host, real_pause
 
 VISIBILITY_SECONDS = 43_200  # the longest: time jumps under adapters at work
 PAUSE_SECONDS = 0.02
@@ -54,7 +54,7 @@ class AwsHost(Host):
                 for name, adapter in app.adapters.items():
                     handler = task_handler(adapter, config=config, aws=self._aws, clock=self.clock)
                     self._pump(config.service_queue_url(name), handler, self._working)
-                yield Client(app, backend)
+                yield Client(app, backend, wait=real_pause)
             finally:
                 doomed = [*self._pumps, *self._turning, *self._working]
                 for task in doomed:

@@ -16,7 +16,7 @@ from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.serve import perform
 from lambda_workflow.runtime.turns import Turns
 from lambda_workflow.testing.memory import memory_backend
-from tests.operations.host import Host
+from tests.operations.host import Host, real_pause
 
 DELIVERIES_MAX: Final = 5  # of a task whose adapter fails the host; then it is a dead letter
 
@@ -41,7 +41,7 @@ class MemoryHost(Host):
         self._app, self._turns = app, Turns(app, backend, **{"check": True, **options})
         pump = asyncio.create_task(self._pump())
         try:
-            yield Client(app, backend, wait=_real_pause)
+            yield Client(app, backend, wait=real_pause)
         finally:
             doomed = [pump, *self._turning.values(), *self._working]
             for task in doomed:
@@ -86,7 +86,3 @@ class MemoryHost(Host):
         update = await perform(self._app.adapters[task.service], task, self.memory.backend.blobs)
         dedup = deduplication_id(task.task_id, task.attempt, "result")
         await self.memory.queue.send_messages([SendMessage(update, dedup)])
-
-
-async def _real_pause(execution_id: str, seconds: float) -> None:
-    await asyncio.sleep(min(seconds, 0.005))
