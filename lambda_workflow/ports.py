@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from lambda_workflow.model.events import Started
 from lambda_workflow.model.lifecycle import Status
@@ -16,6 +16,9 @@ from lambda_workflow.model.messages import Message, Response, Task
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
+
+
+APP_ADDRESS: Final = "app:"  # and the name of an App, in place of its queue's URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class SendTask:
 class SendMessage:
     """Send a message to an execution, at `queue_url` or, when that is empty, this App's queue.
 
-    `app:billing` instead of a URL is the queue of that App, wherever the host knows it to be.
+    `app:billing` instead of a URL is the queue of that App, wherever the host knows it to be; where
+    executions of all Apps share one, it is that.
     """
 
     message: Message

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.ports import APP_ADDRESS
 
 PREFIX: Final = "LAMBDA_WORKFLOW_"
 RETENTION_DAYS: Final = 30
@@ -44,6 +45,7 @@ class AwsConfig:
     retention_days: int = RETENTION_DAYS
     deduplicate: bool = False
     service_queue_urls: Mapping[str, str] = field(default_factory=dict)
+    app_queue_urls: Mapping[str, str] = field(default_factory=dict)
 
     def service_queue_url(self, service: str) -> str:
         """The queue of a service.
@@ -57,6 +59,28 @@ class AwsConfig:
                 f"service {service!r} has no queue: set {variable_of(service)} to its URL"
             )
         return url
+
+    def inbox_url(self, address: str) -> str:
+        """The queue that a message goes to: a URL, this App's own if empty, or `app:NAME`.
+
+        Raises:
+            ConfigurationError: the variable of that App is not set.
+        """
+        app = address.removeprefix(APP_ADDRESS)
+        if app == address:
+            return address or self.queue_url
+        url = self.app_queue_urls.get(app_variable_of(app))
+        if not url:
+            raise ConfigurationError(
+                f"app {app!r}, whose workflow is called, has no queue: set {app_variable_of(app)} "
+                "to the URL of its FIFO queue"
+            )
+        return url
+
+
+def app_variable_of(app: str) -> str:
+    """The variable with the URL of another App's FIFO queue."""
+    return f"{PREFIX}APP_{re.sub('[^A-Z0-9]', '_', app.upper())}_QUEUE_URL"
 
 
 def variable_of(service: str) -> str:
@@ -89,6 +113,7 @@ def read_config(
     if wrong:
         raise ConfigurationError("; ".join(wrong))
     services = {k: v for k, v in env.items() if k.startswith(f"{PREFIX}SERVICE_")}
+    apps = {k: v.strip() for k, v in env.items() if k.startswith(f"{PREFIX}APP_")}
     return AwsConfig(
         given["TABLE"],
         given["QUEUE_URL"],
@@ -102,4 +127,5 @@ def read_config(
         int(days),
         given["DEDUPLICATE"] == "1",
         services,
+        apps,
     )

@@ -47,7 +47,7 @@ class SqsQueue:
     async def send_messages(self, sends: Sequence[SendMessage]) -> None:
         by_url: dict[str, list[Entry]] = {}
         for send in sends:
-            url = send.queue_url or self._config.queue_url
+            url = self._config.inbox_url(send.queue_url)
             entry = Entry(render(send.message), send.message.execution_id, send.deduplication)
             by_url.setdefault(url, []).append(entry)
         await run_all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])

@@ -43,6 +43,7 @@ from lambda_workflow.ports import (
     SendTask,
 )
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.apps import Apps
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.log import LogObserver
@@ -62,6 +63,7 @@ class Engine:
     Args:
         app: its workflows are run here. Tasks of services whose adapters it lacks wait in the file
             for an engine of an App that has them; see `waiting_services`.
+        also: further Apps to run here, whose workflows are called as a RemoteWorkflow.
         path: the file; created when absent. None is `lambda-workflow.db` in the working directory,
             `:memory:` keeps nothing.
         clock: a `SkippingClock` lets waits pass at once.
@@ -85,6 +87,7 @@ class Engine:
         app: App,
         path: str | os.PathLike[str] | None = None,
         *,
+        also: Sequence[App] = (),
         clock: Clock | None = None,
         observer: Observer | None = None,
         concurrency: int = 100,
@@ -100,7 +103,7 @@ class Engine:
                 "Engine: `concurrency` and `service_concurrency` are at least 1, `lease_seconds` "
                 "is above 0, and `grace_seconds` not below it"
             )
-        self._app = app
+        self._app = Apps([app, *also]) if also else app
         self._open: Callable[[], SqliteFile] = lambda: SqliteFile(
             path, clock=clock, observer=observer or LogObserver(), responses=responses
         )

@@ -25,6 +25,7 @@ from lambda_workflow.local.worker import Worker
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.wire import render, render_response, render_task
 from lambda_workflow.ports import (
+    APP_ADDRESS,
     ArmTimer,
     Backend,
     Clock,
@@ -301,7 +302,7 @@ class SqliteBlobs:
 
 
 def _own(send: SendMessage) -> SendMessage:
-    if send.queue_url not in ("", INBOX_URL):
+    if send.queue_url not in ("", INBOX_URL) and not send.queue_url.startswith(APP_ADDRESS):
         raise ConfigurationError(
             f"a message for execution {send.message.execution_id} is addressed to "
             f"{send.queue_url}, and the embedded engine reaches its own file only: run this "

@@ -95,6 +95,10 @@ class App:
                 "start the newest"
             )
 
+    def owner_of(self, workflow: str) -> App:
+        """The App whose services and workflows a workflow may call: this one; see `Apps`."""
+        return self
+
     def version_of(self, name: str) -> str:
         """What a new execution of a workflow records."""
         found = self.workflows.get(name)

@@ -14,7 +14,14 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Cancel, Request, Response, Task, Terminate, Update
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.tokens import derived_secret
-from lambda_workflow.ports import DisarmTimer, Effect, SendMessage, SendResponse, SendTask
+from lambda_workflow.ports import (
+    APP_ADDRESS,
+    DisarmTimer,
+    Effect,
+    SendMessage,
+    SendResponse,
+    SendTask,
+)
 
 _ERRORS = {
     Status.CANCELLED: "ExecutionCancelled",
@@ -107,7 +114,7 @@ def refusal(message: Request, reason: str) -> SendMessage | None:
 
 
 def _queue(command: c.StartChild) -> str:
-    return f"app:{command.app}" if command.app else ""
+    return f"{APP_ADDRESS}{command.app}" if command.app else ""
 
 
 def _dedup(execution_id: str, operation: str, what: object, fresh: str) -> str:

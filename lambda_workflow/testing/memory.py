@@ -21,6 +21,7 @@ from lambda_workflow.errors import BackendError, ConfigurationError, Conflict
 from lambda_workflow.model.messages import Message, Response, Task, Timer
 from lambda_workflow.model.usage import read_units
 from lambda_workflow.ports import (
+    APP_ADDRESS,
     ArmTimer,
     Backend,
     Clock,
@@ -40,7 +41,7 @@ from lambda_workflow.ports import (
 from lambda_workflow.testing.clock import VirtualClock
 
 DEDUPLICATION_MILLISECONDS: Final = 300_000  # SQS FIFO remembers an id for five minutes
-INBOX_URL: Final = "memory://inbox"  # this App's own queue; a send to "" goes there
+INBOX_URL: Final = "memory://inbox"  # the one queue; a send to "" or to another App goes there
 
 
 class MemoryStore:
@@ -151,6 +152,8 @@ class MemoryQueue:
         """Keep messages for `take_messages`."""
         for send in sends:
             url = send.queue_url or INBOX_URL
+            if url.startswith(APP_ADDRESS):
+                url = INBOX_URL
             if self._is_new(url, send.deduplication):
                 self._messages.setdefault(url, []).append(send.message)
 
