@@ -252,6 +252,8 @@ def _listed(label: str, items: Iterable[Any]) -> list[Any]:
             f"{label}: its items are a set, whose order differs from process to process: give a "
             "list, such as sorted(items)"
         )
+    if isinstance(items, str | bytes):
+        raise ConfigurationError(f"{label}: its items are one text: give a list, such as [text]")
     listed = list(islice(items, ITEMS_MAX + 1))
     if len(listed) > ITEMS_MAX:
         raise ConfigurationError(

@@ -39,6 +39,7 @@ def test_a_bad_threshold_is_refused_at_the_call(options: dict[str, Any], told: s
     ("target", "items", "told"),
     [
         (DOUBLE, {1, 2}, "give a list, such as sorted(items)"),
+        (DOUBLE, "12", "give a list, such as [text]"),
         (None, [1], "None is no target"),
         (DOUBLE, range(100_001), "more than 100000 items"),
     ],
