@@ -12,7 +12,7 @@ import pytest
 
 from lambda_workflow import App, ConfigurationError, Context, Service, Workflow, workflow
 from lambda_workflow.local import Engine
-from lambda_workflow.model.exported import write_history
+from lambda_workflow.model.exported import read_history, write_history
 from lambda_workflow.runtime.serve import serve
 from lambda_workflow.testing.histories import assert_replays
 
@@ -143,3 +143,27 @@ async def test_a_waiting_and_a_blocked_execution_replay(tmp_path: Path) -> None:
     data["turns"] = [whole[0], {**whole[1], "c": [], "s": "BLOCKED", "r": "missing"}]
     (tmp_path / "blocked.json").write_text(json.dumps(data))
     assert len(assert_replays(order, tmp_path)) == 3
+
+
+@workflow(name="order", version="1")
+async def three_runs(ctx: Context, amount: int) -> int:
+    charged = await ctx.call(CHARGE, amount)
+    if amount < 7:
+        ctx.continue_as_new(amount + 1)
+    return charged
+
+
+async def test_of_several_runs_the_last_one_counts(tmp_path: Path) -> None:
+    await export(tmp_path, [three_runs], "e")
+    history = read_history((tmp_path / "e.json").read_text())
+    assert history.started is not None
+    assert history.started.run.number == 3
+    assert len(history.turns) > len(history.run_turns())
+    assert len(assert_replays(three_runs, tmp_path)) == 1
+
+    @workflow(name="order", version="1")
+    async def changed(ctx: Context, amount: int) -> int:
+        return await ctx.call(REFUND if amount == 7 else CHARGE, amount)
+
+    with pytest.raises(AssertionError, match="calls `refund` where the history has `charge`"):
+        assert_replays(changed, tmp_path)

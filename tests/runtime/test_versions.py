@@ -16,6 +16,7 @@ from lambda_workflow import (
     Workflow,
     workflow,
 )
+from lambda_workflow.model.messages import Request
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER
 
@@ -111,6 +112,38 @@ async def test_what_began_while_its_workflow_was_missing_is_not_moved_by_a_furth
     host.deploy(app(another, first, second))
     await host.answer("1", 7)
     assert host.outcome() == "1:7:?"
+
+
+async def test_the_next_run_of_an_execution_is_of_the_newest_version(make_host: MakeHost) -> None:
+    @workflow(name="flow", version="1")
+    async def for_ever(ctx: Context, n: int) -> str:
+        ctx.continue_as_new(await ctx.call(DOUBLE, n))
+
+    host = make_host(app(for_ever), check=True)
+    await host.start(for_ever)
+    await host.answer("1", 3)
+    host.deploy(app(for_ever, second), check=True)
+    run, operation = host.history().started, next(iter(host.history().open))
+    assert run is not None
+    assert run.version == "1"
+    await host.answer(operation, 5)
+    started = host.history().started
+    assert started is not None
+    assert (started.version, started.request) == ("2", 5)
+
+
+async def test_a_child_is_of_the_newest_version(make_host: MakeHost) -> None:
+    @workflow
+    async def parent(ctx: Context, n: int) -> str:
+        return await ctx.call(second, n)
+
+    host = make_host(app(parent, first, second), check=True)
+    await host.start(parent)
+    (begun,) = [m for m in host.queue.take_messages() if isinstance(m, Request)]
+    await host.send(begun)
+    started = host.history(begun.execution_id).started
+    assert started is not None
+    assert started.version == "2"
 
 
 async def test_the_client_starts_the_newest_only_and_reads_results_with_the_versions_own_types(
