@@ -73,12 +73,16 @@ def header_of(history: History) -> Header:
 
 
 def status_changed(history: History) -> bool:
-    """Whether the listing has to be told of the last turn (the first one carries its header)."""
+    """Whether the listing has to be told of the last turn (the first one carries its header).
+
+    Who waits for the reply to an update looks for it when the listing has moved.
+    """
     turns = history.turns
     if len(turns) < 2:
         return history.next_number > 2  # the first of a later run
-    said = any(isinstance(command, c.SetStatus) for command in turns[-1].commands)
-    return said or turns[-1].status is not turns[-2].status
+    said = any(isinstance(command, c.SetStatus | c.Answer) for command in turns[-1].commands)
+    began = history.run_begins == turns[-1].number
+    return said or began or turns[-1].status is not turns[-2].status
 
 
 def units_of(effects: Iterable[Effect]) -> Usage:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from lambda_workflow.model.messages import Cancel, Pause, Resume, Terminate
+from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header
+from lambda_workflow.replay.query import Query
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.controls import GRACE, grace_ms
+from lambda_workflow.runtime.talk import asking, replied, telling
 
 if TYPE_CHECKING:
     from lambda_workflow.runtime.client import Client
 
 Out = TypeVar("Out")
+T = TypeVar("T")
+Arg = TypeVar("Arg")
+Req = TypeVar("Req")
+Res = TypeVar("Res")
 
 
 class Handle(Generic[Out]):
@@ -24,36 +31,84 @@ class Handle(Generic[Out]):
         workflow: what it runs.
     """
 
-    def __init__(self, client: Client, execution_id: str, workflow: Workflow[Any, Out]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        execution_id: str,
+        workflow: Workflow[Any, Out],
+        begun_by: str = "",  # the start to wait for, where another execution has had the id
+    ) -> None:
         self.execution_id: Final = execution_id
         self._client = client
         self.workflow: Final = workflow
+        self._begun_by = begun_by
 
     async def result(self, timeout: timedelta | None = None) -> Out:
         """Wait for the result; see `Client.result`."""
+        await self._begun(timeout)
         result: Out = await self._client.result(self.execution_id, timeout=timeout)
         return result
 
     async def describe(self) -> Header:
         """Where it stands; see `Client.describe`."""
+        await self._begun()
         return await self._client.describe(self.execution_id)
+
+    async def signal(self, signal: Signal[T], payload: T, *, id: str | None = None) -> None:
+        """Tell it something, which may be before its first turn; see `Client.signal`."""
+        await self._begun()
+        message = telling(self.execution_id, signal, payload, id)
+        await self._client._signal(message, is_started=True)
+
+    async def update(
+        self,
+        update: Update[Req, Res],
+        payload: Req,
+        *,
+        timeout: timedelta | None = None,
+        id: str | None = None,
+    ) -> Res:
+        """Ask it for something, which may be before its first turn; see `Client.update`."""
+        await self._begun()
+        request = asking(self.execution_id, update, payload, id)
+        known = id is not None
+        reply = await self._client._update(request, timeout, is_known=known, is_started=True)
+        return replied(update, reply)
+
+    @overload
+    async def query(self, query: Query[None, Res]) -> Res: ...
+    @overload
+    async def query(self, query: Query[Arg, Res], argument: Arg) -> Res: ...
+    async def query(self, query: Query[Any, Any], argument: Any = None) -> Any:
+        """Ask a query of its code; see `Client.query`."""
+        await self._begun()
+        return await self._client.query(self.execution_id, query, argument)
 
     async def cancel(self, reason: str = "", *, grace: timedelta = GRACE) -> None:
         """Ask it to end; see `Client.cancel`."""
+        await self._begun()
         order = Cancel(self.execution_id, reason, grace_ms(grace))
         await self._client._order(order, is_started=True)
 
     async def terminate(self, reason: str = "") -> None:
         """End it at once; see `Client.terminate`."""
+        await self._begun()
         await self._client._order(Terminate(self.execution_id, reason), is_started=True)
 
     async def pause(self, reason: str = "") -> None:
         """Hold it; see `Client.pause`."""
+        await self._begun()
         await self._client._order(Pause(self.execution_id, reason), is_started=True)
 
     async def resume(self) -> None:
         """Let it go on; see `Client.resume`."""
+        await self._begun()
         await self._client._order(Resume(self.execution_id), is_started=True)
+
+    async def _begun(self, timeout: timedelta | None = None) -> None:
+        if self._begun_by:
+            await self._client._wait_begun(self.execution_id, self._begun_by, timeout)
+            self._begun_by = ""
 
     def __repr__(self) -> str:
         return f"Handle({self.execution_id!r})"

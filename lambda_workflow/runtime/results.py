@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -52,18 +52,26 @@ class Results(ClientBase):
             ExecutionFailed: it ended in failure; those above are of this class too.
             ResultTimeout: it did not end in time.
         """
+        header: Header | None = None
+        async for header in self._looks(execution_id, timeout):
+            if header is not None and header.status.closed:
+                return await self._outcome(await load_history(self.backend, execution_id))
+        raise ResultTimeout(_state(execution_id, header, timeout))
+
+    async def _looks(
+        self, execution_id: str, timeout: timedelta | None
+    ) -> AsyncIterator[Header | None]:
+        """The header, again and again, with growing pauses, until the time is over."""
         clock = self.backend.clock
         deadline = None if timeout is None else clock.now() + timeout / timedelta(milliseconds=1)
         pause, longest = POLL_SECONDS
-        while (header := await self.backend.store.header(execution_id)) is None or (
-            not header.status.closed
-        ):
+        while True:
+            yield await self.backend.store.header(execution_id)
             if deadline is not None and clock.now() >= deadline:
-                raise ResultTimeout(_state(execution_id, header, timeout))
+                return
             left = longest if deadline is None else max(0.0, (deadline - clock.now()) / 1000)
             await self._pause(execution_id, min(pause, left))
             pause = min(pause * 1.5, longest)
-        return await self._outcome(await load_history(self.backend, execution_id))
 
     async def _pause(self, execution_id: str, seconds: float) -> None:
         if self._wait is not None:

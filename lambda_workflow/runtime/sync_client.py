@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.history import History
+from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header, Page
+from lambda_workflow.replay.query import Query
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.controls import GRACE
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 In = TypeVar("In")
 T = TypeVar("T")
+Arg = TypeVar("Arg")
+Req = TypeVar("Req")
+Res = TypeVar("Res")
 
 
 class SyncClient:
@@ -31,12 +36,9 @@ class SyncClient:
         self._client = client
         self._runner = asyncio.Runner()
 
-    def start(
-        self, workflow: Workflow[In, Any], request: In, *, execution_id: str | None = None
-    ) -> str:
-        """As `Client.start`; returns the execution id."""
-        handle = self._run(self._client.start(workflow, request, execution_id=execution_id))
-        return handle.execution_id
+    def start(self, workflow: Workflow[In, Any], request: In, **options: Any) -> str:
+        """As `Client.start`, with its options; returns the execution id."""
+        return self._run(self._started(workflow, request, options))
 
     def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
         """As `Client.result`."""
@@ -66,6 +68,32 @@ class SyncClient:
     def export(self, execution_id: str) -> str:
         """As `Client.export`."""
         return self._run(self._client.export(execution_id))
+
+    def signal(
+        self, execution_id: str, signal: Signal[T], payload: T, *, id: str | None = None
+    ) -> None:
+        """As `Client.signal`."""
+        self._run(self._client.signal(execution_id, signal, payload, id=id))
+
+    def update(
+        self,
+        execution_id: str,
+        update: Update[Req, Res],
+        payload: Req,
+        *,
+        timeout: timedelta | None = None,
+        id: str | None = None,
+    ) -> Res:
+        """As `Client.update`."""
+        return self._run(self._client.update(execution_id, update, payload, timeout=timeout, id=id))
+
+    @overload
+    def query(self, execution_id: str, query: Query[None, Res]) -> Res: ...
+    @overload
+    def query(self, execution_id: str, query: Query[Arg, Res], argument: Arg) -> Res: ...
+    def query(self, execution_id: str, query: Query[Any, Any], argument: Any = None) -> Any:
+        """As `Client.query`."""
+        return self._run(self._client.query(execution_id, query, argument))
 
     def cancel(self, execution_id: str, reason: str = "", *, grace: timedelta = GRACE) -> None:
         """As `Client.cancel`."""
@@ -105,6 +133,13 @@ class SyncClient:
         """Close the client's connections, and the event loop behind this door."""
         self._run(self._client.close())
         self._runner.close()
+
+    async def _started(
+        self, workflow: Workflow[In, Any], request: In, options: dict[str, Any]
+    ) -> str:
+        handle = await self._client.start(workflow, request, **options)
+        await handle._begun()  # an id says nothing of whom to wait for
+        return handle.execution_id
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:

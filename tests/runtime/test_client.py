@@ -279,4 +279,6 @@ def test_the_sync_door_needs_no_event_loop(host: Host, client: Client) -> None:
         door.redrive("o")
     finally:
         door.close()
-    assert Request("o", "buy", {"number": 4, "text": ""}) == host.queue.messages[0].message
+    sent = host.queue.messages[0].message
+    assert isinstance(sent, Request)
+    assert sent == Request("o", "buy", {"number": 4, "text": ""}, options=sent.options)

@@ -1,0 +1,250 @@
+"""Talking with a running workflow: signals, updates, queries.
+
+Laws
+ 1. A signal and an update are messages, each known by an id: sent again, it is one.
+ 2. A query writes nothing and sends nothing: the code is replayed here, looked at, and dropped.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, TypeVar, overload
+
+from lambda_workflow.errors import (
+    ConfigurationError,
+    ExecutionClosed,
+    ExecutionError,
+    ResultTimeout,
+    UpdateRejected,
+)
+from lambda_workflow.model import commands as c
+from lambda_workflow.model import events as e
+from lambda_workflow.model import messages as m
+from lambda_workflow.model.history import History
+from lambda_workflow.model.ids import deduplication_id
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload import Json
+from lambda_workflow.model.signal import Signal, Update
+from lambda_workflow.ports import Header, SendMessage
+from lambda_workflow.replay.execution import Execution
+from lambda_workflow.replay.query import Query
+from lambda_workflow.runtime.client_base import not_found
+from lambda_workflow.runtime.lent import tools_for
+from lambda_workflow.runtime.living import load_history
+from lambda_workflow.runtime.offload import deposit, fetch, inflate
+from lambda_workflow.runtime.results import Results
+
+T = TypeVar("T")
+Arg = TypeVar("Arg")
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+LOOKS: Final = 20  # for an execution whose first turn is still to come
+LOOK_SECONDS: Final = 0.05
+
+
+class Talk(Results):
+    """See `Client`."""
+
+    async def signal(
+        self, execution_id: str, signal: Signal[T], payload: T, *, id: str | None = None
+    ) -> None:
+        """Tell a workflow something; it is kept, in order, until the workflow takes it.
+
+        Args:
+            id: makes it one signal, however often it is sent; random if not given.
+
+        Raises:
+            EncodeError: the payload is not of the signal's type.
+            ExecutionNotFound: there is none of this id.
+            ExecutionClosed: it has ended.
+        """
+        await self._signal(telling(execution_id, signal, payload, id))
+
+    async def update(
+        self,
+        execution_id: str,
+        update: Update[Req, Res],
+        payload: Req,
+        *,
+        timeout: timedelta | None = None,
+        id: str | None = None,
+    ) -> Res:
+        """Ask a workflow for something, and wait for its reply.
+
+        Args:
+            timeout: how long to wait; for ever if not given. The workflow may reply all the same.
+            id: makes it one request, however often it is sent, and fetches the reply to an earlier
+                one; random if not given.
+
+        Raises:
+            EncodeError: the payload is not of the update's request type.
+            UpdateRejected: the workflow refused, could not read the payload (type `DecodeError`),
+                or continued as new before it had replied (type `RunEnded`).
+            ExecutionNotFound: there is none of this id.
+            ExecutionClosed: it has ended without a reply.
+            ResultTimeout: there was no reply in time.
+        """
+        request = asking(execution_id, update, payload, id)
+        reply = await self._update(request, timeout, is_known=id is not None)
+        return replied(update, reply)
+
+    @overload
+    async def query(self, execution_id: str, query: Query[None, Res]) -> Res: ...
+    @overload
+    async def query(self, execution_id: str, query: Query[Arg, Res], argument: Arg) -> Res: ...
+    async def query(self, execution_id: str, query: Query[Any, Any], argument: Any = None) -> Any:
+        """Ask a query of a workflow's code, in this process, by a replay that changes nothing.
+
+        The App of this client must have the workflow. What the query function raises is raised.
+        An execution that has ended can be asked as long as its history is kept; one that is PAUSED
+        answers as of then.
+
+        Raises:
+            EncodeError, DecodeError: argument or answer are not of their types.
+            ExecutionNotFound: there is none of this id.
+            ExecutionError: the execution is BLOCKED, or its request cannot be read.
+            ConfigurationError: the query is of another workflow.
+            NonDeterminismError: this process has code that does not fit the history.
+            WorkflowError: the query function tries to change something.
+        """
+        history = await load_history(self.backend, execution_id)
+        started, turns = history.started, history.run_turns()
+        if started is None:
+            raise not_found(execution_id)
+        code = self.app.workflow(started.workflow, started.version)
+        if query.workflow != code.name or query.name not in code.queries:
+            raise ConfigurationError(
+                f"execution {execution_id} of {started.workflow!r} has no {query!r}; its code has "
+                f"{', '.join(sorted(code.queries)) or 'none'}"
+            )
+        while turns and turns[-1].status.stalled:
+            turns.pop()  # its facts have had no effect yet
+        if history.status is Status.BLOCKED or not turns:
+            raise ExecutionError(
+                f"execution {execution_id} is {history.status} and cannot be queried: "
+                f"{history.turns[-1].reason}"
+            )
+        asked = code.queries[query.name]
+        execution = Execution(code, execution_id, tools_for(self.app))
+        try:
+            execution.replay(await inflate(turns, self.backend.blobs))
+            if execution.context is None:
+                raise ExecutionError(
+                    f"execution {execution_id} cannot be queried: its request could not be read"
+                )
+            return asked.decode(asked.ask(execution, asked.encode(argument)))
+        finally:
+            execution.close()
+
+    async def _signal(self, signal: m.Signal, *, is_started: bool = False) -> None:
+        execution_id = signal.execution_id
+        header = await self._found(execution_id, is_started=is_started)
+        if header is not None and header.status.closed:
+            raise _closed(execution_id, header.status, f"takes no signal {signal.name!r}")
+        payload = await deposit(signal.payload, execution_id, self.backend.blobs)
+        await self.backend.queue.send_messages([signal_send(replace(signal, payload=payload))])
+
+    async def _update(
+        self,
+        request: m.UpdateRequest,
+        timeout: timedelta | None,
+        *,
+        is_known: bool = False,
+        is_started: bool = False,
+    ) -> Json:
+        """Ask, and wait for the reply; `is_known` if it may have been asked before."""
+        execution_id = request.execution_id
+        header = await self._found(execution_id, is_started=is_started)
+        if header is None or not header.status.closed:
+            payload = await deposit(request.payload, execution_id, self.backend.blobs)
+            dedup = deduplication_id(execution_id, "update", request.id)
+            await self._send(replace(request, payload=payload), dedup)
+        elif not is_known:
+            raise _closed(execution_id, header.status, f"takes no update {request.name!r}")
+        seen = 0 if header is None or is_known else header.turn
+        async for header in self._looks(execution_id, timeout):
+            if header is None or header.turn <= seen:
+                continue
+            seen = header.turn
+            history = await load_history(self.backend, execution_id, whole=True)
+            if (answer := _answer(history, request)) is not None:
+                return await self._reply(answer, request)
+        state = "has not begun" if header is None else f"is {header.status}"
+        raise ResultTimeout(
+            f"no reply to update {request.name!r} {request.id} after {timeout}; execution "
+            f"{execution_id} {state} and may still reply: ask again with id={request.id!r}"
+        )
+
+    async def _reply(self, answer: c.Answer, request: m.UpdateRequest) -> Json:
+        if (failure := answer.failure) is None:
+            return await fetch(answer.payload, self.backend.blobs)
+        raise UpdateRejected(
+            f"execution {request.execution_id} refused update {request.name!r}: {failure.message}",
+            type=failure.type,
+            details=failure.details,
+        )
+
+    async def _found(self, execution_id: str, *, is_started: bool) -> Header | None:
+        """The header; None only of an execution that is known to have been started."""
+        for look in range(1 if is_started else LOOKS):
+            if look:
+                await self._pause(execution_id, LOOK_SECONDS)
+            if (header := await self.backend.store.header(execution_id)) is not None:
+                return header
+        if not is_started:
+            raise not_found(execution_id)
+        return None
+
+
+def _answer(history: History, request: m.UpdateRequest) -> c.Answer | None:
+    """The reply to an update, or why there will be none; None while it may still come.
+
+    Raises:
+        ExecutionClosed: the execution has ended without a reply.
+    """
+    is_asked = False
+    for turn in history.turns:
+        is_asked |= any(
+            isinstance(event, e.UpdateRequested) and event.id == request.id for event in turn.events
+        )
+        for command in turn.commands:
+            if isinstance(command, c.Answer) and command.id == request.id:
+                return command
+            if is_asked and isinstance(command, c.ContinueAsNew):
+                words = "it continued as new without a reply: ask again"
+                return c.Answer(request.id, None, e.Failure("RunEnded", words))
+    if history.status.closed:
+        raise _closed(request.execution_id, history.status, f"did not reply to {request.name!r}")
+    return None
+
+
+def _closed(execution_id: str, status: Status, what: str) -> ExecutionClosed:
+    return ExecutionClosed(f"execution {execution_id} has ended ({status}): it {what}")
+
+
+def signal_send(signal: m.Signal) -> SendMessage:
+    """A signal on its way; sent again, it is one."""
+    return SendMessage(signal, deduplication_id(signal.execution_id, "signal", signal.id))
+
+
+def telling(execution_id: str, signal: Signal[T], payload: T, id: str | None) -> m.Signal:
+    """The message of a signal."""
+    given = id or secrets.token_urlsafe(12)
+    return m.Signal(execution_id, signal.name, signal.accepts(payload), given)
+
+
+def asking(
+    execution_id: str, update: Update[Req, Any], payload: Req, id: str | None
+) -> m.UpdateRequest:
+    """The message of an update."""
+    given = id or secrets.token_urlsafe(12)
+    return m.UpdateRequest(execution_id, update.name, update.accepts(payload), given)
+
+
+def replied(update: Update[Any, Res], reply: Json) -> Res:
+    """The reply of its type."""
+    decoded: Res = update.response_codec.decode(reply, f"response of {update.name}")
+    return decoded
