@@ -126,8 +126,9 @@ def _heartbeat(history: History, message: m.Heartbeat, now: int) -> Acceptance:
         return _too_late(history, operation, "")
     if isinstance(opened, c.OpenCallback) and not _is_genuine(history, message.token, operation):
         return Late("a callback's heartbeat without its token")
-    if message.attempt and message.attempt != history.attempt(operation):
-        return Late(f"a heartbeat of attempt {message.attempt} of {operation}, which is over", True)
+    if message.attempt and message.attempt != (current := history.attempt(operation)):
+        over = message.attempt < current
+        return Late(f"a heartbeat of attempt {message.attempt} of {operation}: {current}", over)
     return e.Heartbeat(history.clock(now), operation, message.details)
 
 
@@ -173,7 +174,7 @@ def _pause(history: History, message: m.Pause, now: int) -> Acceptance:
 def _resume(history: History, message: m.Resume, now: int) -> Acceptance:
     if not history.paused:
         turn = history.taken.get("resume")
-        return Late("it is not paused", True) if turn is None else Duplicate(turn)
+        return Late("it is not paused") if turn is None else Duplicate(turn)
     return _once(history, "") or e.Resumed(history.clock(now))
 
 
@@ -209,8 +210,11 @@ def _too_late(history: History, operation: str, key: str) -> Duplicate | Late:
         return _UNKNOWN
     if _is_over(history):
         return _ENDED
-    if run_of(operation) != history.started.run.number:
-        return Late("of another run of this execution", True)
+    run, present = run_of(operation), history.started.run.number
+    if run < present:  # it may have begun this run, by a worker that died before it sent anything
+        return Duplicate(history.run_begins)
+    if run > present:
+        return Late("of a later run of this execution")
     withdrawn = f"-{operation}" in history.taken
     return Late("withdrawn by the workflow" if withdrawn else "no such operation", withdrawn)
 

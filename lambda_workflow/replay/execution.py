@@ -17,6 +17,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lambda_workflow.errors import LimitExceeded, WorkflowError
@@ -185,6 +186,9 @@ class Execution:
             self.loop.now = event.at
         self.facts += 1
         if self.outcome is not None:
+            if isinstance(self.outcome, c.ContinueAsNew) and isinstance(event, e.Signalled):
+                left = (*self.outcome.signals, event)  # it came with the fact that ended the run
+                self.end(replace(self.outcome, signals=left))
             return
         kind = type(event)
         if kind is e.CallSucceeded or kind is e.StepSucceeded:

@@ -98,7 +98,7 @@ class Committer:
             caused = turn.number in numbers or (caused and _is_of_steps(turn))
             if caused:
                 effects += effects_of(turn, history, self._backend.inbox_url, fresh=fresh)
-        if len(history.turns) > 1:
+        if history.next_number > 2:  # the first record of all carries its header itself
             effects.append(PutHeader(header_of(history)))
         await dispatch(effects, self._backend)
 

@@ -9,7 +9,7 @@ from typing import Any
 from lambda_workflow.errors import Conflict
 from lambda_workflow.model import events as e
 from lambda_workflow.model.judging import Duplicate, Late, Wake
-from lambda_workflow.model.messages import Message, Request
+from lambda_workflow.model.messages import Message, Pause, Request, Resume
 from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.kin import refusal
@@ -49,6 +49,9 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         kind = type(arrival.message).__name__
         facts: dict[str, Any] = {"message": kind}
         match judged:
+            case Duplicate() if live.cached and isinstance(arrival.message, Pause | Resume):
+                # they have no id: this one may be new since another worker took the opposite
+                raise Conflict(f"only the store can say whether a {kind} is a repeated one")
             case Duplicate():
                 intake.duplicates.add(judged.turn)
                 facts["turn_number"] = judged.turn

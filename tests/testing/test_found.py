@@ -1,0 +1,67 @@
+"""Schedules that `explore` found in the runtime itself: what they broke stays mended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from lambda_workflow import Context, RetryPolicy, Service, Signal, workflow
+from lambda_workflow.testing import after, explore, fake, now, simulate
+
+ADD = Service("add", int, int, retry=RetryPolicy(attempts=4, jitter=0))
+ADDED = fake(ADD).runs(lambda n: n + 1)
+TICK: Signal[int] = Signal("tick", int)
+MINUTE = timedelta(minutes=1)
+
+
+@workflow
+async def renewed(ctx: Context, n: int) -> int:
+    await ctx.call(ADD, n)
+    if n > 0:
+        ctx.continue_as_new(n - 1)
+    return 7
+
+
+@workflow
+async def ticking(ctx: Context, n: int) -> str:
+    await ctx.wait_signal(TICK)
+    if n > 1:
+        ctx.continue_as_new(n - 1)
+    return "ticked"
+
+
+@workflow
+async def mapped(ctx: Context, n: int) -> list[int]:
+    return (await ctx.map(ADD, list(range(n)), limit=3)).results()
+
+
+def test_a_worker_that_dies_before_it_sends_a_new_runs_first_call() -> None:
+    assert simulate(renewed, 4, ADDED, faults=["send_tasks 2: KILL_BEFORE"]).result == 7
+
+
+def test_an_answer_of_a_later_run_than_a_workers_copy_knows() -> None:
+    faults = ["task add 1/1: OUTAGE", "delete 2: STALL", "delete 7: STALL"]
+    assert simulate(renewed, 4, ADDED, faults=faults).result == 7
+
+
+def test_a_signal_that_comes_with_the_one_that_ends_a_run_goes_to_the_next() -> None:
+    ticks = [now.signal(TICK, n) for n in range(4)]
+    assert simulate(ticking, 4, *ticks).result == "ticked"
+
+
+def test_a_resume_that_meets_a_worker_that_missed_the_pause() -> None:
+    faults = [
+        "act pause: LATE 1", "send_tasks 2: STALL", "task add 1.4/1 x2: ECHO 1", "delete 5: STALL",
+    ]  # fmt: skip
+    slow = fake(ADD).returns(1, after=MINUTE)
+    acts = after(MINUTE).pause(), after(5 * MINUTE).resume()
+    assert simulate(mapped, 6, slow, *acts, faults=faults).result == [1] * 6
+
+
+def test_the_listing_of_an_execution_whose_last_run_is_one_turn() -> None:
+    ticks = [now.signal(TICK, n) for n in range(3)]
+    assert simulate(ticking, 3, *ticks, faults=["put_header 1: REFUSE"]).result == "ticked"
+
+
+def test_runs_that_follow_each_other_stand_an_exploration() -> None:
+    explore(renewed, 3, ADDED, seeds=150)
+    explore(ticking, 3, *(now.signal(TICK, n) for n in range(3)), seeds=150)
