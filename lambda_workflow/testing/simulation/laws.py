@@ -1,18 +1,30 @@
 """What must hold when a run has come to its end, whatever happened on the way.
 
-Laws (each is one function below, under its number)
- 1. Every execution has ended as its model says.
+Laws (each is a function below, under its number; the later ones stand in laws_beyond.py)
+ 1. Every execution has ended as its model says, or as somebody has told it to end.
  2. Turn numbers are contiguous, time never goes back, and nothing follows the end.
- 3. Every fact is recorded once: one start, one result for an operation, one error for an attempt.
- 4. Every command is recorded once, and every fact is about an operation that was commanded.
+ 3. Every fact is recorded once: one start of a run, one result for an operation, one error for an
+    attempt, one signal, one request for an update.
+ 4. Every command is recorded once, and every fact is about an operation that was commanded (the
+    answer to a callback may come before it).
  5. Every call that was commanded and not withdrawn was performed, and each recorded result is an
     answer that its service gave.
  6. A timer is recorded as fired no earlier than it was due.
- 7. The header says what the history says.
+ 7. The header says what the history says, what the workflow says of itself included.
  8. The outcome went to the response queue and to the caller that it was owed to, and no other did.
  9. The dead-letter queue holds the poison, all of it, intact, and nothing else.
 10. No queue holds anything any more.
 11. Replaying the final history from scratch gives the same commands.
+12. What stands still records, and does nothing.
+13. A callback's answer was given with its token.
+14. A child's outcome reaches its parent as it was; a child that its parent gives up, or that
+    outlives it, is told by its close policy.
+15. A signal or an update that was sent is recorded, unless the execution had ended.
+16. An update is answered at most once, and nobody else is.
+17. A step that runs at most once ran no more often than its attempts are recorded.
+18. In a calm run no schedule fires for an execution that has ended.
+19. Whoever gives signs of life for a call is told when the call is withdrawn.
+20. What is fire and forget is performed.
 """
 
 from __future__ import annotations
@@ -24,13 +36,15 @@ from typing import assert_never
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import operation_of, task_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Update
-from lambda_workflow.model.payload import Json, loads
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.wire import parse, render
 from lambda_workflow.ports import Header
+from lambda_workflow.runtime.dispatch import header_of
+from lambda_workflow.testing.simulation.laws_beyond import beyond, outcome_of, replay_law
 from lambda_workflow.testing.simulation.run import CALLER_URL, Execution, Run
 from lambda_workflow.testing.simulation.shape import Outcome
 from lambda_workflow.testing.simulation.world import finish
@@ -39,8 +53,8 @@ from lambda_workflow.testing.simulation.world import finish
 def violations(run: Run) -> list[str]:
     """Every law that a finished run breaks, in words; none is what we want to see."""
     found = list(_world_laws(run))
-    for execution in run.executions:
-        turns = run.turns(execution)
+    for execution in [*run.executions, *run.others()]:
+        turns = run.turns(execution.id)
         found += [f"{execution.id}: {text}" for text in _execution_laws(run, execution, turns)]
     return found
 
@@ -52,32 +66,31 @@ def _execution_laws(run: Run, execution: Execution, turns: Sequence[Turn]) -> It
     outcome = outcome_of(run, turns)
     if outcome is None:
         yield f"law 1: it is stuck, {turns[-1].status} after turn {len(turns)} {turns[-1].reason}"
-    elif not execution.shape.allows(execution.request, outcome):
+    elif not _may_end(execution, outcome):
         what = outcome.failure or outcome.result
         yield f"law 1: {outcome.status} with {what!r:.300} for request {execution.request!r:.200}"
     yield from _order_laws(turns)
-    yield from _fact_laws(turns)
+    yield from _fact_laws(run, execution, turns)
     yield from _service_laws(run, execution, turns)
+    yield from beyond(run, execution, turns)
     if outcome is not None:
         yield from _announcement_laws(run, execution, outcome)
+        yield from replay_law(run, execution, turns)
 
 
-def outcome_of(run: Run, turns: Sequence[Turn]) -> Outcome | None:
-    """How an execution ended; None while it has not."""
-    for command in turns[-1].commands:
-        if isinstance(command, c.Complete):
-            result = _inline(run, command.payload)
-            return Outcome(turns[-1].status, result, None, turns)
-        if isinstance(command, c.Fail):
-            return Outcome(turns[-1].status, None, command.failure, turns)
-    return None
-
-
-def _inline(run: Run, payload: Json | e.BlobRef) -> Json:
-    if isinstance(payload, e.BlobRef):
-        content = finish(run.world.blobs.get(payload.key))
-        return loads(content.decode())
-    return payload
+def _may_end(execution: Execution, outcome: Outcome) -> bool:
+    shape, request = execution.shape, execution.request
+    if shape.allows(request, outcome):
+        return True
+    facts = [event for turn in outcome.turns for event in turn.events]
+    if outcome.status is Status.TERMINATED:
+        return any(isinstance(event, e.Terminated) for event in facts)
+    if outcome.status is Status.TIMED_OUT:
+        last = facts[-1] if facts else None
+        return isinstance(last, e.TimerFired) and last.operation.endswith("~timeout")
+    if not any(isinstance(event, e.CancelRequested) for event in facts):
+        return False
+    return shape.cancelled is None or shape.cancelled(request, outcome)
 
 
 def _order_laws(turns: Sequence[Turn]) -> Iterator[str]:
@@ -92,25 +105,28 @@ def _order_laws(turns: Sequence[Turn]) -> Iterator[str]:
             yield f"law 2: turn {turn.number} closed it, and {len(turns)} turns there are"
 
 
-def _fact_laws(turns: Sequence[Turn]) -> Iterator[str]:
+def _fact_laws(run: Run, execution: Execution, turns: Sequence[Turn]) -> Iterator[str]:
     facts: Counter[str] = Counter()
     commands: Counter[str] = Counter()
     due: dict[str, int] = {}
+    early: list[str] = []
     for turn in turns:
         for event in turn.events:
-            key = _fact_key(event)
-            facts[key] += 1
+            facts[_fact_key(event)] += 1
             operation = getattr(event, "operation", "")
             if isinstance(event, e.TimerFired) and event.at < due.get(operation, 0):
                 yield f"law 6: timer {operation} fired at {event.at}, due {due[operation]}"
             if not operation or isinstance(event, e.StepSucceeded | e.StepErrored):
                 continue  # a step may be commanded and done within one turn
             if operation not in commands:
-                yield f"law 4: {key} is recorded, but was never commanded"
+                early.append(operation)
         for command in turn.commands:
-            commands[_command_key(command)] += 1
+            commands[_command_key(command, turn)] += 1
             if isinstance(command, c.StartTimer):
                 due[command.operation] = command.due
+    for operation in early:
+        if task_id(execution.id, operation) not in run.outside.answers:
+            yield f"law 4: a fact of {operation} is recorded, which was not commanded then"
     yield from (f"law 3: {key} is recorded {n} times" for key, n in facts.items() if n > 1)
     yield from (f"law 4: {key} is commanded {n} times" for key, n in commands.items() if n > 1)
 
@@ -118,7 +134,7 @@ def _fact_laws(turns: Sequence[Turn]) -> Iterator[str]:
 def _fact_key(event: e.Event) -> str:
     match event:
         case e.Started():
-            return "start"
+            return f"start of run {event.run.number}"
         case e.CallSucceeded() | e.StepSucceeded() | e.TimerFired():
             return f"result of {event.operation}"
         case e.CallErrored() | e.StepErrored():
@@ -133,7 +149,7 @@ def _fact_key(event: e.Event) -> str:
             assert_never(event)
 
 
-def _command_key(command: c.Command) -> str:
+def _command_key(command: c.Command, turn: Turn) -> str:
     match command:
         case c.ScheduleCall() | c.StartTimer() | c.RunStep():
             return command.operation
@@ -146,44 +162,51 @@ def _command_key(command: c.Command) -> str:
         case c.OpenCallback() | c.StartChild() | c.Send() | c.OpenScope():
             return command.operation
         case c.Patch():
-            return f"patch {command.name}"
+            return f"patch {command.name} in {turn.number}"
         case c.Answer():
             return f"answer to {command.id}"
         case c.SetStatus() | c.ContinueAsNew():
-            return f"{type(command).__name__} {id(command)}"
+            return f"{type(command).__name__} in {turn.number}"
         case _:
             assert_never(command)
 
 
 def _service_laws(run: Run, execution: Execution, turns: Sequence[Turn]) -> Iterator[str]:
-    scheduled = [x for turn in turns for x in turn.commands if isinstance(x, c.ScheduleCall)]
-    withdrawn = {
-        x.operation for turn in turns for x in turn.commands if isinstance(x, c.CancelCall)
-    }
-    for call in scheduled:
-        task = task_id(execution.id, call.operation)
-        if not run.services.performed[task] and call.operation not in withdrawn:
-            yield f"law 5: {call.service} never performed call {call.operation}"
+    commands = [command for turn in turns for command in turn.commands]
+    calls = {x.operation: x for x in commands if isinstance(x, c.ScheduleCall)}
+    settled = {x.operation for x in commands if isinstance(x, c.CancelCall)}
+    ended = any(isinstance(x, c.End | c.ContinueAsNew) for x in commands)
     for turn in turns:
         for event in turn.events:
-            if isinstance(event, e.CallSucceeded):
+            if isinstance(event, e.TimerFired):
+                settled.add(c.owner_of(event.operation))
+            if isinstance(event, e.CallSucceeded) and event.operation in calls:
                 answers = run.services.answers.get(task_id(execution.id, event.operation), set())
                 given = [a.payload for a in map(parse, answers) if isinstance(a, Update)]
                 if event.payload not in given:
                     yield f"law 5: result {event.payload!r:.100} of {event.operation} was not given"
+    for call in calls.values():
+        performed = run.services.performed[task_id(execution.id, call.operation)]
+        if not performed and call.operation not in settled and not ended:
+            yield f"law 5: {call.service} never performed call {call.operation}"
 
 
 def _announcement_laws(run: Run, execution: Execution, outcome: Outcome) -> Iterator[str]:
     header: Header | None = finish(run.world.store.header(execution.id))
     if header is None or header.status is not outcome.status or header.closed_at is None:
         yield f"law 7: {outcome.status}, but the header is {header}"
-    said = [json.loads(text) for text in run.world.responses]
-    mine = [response for response in said if response["execution_id"] == execution.id]
+    else:
+        truth = header_of(History(execution.id, outcome.turns))
+        said = [(h.status, h.custom, h.tags, h.memo, h.started_at) for h in (header, truth)]
+        if said[0] != said[1]:
+            yield f"law 7: the header says {said[0]}, the history {said[1]}"
+    heard = [json.loads(text) for text in run.world.responses]
+    mine = [response for response in heard if response["execution_id"] == execution.id]
     if not mine:
         yield "law 8: its outcome was never sent to the response queue"
     if any(response["status"] != outcome.status for response in mine):
         yield f"law 8: {outcome.status}, but the response queue got {mine}"
-    if execution.callback is None:
+    if execution.callback is None or execution.callback.queue_url != CALLER_URL:
         return
     operation = operation_of(execution.callback.task_id)
     owed = [

@@ -3,8 +3,9 @@
 Laws
  1. The seed decides everything: the same seed and the same code give the same trace.
  2. Chaos ends by itself, with the faults of the plan used up; nobody helps while it lasts.
- 3. In the quiet an operator does what operators do, and no more: deploys the right code, redrives
-    what is BLOCKED and what the receive count moved to the dead-letter queue.
+ 3. In the quiet an operator does what operators do, and no more: deploys the right code, resumes
+    what is PAUSED, redrives what is BLOCKED and what the receive count moved to the dead-letter
+    queue.
  4. After that everything must come to its end by itself.
 """
 
@@ -15,18 +16,31 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from lambda_workflow.model.events import Callback
+from lambda_workflow.model.events import (
+    NO_OPTIONS,
+    BlobRef,
+    Callback,
+    Started,
+    StartOptions,
+)
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Redrive, Request, Timer, Update
+from lambda_workflow.model.messages import Redrive, Request, Resume, Timer, Update
+from lambda_workflow.model.payload import Json, loads
 from lambda_workflow.model.turn import Turn, decode_turn
+from lambda_workflow.ports import Query
 from lambda_workflow.runtime.app import App
+from lambda_workflow.testing.clock import EPOCH
 from lambda_workflow.testing.simulation.faults import Plan, RandomPlan
+from lambda_workflow.testing.simulation.outside import OUTSIDE, Guest, Outside
 from lambda_workflow.testing.simulation.services import Services, Temper
 from lambda_workflow.testing.simulation.shape import Corpus, Shape
 from lambda_workflow.testing.simulation.worker import Habits, Worker
 from lambda_workflow.testing.simulation.world import SimulationLoop, World, finish
 
+ROUNDS_MAX: Final = 5  # of the operator; what is resumed may be paused once more, by a late order
+EVERYBODY: Final = 1_000_000  # executions; no run comes near it
 NEVER: Final = 1_000_000  # receives; no message comes near it
+MEDDLING: Final = ("cancel", "terminate", "limit", "pause")
 CALLER_URL: Final = "sim://caller.fifo"
 POISON: Final = (
     "not json",
@@ -39,17 +53,19 @@ POISON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution of a run."""
+    """One execution of a run; `meddling` is what happens to it besides what its shape expects."""
 
     id: str
     shape: Shape
     request: Any
     callback: Callback | None = None
+    options: StartOptions = NO_OPTIONS
+    meddling: str = ""
 
     @property
     def message(self) -> Request:
         """What starts it."""
-        return Request(self.id, self.shape.name, self.request, self.callback)
+        return Request(self.id, self.shape.name, self.request, self.callback, options=self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,8 @@ class Setting:
     noise: float  # how many senseless messages, about, for each execution
     bad_deploys: bool
     temper: Temper
+    redeploys: bool = False
+    meddling: float = 0.0  # how often somebody ends or holds an execution
 
     @classmethod
     def draw(cls, rng: Random) -> Setting:
@@ -83,6 +101,8 @@ class Setting:
             noise=rng.choice((0.0, 0.5, 3.0)),
             bad_deploys=rng.random() < 0.2,
             temper=Temper.draw(rng),
+            redeploys=rng.random() < 0.5,
+            meddling=rng.choice((0.0, 0.0, 0.2, 1.0)),
         )
 
 
@@ -99,20 +119,51 @@ class Run:
     setting: Setting
     world: World
     services: Services
+    outside: Outside
     poison: list[str] = field(default_factory=list)
     _workers: list[Worker] = field(default_factory=list)
     _hired: int = 0
+    _deployed: bool = False
     _healed: bool = False
 
-    def turns(self, execution: Execution) -> list[Turn]:
-        """The history of an execution."""
-        loaded = finish(self.world.store.load(execution.id, whole=True))
+    def turns(self, execution_id: str) -> list[Turn]:
+        """The history of an execution, all of its runs."""
+        loaded = finish(self.world.store.load(execution_id, whole=True))
         return [decode_turn(text) for text in loaded.texts]
+
+    def inline(self, payload: Json | BlobRef) -> Json:
+        """A payload itself, wherever it is kept."""
+        if isinstance(payload, BlobRef):
+            content = finish(self.world.blobs.get(payload.key))
+            return loads(content.decode())
+        return payload
+
+    def ids(self) -> list[str]:
+        """All executions that there are."""
+        page = finish(self.world.store.list(Query(limit=EVERYBODY)))
+        return sorted(header.execution_id for header in page.headers)
+
+    def others(self) -> list[Execution]:
+        """The executions that were started by executions."""
+        own = {execution.id for execution in self.executions}
+        return [self._other(name) for name in self.ids() if name not in own]
+
+    def _other(self, execution_id: str) -> Execution:
+        started = self.turns(execution_id)[0].events[0]
+        assert isinstance(started, Started)
+        shape = self.corpus.shape(started.workflow)
+        assert shape is not None
+        request = self.inline(started.request)
+        return Execution(execution_id, shape, request, started.callback, started.options)
 
     async def play(self) -> None:
         """Chaos, then quiet, until nothing happens any more."""
         world, setting = self.world, self.setting
+        OUTSIDE.set(self.outside)
         self.services.start()
+        self._deployed = not setting.redeploys
+        if setting.redeploys:
+            world.loop.call_later(world.rng.expovariate(1 / 200), self._deploy)
         for _ in range(setting.workers):
             self._hire()
         for execution in self.executions:
@@ -120,6 +171,10 @@ class Run:
         await world.loop.wait_idle()
         self._heal()
         await world.loop.wait_idle()
+        for number in range(ROUNDS_MAX):
+            if not self._operate(number + 1):
+                break
+            await world.loop.wait_idle()
         for worker in self._workers:
             worker.stop()
 
@@ -129,7 +184,8 @@ class Run:
         bad = setting.bad_deploys and not self._healed and rng.random() < 0.3
         self._hired += 1
         name = f"worker{self._hired}{'-bad' if bad else ''}"
-        app = self._bad_app() if bad else self.corpus.app
+        app = self.corpus.app if self._deployed else self.corpus.earlier
+        app = self._bad_app() if bad else app
         worker = Worker(self.world, name, app, setting.habits)
         worker.on_death = self._replace
         worker.start()
@@ -138,9 +194,23 @@ class Run:
 
     def _bad_app(self) -> App:
         begun = all(
-            any(turn.commands for turn in self.turns(execution)) for execution in self.executions
+            not execution.shape.begets and any(turn.commands for turn in self.turns(execution.id))
+            for execution in self.executions
         )
         return self.corpus.diverging if begun else self.corpus.ignorant
+
+    def _deploy(self) -> None:
+        """New code: the workers of the old one go, one after the other."""
+        self._deployed = True
+        self.world.note("operator", "deploys")
+        for worker in self._workers:
+            self.world.loop.call_later(self.world.rng.uniform(0, 30), self._retire, worker)
+
+    def _retire(self, worker: Worker) -> None:
+        if worker in self._workers:
+            worker.stop()
+            self._workers.remove(worker)
+            self._hire()
 
     def _replace(self, dead: Worker) -> None:
         self._workers.remove(dead)
@@ -154,8 +224,21 @@ class Run:
         for number in range(sends):
             when = at + number * rng.choice((0.1, 400.0))
             world.loop.call_later(when, world.send, execution.message, f"start:{execution.id}")
+        self._visit(execution, Guest(self.outside, execution.id, at))
         while rng.random() < self.setting.noise / (1 + self.setting.noise):
             self._annoy(execution, at + rng.expovariate(1 / 60))
+
+    def _visit(self, execution: Execution, guest: Guest) -> None:
+        if execution.shape.visits is not None:
+            execution.shape.visits(guest, execution.request)
+        within = self.world.rng.choice((5.0, 120.0, 5_000.0))
+        match execution.meddling:
+            case "cancel":
+                guest.cancel(within=within, grace=self.world.rng.choice((0.0, 30.0, 100_000.0)))
+            case "terminate":
+                guest.terminate(within=within)
+            case "pause":
+                guest.pause(within=within)
 
     def _annoy(self, execution: Execution, when: float) -> None:
         world, rng = self.world, self.world.rng
@@ -181,7 +264,7 @@ class Run:
 
     def _impersonate(self, execution: Execution, salt: str) -> None:
         """Somebody starts another execution under an id that is taken."""
-        if self.turns(execution):
+        if self.turns(execution.id):
             other = Request(execution.id, execution.shape.name, {"another": "request"})
             self.world.send(other, salt)
 
@@ -190,18 +273,25 @@ class Run:
         world.note("operator", "no more faults")
         world.plan.silence()
         self.services.calm()
-        self._healed = True
+        self._healed = self._deployed = True
         for worker in list(self._workers):
             if worker.app is not self.corpus.app or rng.random() < 0.5:
-                worker.stop()
-                self._workers.remove(worker)
-                self._hire()
+                self._retire(worker)
         world.inbox.max_receives = NEVER  # what fails for ever now is found as a run without end
         world.redrive_dead()
-        for execution in self.executions:
-            turns = self.turns(execution)
-            if turns and turns[-1].status is Status.BLOCKED:
-                world.send(Redrive(execution.id), f"operator:{execution.id}")
+        self.outside.insist()
+        self._operate(0)
+
+    def _operate(self, number: int) -> bool:
+        """Set going again what is held; whether there was anything."""
+        held = False
+        for execution_id in self.ids():
+            status = self.turns(execution_id)[-1].status
+            if status.stalled:
+                held = True
+                order = Resume if status is Status.PAUSED else Redrive
+                self.world.send(order(execution_id), f"operator{number}:{execution_id}")
+        return held
 
 
 def prepare(
@@ -222,15 +312,27 @@ def prepare(
     rng = Random(seed)
     loop = SimulationLoop()
     setting = CALM if calm else Setting.draw(rng)
-    chosen = shapes or rng.choices(corpus.shapes, k=rng.choice((1, 1, 2, 3, 5)))
-    executions = [_draw_execution(n, shape, rng) for n, shape in enumerate(chosen)]
+    apart = [shape for shape in corpus.shapes if shape.alone]
+    chosen = shapes or rng.choices(apart, k=rng.choice((1, 1, 2, 3, 5)))
+    executions = [_draw_execution(n, shape, rng, setting) for n, shape in enumerate(chosen)]
     plan = plan or RandomPlan.draw(rng)
     world = World.create(loop, rng, plan, max_receives=setting.max_receives)
     services = Services(world, corpus.app, setting.temper)
-    return Run(seed, corpus, executions, setting, world, services)
+    return Run(seed, corpus, executions, setting, world, services, Outside(world))
 
 
-def _draw_execution(number: int, shape: Shape, rng: Random) -> Execution:
+def _draw_execution(number: int, shape: Shape, rng: Random, setting: Setting) -> Execution:
     name = f"{shape.name}-{number}"
     callback = Callback(CALLER_URL, "parent", f"parent/{number}") if rng.random() < 0.3 else None
-    return Execution(name, shape, shape.request(rng), callback)
+    meddling = rng.choice(MEDDLING) if rng.random() < setting.meddling else ""
+    limit = rng.choice((1, 60_000, 3_600_000, 864_000_000)) if meddling == "limit" else 0
+    delay = rng.choice((1, 60_000, 7_200_000)) if shape.delayed else 0
+    options = StartOptions(
+        f"start-{name}",
+        secret=f"secret of {name}",
+        timeout_ms=limit,
+        not_before=EPOCH + delay if delay else 0,
+        tags={"number": str(number)} if rng.random() < 0.3 else {},
+        memo={"of": name} if rng.random() < 0.3 else None,
+    )
+    return Execution(name, shape, shape.request(rng), callback, options, meddling)

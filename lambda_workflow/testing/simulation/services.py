@@ -1,7 +1,8 @@
 """The services' side: adapters that answer, late, twice, out of order, with errors, or crash first.
 
-The adapters themselves are the App's, run by `perform` as on every host; what is simulated is their
-fate. A service never lies: each answer is what its adapter said, or an error of the same attempt.
+Where a call asks for signs of life its adapter gives them, until it raises Silence. The adapters
+themselves are the App's, run by `perform` as on every host; what is simulated is their fate. A
+service never lies: each answer is what its adapter said, or an error of the same attempt.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.ids import operation_of
-from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.model.messages import Heartbeat, Task, Update
 from lambda_workflow.model.wire import parse_task, render
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.serve import perform
@@ -25,6 +26,10 @@ from lambda_workflow.testing.simulation.world import World
 VISIBILITY: Final = 900.0  # longer than the slowest adapter takes
 SILENT: Final = "silent"  # the name of a service that never answers
 UNLUCKY_MAX: Final = 2  # errors that chance adds to a call: fewer than any retry policy here allows
+
+
+class Silence(Exception):
+    """Raised by an adapter that is not heard of any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Services:
     Attributes:
         performed: how often each task id was carried out.
         answers: what was answered, by task id: the JSON bodies of the updates.
+        told: how often each task id was withdrawn.
     """
 
     world: World
@@ -58,6 +64,7 @@ class Services:
     temper: Temper
     performed: Counter[str] = field(default_factory=Counter)
     answers: dict[str, set[str]] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
     _unlucky: Counter[str] = field(default_factory=Counter)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -89,17 +96,42 @@ class Services:
         if rng.random() < temper.crash:
             world.note("service", f"crashes before {task.task_id}")
             return
+        if task.cancelled:
+            self.told[task.task_id] += 1
+            world.tasks.delete(delivery.receipt)
+            return
         if task.service == SILENT:
             self.performed[task.task_id] += 1
             world.tasks.delete(delivery.receipt)
             return
-        update = await perform(self.app.adapters[task.service], task, world.blobs)
+        update = await self._perform(task)
         self.performed[task.task_id] += 1
         if rng.random() < temper.crash:
             world.note("service", f"crashes after {task.task_id}")
             return
-        self._answer(task, self._spoil(task, update))
+        is_silent = update.failure is not None and update.failure.type.endswith("Silence")
+        if task.reply and not is_silent:
+            self._answer(task, self._spoil(task, update))
         world.tasks.delete(delivery.receipt)
+
+    async def _perform(self, task: Task) -> Update:
+        adapter = self.app.adapters[task.service]
+        if not task.heartbeat_ms:
+            return await perform(adapter, task, self.world.blobs)
+        beating = self.world.loop.create_task(self._beat(task))
+        try:
+            return await perform(adapter, task, self.world.blobs)
+        finally:
+            beating.cancel()
+
+    async def _beat(self, task: Task) -> None:
+        """Signs of life, well within their time, as `heartbeat` sends them."""
+        operation, count = operation_of(task.task_id), 0
+        while True:
+            await asyncio.sleep(task.heartbeat_ms / 1000 * self.world.rng.uniform(0.2, 0.8))
+            count += 1
+            beat = Heartbeat(task.execution_id, operation, count, task.attempt)
+            self._post(task, beat, f"{task.task_id}:{task.attempt}:beat{self.world.rng.random()}")
 
     def _spoil(self, task: Task, update: Update) -> Update:
         """Now and then an error instead, of the kind that a further attempt mends."""
@@ -121,9 +153,10 @@ class Services:
         if rng.random() < temper.twice:
             self._post(task, update, f"{task.task_id}:{rng.random()}")
 
-    def _post(self, task: Task, update: Update, deduplication: str) -> None:
+    def _post(self, task: Task, update: Update | Heartbeat, deduplication: str) -> None:
         world, rng = self.world, self.world.rng
         late = rng.choice((10.0, 400.0, 100_000.0)) if rng.random() < self.temper.late else 0.0
-        world.note("service", f"answers {task.task_id} attempt {task.attempt}, {late:.0f} s late")
+        what = "answers" if isinstance(update, Update) else "beats for"
+        world.note("service", f"{what} {task.task_id} attempt {task.attempt}, {late:.0f} s late")
         delay = late * rng.random()
         world.loop.call_later(delay, world.send, update, deduplication, task.callback_queue_url)

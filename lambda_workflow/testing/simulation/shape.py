@@ -1,17 +1,24 @@
-"""A workflow shape: a workflow, requests for it, and the model that says how it may end."""
+"""A workflow shape: a workflow, requests for it, and the model that says how it may end.
+
+Models say how an execution ends that is left in peace. What else an end may be, because somebody
+outside or a parent has cancelled, terminated or limited it, is laws.py's to say.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.runtime.app import App
+
+if TYPE_CHECKING:
+    from lambda_workflow.testing.simulation.outside import Guest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +42,23 @@ class Shape:
         workflow: the `Workflow` value, as an App takes it.
         request: draws a request.
         allows: the model: whether an execution of this request may end so.
+        visits: what somebody outside does to an execution of this request.
+        cancelled: how it may end once it was asked to cancel; None: in any way.
+        earlier: the code under this name before the last deploy.
+        delayed: whether it is started for later.
+        begets: whether it starts executions or runs, or is delayed: code begins in mid-run.
+        alone: whether it is run by itself, and not just by others.
     """
 
     workflow: Any
     request: Callable[[Random], Any]
     allows: Model
+    visits: Callable[[Guest, Any], None] | None = None
+    cancelled: Model | None = None
+    earlier: Any = None
+    delayed: bool = False
+    begets: bool = False
+    alone: bool = True
 
     @property
     def name(self) -> str:
@@ -52,6 +71,7 @@ class Corpus:
     """Shapes, the App that has them all, and the Apps that a bad deploy may bring.
 
     Attributes:
+        earlier: has the code from before the last deploy, where there is such.
         ignorant: knows none of the workflows.
         diverging: has other code under their names, which parts from every history at once. Not for
             executions that have not begun: they would belong to that code for good.
@@ -59,8 +79,13 @@ class Corpus:
 
     shapes: Sequence[Shape]
     app: App
+    earlier: App
     ignorant: App
     diverging: App
+
+    def shape(self, name: str) -> Shape | None:
+        """The shape whose workflow has this name."""
+        return next((shape for shape in self.shapes if shape.name == name), None)
 
 
 def returns(expected: Callable[[Any], Json]) -> Model:
@@ -89,3 +114,8 @@ def fails_with(*types: str) -> Model:
         and outcome.failure is not None
         and outcome.failure.type.rpartition(".")[2] in types
     )
+
+
+def ends(status: Status) -> Model:
+    """The model of a workflow that ends so, with no outcome of its own."""
+    return lambda _, outcome: outcome.status is status

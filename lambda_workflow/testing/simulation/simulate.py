@@ -81,8 +81,8 @@ def _play(name: str, run: Run, trace: bool) -> Report:
     finally:
         _end(loop)
     broken += violations(run)
-    turns = sum(len(run.turns(execution)) for execution in run.executions)
-    return Report(name, broken, len(run.executions), turns, world.points, world.trace or ())
+    turns = sum(len(run.turns(execution_id)) for execution_id in run.ids())
+    return Report(name, broken, len(run.ids()), turns, world.points, world.trace or ())
 
 
 def _end(loop: SimulationLoop) -> None:

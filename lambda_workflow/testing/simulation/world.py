@@ -10,6 +10,7 @@ Laws
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -76,6 +77,8 @@ class World:
         elsewhere: messages sent to other queues than the inbox, by their URL.
         points: how many calls the workers have made so far.
         losses: what the last failures of turns said, for the report of a stuck run.
+        effects: how often each step that counts itself was carried out.
+        needless: schedules that fired for executions that had ended.
     """
 
     loop: SimulationLoop
@@ -92,6 +95,8 @@ class World:
     points: int = 0
     losses: list[str] = field(default_factory=list)
     trace: list[str] | None = None
+    effects: Counter[str] = field(default_factory=Counter)
+    needless: list[str] = field(default_factory=list)
     _schedules: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
     _scheduled: int = 0
 
@@ -166,6 +171,9 @@ class World:
         del self._schedules[key]
         self.note("scheduler", f"fires {body}")
         self._scheduled += 1
+        header = finish(self.store.header(key[0]))
+        if header is not None and header.status.closed:
+            self.needless.append(f"{key[0]}/{key[1]}")
         self.inbox.send(body, key[0], f"schedule:{':'.join(key)}")
         if self.rng.random() < 0.05:  # at least once
             self.loop.call_later(

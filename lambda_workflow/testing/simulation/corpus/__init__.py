@@ -47,6 +47,11 @@ def diverged(shape: Shape) -> Workflow[Any, Any]:
 CORPUS: Final = Corpus(
     SHAPES,
     app=App("corpus", workflows=[shape.workflow for shape in SHAPES], adapters=ADAPTERS),
+    earlier=App(
+        "corpus",
+        workflows=[shape.earlier or shape.workflow for shape in SHAPES],
+        adapters=ADAPTERS,
+    ),
     ignorant=App("corpus", workflows=[unrelated], adapters=ADAPTERS),
     diverging=App("corpus", workflows=[diverged(shape) for shape in SHAPES], adapters=ADAPTERS),
 )
