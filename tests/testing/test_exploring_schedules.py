@@ -59,7 +59,7 @@ def test_each_due_time_is_started_once_and_in_order(overlap: Overlap) -> None:
         standing(overlap),
         fake(report).returns(1, after=80 * timedelta(minutes=1)),
         after(48 * HOUR).signal(ORDER, Order("delete")),
-        seeds=40,
+        seeds=15,
         invariant=all_in_order,
     )
 
@@ -76,7 +76,7 @@ def test_each_due_time_is_started_or_skipped() -> None:
         standing("skip"),
         fake(report).returns(1, after=80 * timedelta(minutes=1)),
         after(48 * HOUR).signal(ORDER, Order("delete")),
-        seeds=40,
+        seeds=15,
         invariant=none_forgotten,
     )
 
@@ -98,6 +98,6 @@ def test_orders_race_with_due_times_and_none_is_lost() -> None:
             ORDER, Order("backfill", start=START + HOUR, end=START + 4 * HOUR, overlap="queue")
         ),
         after(48 * HOUR).signal(ORDER, Order("delete")),
-        seeds=40,
+        seeds=15,
         invariant=orders_obeyed,
     )
