@@ -1,0 +1,1 @@
+"""What other engines publish of their behaviour, as cases against this one; see `family.py`."""
