@@ -28,6 +28,16 @@ class Try:
     details: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """When a batch ends, as a request of a workflow; see `ctx.map`."""
+
+    limit: int | None = 1
+    min_successful: int | None = None
+    tolerated_failures: int | None = None
+    tolerated_failure_percentage: float | None = None
+
+
 NOTE: Service[Note, str] = Service("note", Note, str)
 TRY: Service[Try, int] = Service(
     "try", Try, int, retry=RetryPolicy(attempts=3, initial=timedelta(seconds=30), jitter=0)
