@@ -153,6 +153,8 @@ class Turns:
         kept = False
         try:
             work = Work(live, receipts, consumed, since=self.backend.clock.now())
+            if live.history.renewal is not None:  # its worker died between two runs
+                await self._committer.repeat(live.history, {live.history.next_number - 1})
             intake = take_in(arrivals, live, self.backend, self.app)
             if live.history.turns or intake.events:
                 await self._act(work, intake)
