@@ -174,6 +174,8 @@ def _pause(history: History, message: m.Pause, now: int) -> Acceptance:
 def _resume(history: History, message: m.Resume, now: int) -> Acceptance:
     if not history.paused:
         turn = history.taken.get("resume")
+        if turn is None and history.started is not None and history.started.run.number > 1:
+            turn = history.run_begins  # what it resumed may have begun this run
         return Late("it is not paused") if turn is None else Duplicate(turn)
     return _once(history, "") or e.Resumed(history.clock(now))
 
@@ -208,11 +210,11 @@ def _too_late(history: History, operation: str, key: str) -> Duplicate | Late:
             return Duplicate(turn)
     if history.started is None:
         return _UNKNOWN
-    if _is_over(history):
-        return _ENDED
     run, present = run_of(operation), history.started.run.number
     if run < present:  # it may have begun this run, by a worker that died before it sent anything
         return Duplicate(history.run_begins)
+    if _is_over(history):
+        return _ENDED
     if run > present:
         return Late("of a later run of this execution")
     withdrawn = f"-{operation}" in history.taken

@@ -57,6 +57,7 @@ class Execution:
         self.context: Context | None = None
         self.root: OrderedTask[Any] | None = None
         self.facts = 0
+        self.present = 0  # the host's time, which kept facts may be older than
         self.read_only = False
         self._inbox: deque[e.Event] = deque()
         self._turns: deque[Turn] = deque()
@@ -186,15 +187,21 @@ class Execution:
             self.loop.now = event.at
         self.facts += 1
         if self.outcome is not None:
-            if isinstance(self.outcome, c.ContinueAsNew) and isinstance(event, e.Signalled):
-                left = (*self.outcome.signals, event)  # it came with the fact that ended the run
-                self.end(replace(self.outcome, signals=left))
+            if isinstance(self.outcome, c.ContinueAsNew):
+                self._feed_between_runs(self.outcome, event)
             return
         kind = type(event)
         if kind is e.CallSucceeded or kind is e.StepSucceeded:
             succeeded(self, event)  # type: ignore[arg-type]  # its type was just asked
         else:
             feed_rarer(self, event)
+
+    def _feed_between_runs(self, outcome: c.ContinueAsNew, event: e.Event) -> None:
+        """What came in one turn with the fact that ended a run is the next run's."""
+        if isinstance(event, e.Signalled):
+            self.end(replace(outcome, signals=(*outcome.signals, event)))
+        elif isinstance(event, e.CancelRequested):  # whose code has not begun
+            self.end(c.End(Status.CANCELLED, event.reason))
 
     def take_early(self, operation: str) -> None:
         """A callback may be answered before the code opens it."""

@@ -18,7 +18,15 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.ids import operation_of
-from lambda_workflow.model.messages import Heartbeat, Message, Request, Task, Update
+from lambda_workflow.model.messages import (
+    Heartbeat,
+    Message,
+    Request,
+    Signal,
+    Task,
+    Update,
+    UpdateRequest,
+)
 from lambda_workflow.model.service import Service
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.wire import parse_task
@@ -227,7 +235,9 @@ class Players:
     # what they have in common
 
     async def _deliver(self, point: str, message: Message, key: str) -> None:
-        fault = self.schedule.outside(point, self._moments())
+        # what has an id of its own is known when it comes again, whoever sent it twice
+        may_repeat = isinstance(message, Update | Signal | UpdateRequest)
+        fault = self.schedule.outside(point, self._moments(), may_repeat=may_repeat)
         what, seconds = (fault.what, fault.seconds) if fault else (None, 0.0)
         if what is Mishap.LATE:
             await asyncio.sleep(seconds)

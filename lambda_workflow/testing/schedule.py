@@ -212,9 +212,10 @@ class Schedule:
         kinds = TASK_MISHAPS if may_fail else TASK_MISHAPS[:3]
         return self._ask(f"task {service} {call[0]}/{call[1]}", kinds, moments)
 
-    def outside(self, point: str, moments: Sequence[float]) -> Fault | None:
+    def outside(self, point: str, moments: Sequence[float], *, may_repeat: bool) -> Fault | None:
         """What happens to what comes from outside: the answer of a callback or child, an act."""
-        return self._ask(point, OUTSIDE_MISHAPS, moments)
+        kinds = OUTSIDE_MISHAPS if may_repeat else OUTSIDE_MISHAPS[:1]
+        return self._ask(point, kinds, moments)
 
     def timer(self, operation: str) -> float:
         """By how many seconds a timer is late."""

@@ -179,6 +179,9 @@ class Stage:
 
     def result(self) -> Any:
         """The result of an execution that has ended, or its error raised, as a Client gets it."""
+        header = finish(self.client.describe(self.execution_id))
+        if not header.status.closed:
+            raise WorkflowError(f"it has ended, but the listing says that it is {header.status}")
         return finish(self.client.result(self.execution_id))
 
     # what goes on

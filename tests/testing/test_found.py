@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
-from lambda_workflow import Context, RetryPolicy, Service, Signal, workflow
+from lambda_workflow import Context, RetryPolicy, Service, Signal, Status, workflow
 from lambda_workflow.testing import after, explore, fake, now, simulate
 
 ADD = Service("add", int, int, retry=RetryPolicy(attempts=4, jitter=0))
+UNDO = Service("undo", int, int)
 ADDED = fake(ADD).runs(lambda n: n + 1)
 TICK: Signal[int] = Signal("tick", int)
 MINUTE = timedelta(minutes=1)
@@ -19,6 +21,33 @@ async def renewed(ctx: Context, n: int) -> int:
     if n > 0:
         ctx.continue_as_new(n - 1)
     return 7
+
+
+@workflow
+async def renewed_once(ctx: Context, n: int) -> int:
+    if n == 0:
+        return 8
+    await ctx.call(ADD, n)
+    ctx.continue_as_new(n - 1)
+
+
+@workflow
+async def patient(ctx: Context, n: int) -> int:
+    try:
+        await ctx.sleep(60 * 24 * MINUTE)
+    finally:
+        await ctx.call(UNDO, n)
+    return n
+
+
+@workflow
+async def renewed_parent(ctx: Context, n: int) -> str:
+    if n == 0:
+        return "renewed"
+    task = asyncio.ensure_future(ctx.call(patient, n))
+    await ctx.call(ADD, n)
+    assert not task.done()
+    ctx.continue_as_new(0)
 
 
 @workflow
@@ -60,6 +89,30 @@ def test_a_resume_that_meets_a_worker_that_missed_the_pause() -> None:
 def test_the_listing_of_an_execution_whose_last_run_is_one_turn() -> None:
     ticks = [now.signal(TICK, n) for n in range(3)]
     assert simulate(ticking, 3, *ticks, faults=["put_header 1: REFUSE"]).result == "ticked"
+
+
+def test_a_cancellation_that_comes_with_the_end_of_a_run_is_not_lost() -> None:
+    run = simulate(ticking, 3, now.signal(TICK, 1), now.cancel("enough"))
+    assert run.status is Status.CANCELLED
+
+
+def test_a_child_that_a_run_leaves_behind_is_told_though_the_worker_failed_to() -> None:
+    run = simulate(
+        renewed_parent, 1, ADDED, patient, fake(UNDO).returns(0),
+        faults=["send_messages 2: REFUSE"], strict=False,
+    )  # fmt: skip
+    assert run.result == "renewed"
+    assert run.performed["undo"] == 1
+
+
+def test_an_answer_to_an_earlier_run_that_comes_again_after_the_end() -> None:
+    faults = ["send_responses 1: KILL_AFTER"]
+    assert simulate(renewed_once, 1, ADDED, faults=faults).result == 8
+
+
+def test_a_resume_that_began_the_last_run_and_comes_again() -> None:
+    acts = now.pause(), now.signal(TICK, 1), now.signal(TICK, 2), after(MINUTE).resume()
+    assert simulate(ticking, 2, *acts, faults=["send_responses 1: LOSE"]).result == "ticked"
 
 
 def test_runs_that_follow_each_other_stand_an_exploration() -> None:
