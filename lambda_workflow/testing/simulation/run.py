@@ -5,7 +5,8 @@ Laws
  2. Chaos ends by itself, with the faults of the plan used up; nobody helps while it lasts.
  3. In the quiet an operator does what operators do, and no more: deploys the right code, resumes
     what is PAUSED, redrives what is BLOCKED and what the receive count moved to the dead-letter
-    queue.
+    queue. Who had an execution redriven before looks whether it helped, and does it again: the
+    worker that did it may have died, and a redrive leaves no fact that would come again.
  4. After that everything must come to its end by itself.
 """
 
@@ -123,6 +124,7 @@ class Run:
     poison: list[str] = field(default_factory=list)
     _workers: list[Worker] = field(default_factory=list)
     _hired: int = 0
+    _redriven: set[str] = field(default_factory=set)
     _deployed: bool = False
     _healed: bool = False
 
@@ -239,6 +241,8 @@ class Run:
                 guest.terminate(within=within)
             case "pause":
                 guest.pause(within=within)
+            case _:
+                return
 
     def _annoy(self, execution: Execution, when: float) -> None:
         world, rng = self.world, self.world.rng
@@ -257,6 +261,7 @@ class Run:
             case 4:
                 loop.call_later(when, world.send, Timer(name, "77", world.now), salt)
             case _:
+                self._redriven.add(name)
                 loop.call_later(when, world.send, Redrive(name), salt)
         if self.setting.skew and self._workers:
             clock = rng.choice(self._workers).clock
@@ -287,7 +292,7 @@ class Run:
         held = False
         for execution_id in self.ids():
             status = self.turns(execution_id)[-1].status
-            if status.stalled:
+            if status.stalled or (number == 0 and execution_id in self._redriven):
                 held = True
                 order = Resume if status is Status.PAUSED else Redrive
                 self.world.send(order(execution_id), f"operator{number}:{execution_id}")
@@ -317,6 +322,7 @@ def prepare(
     executions = [_draw_execution(n, shape, rng, setting) for n, shape in enumerate(chosen)]
     plan = plan or RandomPlan.draw(rng)
     world = World.create(loop, rng, plan, max_receives=setting.max_receives)
+    world.own_address = f"app:{corpus.app.name}"
     services = Services(world, corpus.app, setting.temper)
     return Run(seed, corpus, executions, setting, world, services, Outside(world))
 

@@ -75,6 +75,7 @@ class World:
 
     Attributes:
         elsewhere: messages sent to other queues than the inbox, by their URL.
+        own_address: what else the inbox is called, besides its URL.
         points: how many calls the workers have made so far.
         losses: what the last failures of turns said, for the report of a stuck run.
         effects: how often each step that counts itself was carried out.
@@ -92,6 +93,7 @@ class World:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     responses: list[str] = field(default_factory=list)
     elsewhere: dict[str, list[Message]] = field(default_factory=dict)
+    own_address: str = ""
     points: int = 0
     losses: list[str] = field(default_factory=list)
     trace: list[str] | None = None
@@ -151,7 +153,7 @@ class World:
 
     def send(self, message: Message, deduplication: str, queue_url: str = "") -> None:
         """Send a message to an execution, or to somebody else's queue."""
-        if queue_url in ("", INBOX_URL):
+        if queue_url in ("", INBOX_URL, self.own_address):
             self.inbox.send(render(message), message.execution_id, deduplication)
         else:
             self.elsewhere.setdefault(queue_url, []).append(message)

@@ -8,11 +8,16 @@ from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.workflow import Workflow, workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.testing.simulation.corpus import (
+    attempts,
+    ending,
     failing,
+    families,
+    hearing,
     patterns,
     plain,
     racing,
     structured,
+    talking,
     timed,
 )
 from lambda_workflow.testing.simulation.corpus.contracts import ADAPTERS, JOIN
@@ -25,6 +30,11 @@ SHAPES: Final = (
     *timed.SHAPES,
     *structured.SHAPES,
     *patterns.SHAPES,
+    *talking.SHAPES,
+    *attempts.SHAPES,
+    *hearing.SHAPES,
+    *families.SHAPES,
+    *ending.SHAPES,
 )
 
 

@@ -7,6 +7,7 @@ however often, late or out of order its tasks are carried out.
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from lambda_workflow.errors import ServiceError
@@ -14,7 +15,9 @@ from lambda_workflow.model.messages import Task
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.runtime.serve import serve
+from lambda_workflow.testing.simulation.outside import Question, hand_out
 from lambda_workflow.testing.simulation.services import SILENT as SILENT_NAME
+from lambda_workflow.testing.simulation.services import Silence
 
 PATIENT: Final = RetryPolicy(attempts=10)  # more than FLAKY's failures and chance's together
 
@@ -27,6 +30,12 @@ SILENT: Final = Service(SILENT_NAME, int, int)
 SLOW: Final = Service("slow", int, int, retry=PATIENT)
 BIG: Final = Service("big", str, str, retry=PATIENT)
 WRONG: Final = Service("wrong", int, int, retry=PATIENT)
+ASK: Final = Service("ask", Question, str, retry=PATIENT)
+BUSY: Final = Service("busy", int, int, retry=PATIENT)
+NOTE: Final = Service("note", int, int)
+BEATING: Final = Service("beating", int, int, retry=PATIENT, heartbeat_timeout=timedelta(minutes=1))
+FADING: Final = Service("fading", int, int, retry=PATIENT, heartbeat_timeout=timedelta(minutes=1))
+SLUGGISH: Final = Service("sluggish", int, int, retry=PATIENT, attempt_timeout=timedelta(minutes=5))
 
 
 @serve(DOUBLE)
@@ -86,4 +95,52 @@ async def wrong(number: int) -> int:
     return f"{number} apples"  # type: ignore[return-value]  # the point of it
 
 
-ADAPTERS: Final = (double, join, flaky, refusing, hopeless, silent, slow, big, wrong)
+@serve(ASK)
+async def ask(question: Question) -> str:
+    """Gives a token to somebody outside."""
+    hand_out(question)
+    return question.word
+
+
+@serve(BUSY)
+async def busy(times: int, task: Task) -> int:
+    """Says so many times that it is to be asked in an hour."""
+    if task.attempt <= times:
+        raise ServiceError("not now", type="Busy", retry_after=timedelta(hours=1))
+    return times
+
+
+@serve(NOTE)
+async def note(number: int) -> int:
+    """Takes note; nobody waits for it."""
+    return number
+
+
+@serve(BEATING)
+async def beating(seconds: int) -> int:
+    """Takes its time, and is heard of all the while."""
+    await asyncio.sleep(seconds)
+    return seconds
+
+
+@serve(FADING)
+async def fading(failures: int, task: Task) -> int:
+    """So many attempts fall silent; the next one knows of them if they were heard of."""
+    if task.attempt <= failures:
+        await asyncio.sleep(60)
+        raise Silence
+    return failures
+
+
+@serve(SLUGGISH)
+async def sluggish(failures: int, task: Task) -> int:
+    """So many attempts give no answer."""
+    if task.attempt <= failures:
+        raise Silence
+    return failures
+
+
+ADAPTERS: Final = (
+    double, join, flaky, refusing, hopeless, silent, slow, big, wrong, ask, busy, note, beating,
+    fading, sluggish,
+)  # fmt: skip

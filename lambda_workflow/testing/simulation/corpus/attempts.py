@@ -1,0 +1,193 @@
+"""Shapes of attempts: signs of life, limits of time, delays of the service, once at most."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from lambda_workflow.errors import CallTimedOut, StepInterrupted
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.retry import RetryPolicy
+from lambda_workflow.replay.context import Context
+from lambda_workflow.replay.workflow import workflow
+from lambda_workflow.testing.simulation.corpus.contracts import (
+    BEATING,
+    BUSY,
+    DOUBLE,
+    FADING,
+    NOTE,
+    PATIENT,
+    SILENT,
+    SLUGGISH,
+)
+from lambda_workflow.testing.simulation.corpus.plain import few
+from lambda_workflow.testing.simulation.gate import CURRENT_GATE, step_point
+from lambda_workflow.testing.simulation.services import UNLUCKY_MAX
+from lambda_workflow.testing.simulation.shape import (
+    Outcome,
+    Shape,
+    either,
+    fails_with,
+    returns,
+    returns_one_of,
+)
+
+MINUTE = timedelta(minutes=1)
+AT_ONCE = RetryPolicy(attempts=10, initial=timedelta(0))
+
+
+@workflow
+async def beaten(ctx: Context, number: int) -> int:
+    return await ctx.call(BEATING, 100 * number)
+
+
+@workflow
+async def faded(ctx: Context, number: int) -> int:
+    return await ctx.call(FADING, number)
+
+
+@workflow
+async def faded_side_by_side(ctx: Context, count: int) -> list[int]:
+    return list(await asyncio.gather(*(ctx.call(FADING, n % 2) for n in range(count))))
+
+
+@workflow
+async def sluggish(ctx: Context, number: int) -> int:
+    return await ctx.call(SLUGGISH, number % 3)
+
+
+@workflow
+async def unheard(ctx: Context, number: int) -> list[object]:
+    policy = RetryPolicy(attempts=number + 1, initial=timedelta(seconds=5))
+    try:
+        await ctx.call(SILENT, number, attempt_timeout=MINUTE, retry=policy)
+    except CallTimedOut as late:
+        return [late.type, late.attempts]
+    return []
+
+
+@workflow
+async def limited_in_all(ctx: Context, number: int) -> str:
+    try:
+        await ctx.call(SILENT, number, timeout=5 * MINUTE, attempt_timeout=MINUTE, retry=PATIENT)
+    except CallTimedOut as late:
+        return late.type
+    return ""
+
+
+@workflow
+async def withdrawn(ctx: Context, number: int) -> int:
+    try:
+        async with asyncio.timeout(90):
+            return await ctx.call(BEATING, 100 * number)
+    except TimeoutError:
+        return await ctx.call(DOUBLE, -1)
+
+
+@workflow
+async def told_when(ctx: Context, number: int) -> bool:
+    begin = ctx.now()
+    await ctx.call(BUSY, number)
+    outages = min(number, UNLUCKY_MAX)  # stand for some of its refusals
+    return ctx.now() - begin >= (number - outages) * timedelta(hours=1)
+
+
+@workflow
+async def noted(ctx: Context, count: int) -> int:
+    for number in range(count):
+        ctx.send(NOTE, number)
+    doubled = await ctx.call(DOUBLE, count)
+    ctx.send(NOTE, doubled, name="last")
+    return doubled
+
+
+async def charge(execution_id: str, name: str) -> str:
+    """Counts itself, so that a law can say whether it ran more than once."""
+    await step_point("before the charge")
+    gate = CURRENT_GATE.get()
+    if gate is not None and gate.alive:
+        gate.world.effects[f"{execution_id}/{name}"] += 1
+    await step_point("after the charge")
+    return name
+
+
+@workflow
+async def charged(ctx: Context, number: int) -> str:
+    name = f"charge{number}"
+    try:
+        return await ctx.step(charge, ctx.execution_id, name, name=name, at_most_once=True)
+    except StepInterrupted:
+        return "interrupted"
+
+
+@workflow
+async def charged_again(ctx: Context, number: int) -> int:
+    for part in range(number):
+        name = f"part{part}"
+        policy = RetryPolicy(attempts=50, initial=timedelta(0))
+        step = ctx.step(charge, ctx.execution_id, name, name=name, at_most_once=True, retry=policy)
+        assert await step == name
+        await ctx.call(DOUBLE, part)
+    return number
+
+
+@workflow
+async def charged_side_by_side(ctx: Context, count: int) -> list[str]:
+    async def one(number: int) -> str:
+        name = f"side{number}"
+        try:
+            return await ctx.step(charge, ctx.execution_id, name, name=name, at_most_once=True)
+        except StepInterrupted:
+            return name
+
+    ends = await asyncio.gather(
+        *(one(n) for n in range(count)), ctx.call(DOUBLE, count), ctx.step(charge, "-", "free")
+    )
+    return [str(end) for end in ends]
+
+
+@workflow
+async def charged_and_refused(ctx: Context, number: int) -> str:
+    """Errors of the step's own count as attempts too."""
+
+    async def refuse() -> str:
+        await charge(ctx.execution_id, "refused")
+        raise LookupError("no card")
+
+    policy = RetryPolicy(attempts=number + 1, initial=timedelta(seconds=2))
+    try:
+        return await ctx.step(refuse, name="refused", at_most_once=True, retry=policy)
+    except LookupError as error:
+        return str(error)
+
+
+def _charged(number: int, outcome: Outcome) -> bool:
+    return outcome.status is Status.COMPLETED and outcome.result in (
+        f"charge{number}",
+        "interrupted",
+    )
+
+
+def _sides(count: int) -> list[str]:
+    return [*(f"side{n}" for n in range(count)), str(2 * count), "free"]
+
+
+SHAPES = (
+    Shape(beaten, few, either(returns(lambda n: 100 * n), fails_with("HeartbeatTimedOut"))),
+    Shape(faded, few, returns(lambda n: n)),
+    Shape(faded_side_by_side, few, returns(lambda n: [i % 2 for i in range(n)])),
+    Shape(sluggish, few, returns(lambda n: n % 3)),
+    Shape(unheard, few, returns(lambda n: ["AttemptTimedOut", n + 1])),
+    Shape(limited_in_all, few, returns(lambda n: "CallTimedOut")),
+    Shape(withdrawn, few, returns_one_of(lambda n: [100 * n, -2])),
+    Shape(told_when, few, returns(lambda n: True)),
+    Shape(noted, few, returns(lambda n: 2 * n)),
+    Shape(charged, few, _charged),
+    Shape(charged_again, few, returns(lambda n: n)),
+    Shape(charged_side_by_side, few, returns(_sides)),
+    Shape(
+        charged_and_refused,
+        few,
+        either(returns(lambda n: "no card"), fails_with("StepInterrupted")),
+    ),
+)
