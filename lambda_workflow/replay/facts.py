@@ -72,7 +72,8 @@ def _started(execution: Execution, event: e.Started) -> None:
     for signal in run.signals:
         execution.state.signals[signal.name].put_nowait(signal)
     if options.timeout_ms:
-        execution.ledger.arm_own(f"{prefix}~timeout", since + options.timeout_ms, "timeout")
+        due = max(since, options.not_before) + options.timeout_ms
+        execution.ledger.arm_own(f"{prefix}~timeout", due, "timeout")
     try:
         request = execution.workflow.request_codec.decode(event.request, where="request")
     except DecodeError as error:
@@ -166,7 +167,8 @@ def _cancel_requested(execution: Execution, event: e.CancelRequested) -> None:
     if execution.root is None:
         execution.end(c.End(Status.CANCELLED, event.reason))
         return
-    due = execution.loop.now + event.grace_ms
+    # a cancellation that was kept while BLOCKED or PAUSED leaves its cleanup as much time
+    due = max(execution.loop.now, execution.present) + event.grace_ms
     execution.ledger.arm_own(f"{execution.loop.root.name}~grace", due, "grace")
     execution.root.cancel(event.reason or None)
 

@@ -64,7 +64,7 @@ def header_of(history: History) -> Header:
         history.since,
         last.number,
         last.at if last.status.closed else None,
-        last.reason,
+        _reason(last),
         last.usage,
         None if isinstance(custom, BlobRef) else custom,
         options.tags,
@@ -120,6 +120,12 @@ async def dispatch(effects: Sequence[Effect], backend: Backend) -> None:
     for effect in effects:
         if isinstance(effect, PutHeader):
             await backend.store.put_header(effect.header)
+
+
+def _reason(last: Turn) -> str:
+    """Why it is BLOCKED or PAUSED, or was ended from outside."""
+    command = last.commands[-1] if last.commands else None
+    return command.reason if isinstance(command, c.End) else last.reason
 
 
 def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) -> Effect | None:

@@ -34,7 +34,6 @@ from lambda_workflow.ports import Backend, Blobs, Happening
 from lambda_workflow.replay.endings import end_without_code, status_after
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.operations import Step
-from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.dispatch import (
@@ -90,7 +89,10 @@ class Turns:
     ) -> None:
         self.app: Final = app
         self.backend: Final = backend
-        self._tools = tools_for(app, guard=guard, strict=strict)
+        self._tools = {
+            name: tools_for(app.owner_of(name), guard=guard, strict=strict)
+            for name in app.workflows
+        }
         self._living = Living(backend, live_max)
         self._committer = Committer(backend)
         self._check = check
@@ -174,7 +176,8 @@ class Turns:
         if intake.refusals:
             await dispatch(intake.refusals, self.backend)
         blocked = history.status is Status.BLOCKED
-        abandoned = not live.cached and history.has_open_steps() and not history.status.stalled
+        held = history.status.stalled or history.status.closed
+        abandoned = not live.cached and not held and history.has_open_steps()
         if intake.wake and not blocked:
             everything = range(1, history.next_number)
             fresh = f"redrive{self.backend.clock.now()}"
@@ -186,6 +189,8 @@ class Turns:
             if history.renewal is None:
                 return
             await self._make(work, [self._next_run(work)])
+        if history.renewal is None:
+            return
         await self._block(
             work,
             LimitExceeded(
@@ -208,7 +213,7 @@ class Turns:
             end = end_without_code(ended)
             await self._commit_unasked(work, end.status, (end,))
         elif history.paused:
-            await self._commit_unasked(work, Status.PAUSED, ())
+            await self._commit_unasked(work, Status.PAUSED, (), _why_paused(history, events))
         else:
             await self._go_on(work, events)
 
@@ -230,13 +235,14 @@ class Turns:
         try:
             if live.execution is None:
                 live.execution = await self._replayed(live.history)
+            live.execution.present = live.history.clock(self.backend.clock.now())
             live.execution.complaints()  # those of the replay were told when they were new
             live.execution.advance([await inflate_event(event, blobs) for event in events])
             await self._run_steps(work, live.execution)
             self._check_length(live)
             turn = await self._made(work, live.execution)
             if self._check:
-                await _compare(live, turn, self._tools, blobs)
+                await _compare(live, turn, blobs)
         except NonDeterminismError as error:
             await self._block(work, error)
         except BackendError:
@@ -266,7 +272,9 @@ class Turns:
     async def _replayed(self, history: History) -> Execution:
         started = history.started
         named = (started.workflow, started.version) if started is not None else ("", "")
-        execution = Execution(self.app.workflow(*named), history.execution_id, self._tools)
+        workflow = self.app.workflow(*named)
+        execution = Execution(workflow, history.execution_id, self._tools[workflow.name])
+        execution.present = history.clock(self.backend.clock.now())
         execution.replay(await inflate(history.run_turns(), self.backend.blobs))
         return execution
 
@@ -328,12 +336,18 @@ class Turns:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))
 
 
-async def _compare(live: Live, turn: Turn, tools: Tools, blobs: Blobs) -> None:
+def _why_paused(history: History, events: Sequence[e.Event]) -> str:
+    said = [event.reason for event in events if isinstance(event, e.Paused)]
+    return said[-1] if said else history.turns[-1].reason
+
+
+async def _compare(live: Live, turn: Turn, blobs: Blobs) -> None:
     """Development and tests: the code must do the same again from the start."""
     if live.execution is None:
         return
     turns = await inflate([*live.history.run_turns(), turn], blobs)
-    again = Execution(live.execution.workflow, live.history.execution_id, tools)
+    done = live.execution
+    again = Execution(done.workflow, live.history.execution_id, done.tools)
     try:
         again.replay(turns)
     finally:
