@@ -32,6 +32,7 @@ from lambda_workflow.runtime.schedule import (
     check_overlap,
 )
 from lambda_workflow.runtime.scheduler import ORDER, WORKFLOW
+from lambda_workflow.runtime.talk import LOOK_SECONDS, LOOKS
 from lambda_workflow.runtime.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class ScheduleInfo:
 class Schedules:
     """Found at `client.schedules`; every method is a coroutine and may raise BackendError.
 
-    What is ordered takes effect with the next turn of the schedule's execution, in order.
+    What is ordered takes effect with the next turn of the schedule's execution, in order. One that
+    was just made is waited for, a second at most, until its first turn is there.
     """
 
     def __init__(self, client: Client) -> None:
@@ -255,20 +257,20 @@ class Schedules:
         return shown
 
     async def _existing(self, name: str) -> Header:
-        header = await self._header(name)
-        if header is None or header.status.closed:
-            raise _not_found(name)
-        return header
+        for look in range(LOOKS):
+            if look:
+                await self._client._pause(f"{PREFIX}{name}", LOOK_SECONDS)
+            if (header := await self._header(name)) is not None:
+                if header.status.closed:
+                    break
+                return header
+        raise ExecutionNotFound(
+            f"no schedule {name!r}: it was never made here, its first turn is still to come, or it "
+            "was deleted"
+        )
 
     async def _header(self, name: str) -> Header | None:
         return await self._client.backend.store.header(f"{PREFIX}{name}")
-
-
-def _not_found(name: str) -> ExecutionNotFound:
-    return ExecutionNotFound(
-        f"no schedule {name!r}: it was never made here, its first turn is still to come, or it was "
-        "deleted"
-    )
 
 
 def _info(header: Header, shown: Shown) -> ScheduleInfo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from lambda_workflow import App, Context, workflow
+from lambda_workflow.aws.backend import client_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.errors import ExecutionNotFound
 from lambda_workflow.runtime.client import Client
@@ -81,6 +82,9 @@ async def test_a_schedule_sleeps_in_eventbridge_and_starts_what_is_due(server: S
         assert await due_in_scheduler(0) == []
         listed = [info async for info in client.schedules.list()]
         assert [(info.name, info.paused) for info in listed] == [("s", "holidays")]
+        elsewhere = client_for(App("cli", workflows=[]), config)
+        assert [info.name async for info in elsewhere.schedules.list()] == ["s"]
+        await elsewhere.close()
         await client.schedules.delete("s")
 
         async def is_deleted() -> bool:

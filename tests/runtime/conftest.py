@@ -30,6 +30,10 @@ def make_host() -> Iterator[MakeHost]:
         host.close()
 
 
+async def _at_once(execution_id: str, seconds: float) -> None:
+    """No wait: nobody moves the clock meanwhile."""
+
+
 @pytest.fixture
 def make_days() -> Iterator[MakeDays]:
     """Makes Days of schedules and the options of Turns."""
@@ -37,7 +41,7 @@ def make_days() -> Iterator[MakeDays]:
 
     def make(*schedules: Schedule[Any], **options: Any) -> Days:
         days = Days(app(*schedules), **{"check": True, "guard": True, "strict": True, **options})
-        days.schedules = Client(days.app, days.memory.backend).schedules
+        days.schedules = Client(days.app, days.memory.backend, wait=_at_once).schedules
         made.append(days)
         return days
 
