@@ -59,8 +59,10 @@ from lambda_workflow.replay.saga import Saga
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow, workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
+from lambda_workflow.runtime.heartbeats import heartbeat, heartbeat_sync, task_info
 from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.serve import Adapter, serve
+from lambda_workflow.runtime.steps import StepInfo, step_info
 
 __all__ = [
     "NO_RETRY",
@@ -114,6 +116,7 @@ __all__ = [
     "Signal",
     "Status",
     "StepFailed",
+    "StepInfo",
     "StepInterrupted",
     "Suspended",
     "Task",
@@ -124,6 +127,10 @@ __all__ = [
     "UpdateRejected",
     "Workflow",
     "WorkflowError",
+    "heartbeat",
+    "heartbeat_sync",
     "serve",
+    "step_info",
+    "task_info",
     "workflow",
 ]

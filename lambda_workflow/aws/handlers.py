@@ -17,29 +17,27 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from lambda_workflow.aws.backend import SystemClock, aws_backend, blobs_for
+from lambda_workflow.aws.backend import SystemClock, aws_backend
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig, read_config
-from lambda_workflow.aws.sqs import Entry, send_batch
+from lambda_workflow.aws.letters import DeadLetterQueue
+from lambda_workflow.aws.tasks import Tasks
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
-from lambda_workflow.model.ids import deduplication_id
-from lambda_workflow.model.messages import Task, Timer
+from lambda_workflow.model.messages import Timer
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.model.wire import parse, parse_task, render
+from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Clock, Observer
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.log import LogObserver
-from lambda_workflow.runtime.serve import Adapter, perform
+from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.turns import Turns
 
 IN_LAMBDA: Final = "AWS_LAMBDA_FUNCTION_NAME"
 RETRY_SECONDS_MAX: Final = 300  # between two deliveries of what failed
-REASON_CHARACTERS_MAX: Final = 1000
 RESERVED_SECONDS: Final = 1.0  # of the function's time, for the answer
 
 Event = Mapping[str, Any]
@@ -55,39 +53,6 @@ class AsyncHandler(Protocol):
 
 
 _log = logging.getLogger("lambda_workflow")
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetterQueue:
-    """The dead-letter queue; its messages keep the body, and carry the reason as an attribute."""
-
-    aws: Aws
-    url: str
-
-    async def put(self, record: Record, reason: str) -> None:
-        """Keep a record.
-
-        Raises:
-            BackendError: there is no queue for it, or it could not be sent.
-        """
-        if not self.url:
-            raise BackendError("no dead-letter queue: set LAMBDA_WORKFLOW_DLQ_URL")
-        attributes = {**record.attributes, "reason": reason[:REASON_CHARACTERS_MAX]}
-        fifo = {
-            "MessageGroupId": record.group or "unreadable",
-            "MessageDeduplicationId": deduplication_id(record.id, "dead"),
-        }
-        await self.aws.call(
-            "sqs",
-            "SendMessage",
-            QueueUrl=self.url,
-            MessageBody=record.body,
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value or "-"}
-                for name, value in list(attributes.items())[:10]
-            },
-            **(fifo if self.url.endswith(".fifo") else {}),
-        )
 
 
 def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None = None) -> Handler:
@@ -156,7 +121,7 @@ def task_handler(
     chosen, aws = config or read_config(required=()), aws or Aws()
     by_name = {adapter.service.name: adapter for adapter in adapters}
     letters = DeadLetterQueue(aws, chosen.dlq_url)
-    tasks = _Tasks(aws, chosen, by_name, letters, clock or SystemClock())
+    tasks = Tasks(aws, chosen, by_name, letters, clock or SystemClock())
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         records = [_record(found) for found in event["Records"]]
@@ -166,80 +131,6 @@ def task_handler(
         return _report(failed)
 
     return handle
-
-
-@dataclass(frozen=True, slots=True)
-class _Tasks:
-    aws: Aws
-    config: AwsConfig
-    adapters: Mapping[str, Adapter[Any, Any]]
-    letters: DeadLetterQueue
-    clock: Clock
-
-    async def answer(self, record: Record, seconds_max: float | None) -> bool:
-        """Do one task and send its result; False if it must come again."""
-        try:
-            async with asyncio.timeout(seconds_max):
-                await self._answer(record)
-        except Exception as error:  # noqa: BLE001  # the task comes again, its neighbours do not
-            _log.warning("task %s comes again: %s: %s", record.id, type(error).__name__, error)
-            return False
-        return True
-
-    async def _answer(self, record: Record) -> None:
-        try:
-            task = parse_task(record.body)
-            if not task.callback_queue_url:
-                raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
-            adapter = self._adapter(task)
-        except MessageError as error:
-            await self.letters.put(record, str(error))
-            return
-        body = await self._earlier(task) or await self._result(adapter, task)
-        deduplication = deduplication_id(task.task_id, task.attempt, "result")
-        entry = Entry(body, task.execution_id, deduplication)
-        await send_batch(self.aws, task.callback_queue_url, [entry])
-
-    def _adapter(self, task: Task) -> Adapter[Any, Any]:
-        if not task.service and len(self.adapters) == 1:
-            return next(iter(self.adapters.values()))
-        if (found := self.adapters.get(task.service)) is None:
-            raise MessageError(
-                f"service {task.service!r} is not served here: "
-                f"service_handler(…) has {', '.join(sorted(self.adapters))}"
-            )
-        return found
-
-    async def _result(self, adapter: Adapter[Any, Any], task: Task) -> str:
-        update = await perform(adapter, task, blobs_for(self.aws, self.config, self.clock))
-        body = render(update)
-        if self.config.deduplicate and update.failure is None:
-            await self.aws.call(
-                "dynamodb",
-                "PutItem",
-                TableName=self.config.table,
-                Item={
-                    "id": {"S": f"task:{task.task_id}"},
-                    "n": {"N": "0"},
-                    "d": {"S": body},
-                    "x": {"N": str(_seconds_now() + 14 * 86_400)},  # SQS keeps no task longer
-                },
-            )
-        return body
-
-    async def _earlier(self, task: Task) -> str | None:
-        """The result of an earlier delivery, where the de-duplication is switched on."""
-        if not self.config.deduplicate:
-            return None
-        answer = await self.aws.call(
-            "dynamodb",
-            "GetItem",
-            TableName=self.config.table,
-            Key={"id": {"S": f"task:{task.task_id}"}, "n": {"N": "0"}},
-            ConsistentRead=True,
-        )
-        item = answer.get("Item")
-        return str(item["d"]["S"]) if item else None
 
 
 async def _forward(
@@ -338,9 +229,3 @@ def _is_from(event: Event, url: str) -> bool:
 
 def _report(failed: set[str]) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in sorted(failed)]}
-
-
-def _seconds_now() -> int:
-    from time import time
-
-    return int(time())

@@ -3,25 +3,41 @@
 Laws
  1. A task's row stays until its result is stored: after a crash the work is done again.
  2. At most `concurrency` adapters work at once; the others' tasks wait their turn in memory.
- 3. An adapter's error is a result. Only the host's own trouble makes a task come again.
+ 3. An adapter's error is a result. Only the host's own trouble makes a task come again; and an
+    error at a task whose result nobody waits for, some times, before it becomes a dead letter.
+ 4. A withdrawal waits for no room.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, Protocol
 
-from lambda_workflow.local.backoff import back_off
+from lambda_workflow.local.backoff import back_off, insist
 from lambda_workflow.local.sqlite import Receipt, task_receipt
-from lambda_workflow.model.messages import Task, Update
-from lambda_workflow.ports import Backend
+from lambda_workflow.model.messages import Heartbeat, Task, Update
+from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
-from lambda_workflow.runtime.serve import perform
+from lambda_workflow.runtime.workshop import Unheard, Workshop
 
 # Is given a result and the receipt of its task's row, and makes sure that it is stored.
 Deliver = Callable[[Update, Receipt], Awaitable[None]]
+
+SEND_ATTEMPTS_MAX: Final = 5  # at a task that nobody waits for, as a queue's redrive policy has it
+
+
+class Disposal(Protocol):
+    """Where a task goes that has no result."""
+
+    async def drop(self, receipts: Sequence[Receipt]) -> None:
+        """Delete the row."""
+
+    async def bury(self, task: Task, reason: str) -> None:
+        """Move the row to the dead letters."""
 
 
 class Crew:
@@ -40,8 +56,11 @@ class Crew:
         *,
         backend: Backend,
         concurrency: int,
+        disposal: Disposal,
     ) -> None:
         self._app: Final = app
+        self._disposal = disposal
+        self._shop = Workshop(lambda: backend.blobs, self._beat, backend.clock.now)
         self._held = held
         self._eased = eased
         self._backend = backend
@@ -66,7 +85,7 @@ class Crew:
         if receipt in self._held or self._stopped:
             return
         self._held.add(receipt)
-        if len(self._working) < self._concurrency:
+        if task.cancelled or len(self._working) < self._concurrency:
             self._begin(task, deliver)
         else:
             self._waiting.append((task, deliver))
@@ -103,13 +122,29 @@ class Crew:
         while True:
             try:
                 if update is None:
-                    adapter = self._app.adapters[task.service]
-                    update = await perform(adapter, task, self._backend.blobs)
-                await deliver(update, receipt)
+                    update = await self._shop.do(self._app.adapters[task.service], task)
+                if update is None:
+                    await self._disposal.drop([receipt])
+                    self._held.discard(receipt)
+                else:
+                    await deliver(update, receipt)
                 return
             except Exception as error:  # noqa: BLE001  # the host's trouble: the task comes again
                 failures += 1
+                if isinstance(error, Unheard) and (error.is_final or failures >= SEND_ATTEMPTS_MAX):
+                    await insist(self._backend, partial(self._bury, task, str(error)))
+                    return
                 await back_off(self._backend, task.execution_id, failures, error)
+
+    async def _bury(self, task: Task, reason: str) -> None:
+        await self._disposal.bury(task, reason)
+        self._held.discard(task_receipt(task))
+        fields = {"reason": reason, "service": task.service}
+        self._backend.observer.notify(Happening("dead_letter", task.execution_id, fields=fields))
+
+    async def _beat(self, task: Task, message: Heartbeat) -> None:
+        send = SendMessage(message, secrets.token_hex(16), task.callback_queue_url)
+        await self._backend.queue.send_messages([send])
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

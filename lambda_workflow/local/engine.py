@@ -218,6 +218,7 @@ class Engine:
             self._eased,
             backend=backend,
             concurrency=self._service_concurrency,
+            disposal=file,
         )
         self._scout = Scout(
             file,

@@ -6,6 +6,7 @@ Laws
  3. It leaves alone the executions of workflows that only other engines know.
  4. A free task is claimed by an engine that serves it, whoever owns the execution.
  5. What cannot be parsed goes to `dead_letters`, body intact, by one engine only.
+ 6. What withdraws a task has its key with the attempt negated, and is read before it.
 
 The functions run on the writer's connection, each in a transaction of its own; it is their last
 argument, so that `partial` makes of them what `Worker.call` takes.
@@ -23,7 +24,7 @@ from typing import Any, Final
 from lambda_workflow.errors import MessageError
 from lambda_workflow.local import change as c
 from lambda_workflow.local.process import identity
-from lambda_workflow.local.sqlite import Receipt
+from lambda_workflow.local.sqlite import Receipt, task_key
 from lambda_workflow.model.messages import Message, Request, Task, Timer
 from lambda_workflow.model.wire import parse, parse_task
 
@@ -38,6 +39,11 @@ _TIMERS: Final = (
     f"SELECT t.due, t.execution_id, t.operation, {_OWNED} FROM timers t "
     "LEFT JOIN executions e USING (execution_id) WHERE (t.due, t.execution_id, t.operation) > "
     "(?, ?, ?) ORDER BY t.due, t.execution_id, t.operation LIMIT ?"
+)
+# A withdrawal (law 6) is for the engine that is at work on its task.
+_UNHELD: Final = (
+    "NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task_id = tasks.task_id AND t.attempt > 0 "
+    "AND t.owner IS NOT NULL AND t.owner <> ?)"
 )
 _CLAIM: Final = (
     "INSERT INTO executions (execution_id, workflow, owner) VALUES (?, ?, ?) "
@@ -156,13 +162,13 @@ def take_tasks(engine: Claimant, limit: int, now: int, connection: sqlite3.Conne
         places = ",".join("?" * len(engine.services))
         rows = connection.execute(
             "SELECT task_id, attempt, body FROM tasks "
-            f"WHERE owner IS NULL AND service IN ({places}) LIMIT ?",
-            (*engine.services, limit),
+            f"WHERE owner IS NULL AND service IN ({places}) AND (attempt > 0 OR {_UNHELD}) LIMIT ?",
+            (*engine.services, engine.id, limit),
         ).fetchall()
         for task_id, attempt, body in rows:
             try:
                 task = parse_task(body)
-                if (task.task_id, task.attempt) != (task_id, attempt):
+                if task_key(task) != (task_id, attempt):
                     raise MessageError(f"the body names {task.task_id}, attempt {task.attempt}")
             except MessageError as error:
                 receipt = Receipt(c.DROP_TASK, (task_id, attempt))
@@ -173,7 +179,7 @@ def take_tasks(engine: Claimant, limit: int, now: int, connection: sqlite3.Conne
             found.tasks.append(task)
         connection.executemany(
             "UPDATE tasks SET owner=? WHERE task_id=? AND attempt=?",
-            [(engine.id, task.task_id, task.attempt) for task in found.tasks],
+            [(engine.id, *task_key(task)) for task in found.tasks],
         )
         found.more = len(rows) == limit
     return found

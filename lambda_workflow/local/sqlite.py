@@ -61,7 +61,12 @@ class Receipt(NamedTuple):
 
 def task_receipt(task: Task) -> Receipt:
     """The receipt of a task's row."""
-    return Receipt(c.DROP_TASK, (task.task_id, task.attempt))
+    return Receipt(c.DROP_TASK, task_key(task))
+
+
+def task_key(task: Task) -> tuple[str, int]:
+    """The key of a task's row; what withdraws a task stands beside it."""
+    return task.task_id, -task.attempt if task.cancelled else task.attempt
 
 
 class Sink(Protocol):
@@ -134,6 +139,12 @@ class SqliteFile:
             rows.setdefault(receipt.statement, []).append(receipt.row)
         await self.writer.write(c.Change(rows, self.sink.owner if self.sink else None))
 
+    async def bury(self, task: Task, reason: str) -> None:
+        """Move a task's row to the dead letters."""
+        letter = (self.backend.clock.now(), task.execution_id, reason, render_task(task))
+        rows: dict[c.Statement, list[c.Row]] = {c.BURY: [letter], c.DROP_TASK: [task_key(task)]}
+        await self.writer.write(c.Change(rows, self.sink.owner if self.sink else None))
+
     def tell(self, effects: Sequence[Effect]) -> None:
         """Tell the engine of this process, if there is one, of effects that are stored."""
         if self.sink is not None and effects:
@@ -149,7 +160,7 @@ class SqliteFile:
                 case SendTask():
                     task = effect.task
                     owner = sink.owner if sink and task.service in sink.services else None
-                    row = (task.task_id, task.attempt, task.service, owner, render_task(task))
+                    row = (*task_key(task), task.service, owner, render_task(task))
                     rows.setdefault(c.PUT_TASK, []).append(row)
                 case SendMessage():
                     message = _own(effect).message

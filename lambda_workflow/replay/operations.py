@@ -116,6 +116,11 @@ class Step(Operation[T]):
         self.codec: Codec[Any] = codec_for(Any)
         super().__init__(execution, command.operation, command.name, site)
 
+    @property
+    def execution_id(self) -> str:
+        """The execution that the step belongs to."""
+        return self._execution.execution_id
+
     def resolve(self, payload: Any) -> None:
         """The work is done; what it gave comes back as it would from the history."""
         self.set_result(self.codec.decode(payload, self.name))

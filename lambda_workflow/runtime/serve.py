@@ -23,10 +23,12 @@ from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
+from lambda_workflow.runtime.heartbeats import WORK, Work
 from lambda_workflow.runtime.offload import deposit, fetch
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
+Cancel = TypeVar("Cancel", bound=Callable[[Task], Any])
 
 
 class Adapter(Generic[Req, Res]):
@@ -42,11 +44,23 @@ class Adapter(Generic[Req, Res]):
         self.service: Final = service
         self.function: Final = function
         self.wants_task: Final = parameters == 2
+        self.is_async: Final = inspect.iscoroutinefunction(function)
+        self.cancel_function: Callable[[Task], Any] | None = None
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: Any) -> Any:
         """The function itself, as in a test of it."""
         return self.function(*args)
+
+    def on_cancel(self, function: Cancel) -> Cancel:
+        """Make a function the handler of withdrawals: `@charge.on_cancel`.
+
+        It gets the Task, without its payload, when the workflow gives the call up and the adapter
+        is not at work on it in this process: it has ended, runs in another one, or never began.
+        Only services with a `heartbeat_timeout` are told. An error brings the withdrawal back.
+        """
+        self.cancel_function = function
+        return function
 
     def __repr__(self) -> str:
         return f"Adapter({self.service.name!r}, {self.function.__name__})"
@@ -74,21 +88,40 @@ def serve(service: Service[Req, Res]) -> _Serve[Req, Res]:
     The function takes the payload, and if it likes the Task (its `task_id` is the idempotency key,
     the same for every attempt). A plain function runs in a thread. What it raises becomes an error
     result, retried by the call's policy; `ServiceError` says type, details and whether to retry.
+    Work that takes long says `await heartbeat(details)` now and then.
     """
     return _Serve(service)
 
 
-async def perform(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
+async def perform(
+    adapter: Adapter[Any, Any], task: Task, blobs: Blobs, *, work: Work | None = None
+) -> Update:
     """Do a task; whatever goes wrong in it becomes an error result.
+
+    Args:
+        work: what `heartbeat` reaches; without it heartbeats go nowhere.
 
     Raises:
         BackendError: a payload could not be fetched or stored; the task must come again.
     """
+    work = work or Work(task)
+    token = WORK.set(work)
+    try:
+        update = await _done(adapter, task, blobs)
+    finally:
+        WORK.reset(token)
+    if update.failure is not None:
+        await work.flush()
+    return update
+
+
+async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
     service = adapter.service
     try:
         payload = await fetch(task.payload, blobs) if _is_ref(task.payload) else task.payload
         request = service.request_codec.decode(payload, service.payload_label)
-        result = await _run(adapter, request, task)
+        args = (request, task) if adapter.wants_task else (request,)
+        result = await run_function(adapter.function, *args)
         answer = service.response_codec.encode(result, service.response_label)
     except BackendError:
         raise
@@ -108,9 +141,9 @@ def _is_ref(payload: object) -> bool:
     return isinstance(payload, BlobRef)
 
 
-async def _run(adapter: Adapter[Any, Any], request: Any, task: Task) -> Any:
-    args = (request, task) if adapter.wants_task else (request,)
-    if inspect.iscoroutinefunction(adapter.function):
-        return await adapter.function(*args)
-    result = await asyncio.to_thread(adapter.function, *args)
+async def run_function(function: Callable[..., Any], *args: Any) -> Any:
+    """An `async def` function on the event loop, any other in a thread."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*args)
+    result = await asyncio.to_thread(function, *args)
     return await result if inspect.isawaitable(result) else result

@@ -6,12 +6,14 @@ import asyncio
 import inspect
 import traceback
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from lambda_workflow.errors import EncodeError
+from lambda_workflow.errors import EncodeError, WorkflowError
 from lambda_workflow.model.events import Failure, StepErrored, StepSucceeded
 from lambda_workflow.model.failures import failure_of
+from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.payload import Json
 from lambda_workflow.replay.operations import Step
 
@@ -79,7 +81,42 @@ class Steps:
         return [(step, task.result()) for task, step in ended if not task.cancelled()]
 
 
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """What a step may know of itself.
+
+    Attributes:
+        attempt: which attempt this is, from 1.
+        idempotency_key: the same for every attempt and every repetition of this step, and no
+            other's; give it to whoever can tell a repeated request by it.
+    """
+
+    execution_id: str
+    operation: str
+    name: str
+    attempt: int
+    idempotency_key: str
+
+
+_INFO: Final[ContextVar[StepInfo | None]] = ContextVar("lambda_workflow_step", default=None)
+
+
+def step_info() -> StepInfo:
+    """What the calling step may know of itself.
+
+    Raises:
+        WorkflowError: no step calls this.
+    """
+    info = _INFO.get()
+    if info is None:
+        raise WorkflowError("step_info() is for functions that `ctx.step` runs, while they run")
+    return info
+
+
 async def _attempt(step: Step[Any]) -> StepOutcome:
+    execution_id, operation = step.execution_id, step.operation
+    key = task_id(execution_id, operation)
+    _INFO.set(StepInfo(execution_id, operation, step.name, step.attempt, key))  # of its own task
     try:
         if step.is_async:
             result = await step.work()

@@ -159,6 +159,10 @@ class Host(ABC):
     async def _move(self, milliseconds: int) -> None:
         """Move the clock, and set off what is due."""
 
+    @abstractmethod
+    async def dead_letters(self) -> int:
+        """How many messages nobody could do anything with."""
+
     def _own_due(self) -> int | None:
         """A due moment that is in no history, such as a waiting retry of the host's own."""
         return None

@@ -14,7 +14,7 @@ from lambda_workflow.aws.backend import aws_backend
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_handler
 from lambda_workflow.runtime.client import Client
-from tests.aws.deployed import ShiftedClock, deploy, event_of
+from tests.aws.deployed import ShiftedClock, deploy, event_of, take
 from tests.aws.server.process import shared_server
 from tests.operations.host import Host, real_pause
 
@@ -74,6 +74,11 @@ class AwsHost(Host):
                 return True, frozenset(self._working)
             await asyncio.sleep(PAUSE_SECONDS / 4)
         return False, None
+
+    async def dead_letters(self) -> int:
+        answer = await self._aws.call("sqs", "GetQueueUrl", QueueName="service-dead")
+        found = [*await take(answer["QueueUrl"]), *await take(self.config.dlq_url)]
+        return len(found)
 
     async def _move(self, milliseconds: int) -> None:
         self.clock.shift += milliseconds

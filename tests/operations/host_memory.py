@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from lambda_workflow import App
 from lambda_workflow.model.ids import deduplication_id
-from lambda_workflow.model.messages import Message, Task
+from lambda_workflow.model.messages import Heartbeat, Message, Task
 from lambda_workflow.ports import SendMessage
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
-from lambda_workflow.runtime.serve import perform
 from lambda_workflow.runtime.turns import Turns
+from lambda_workflow.runtime.workshop import Unheard, Workshop
 from lambda_workflow.testing.memory import memory_backend
 from tests.operations.host import Host, real_pause
 
@@ -38,6 +39,7 @@ class MemoryHost(Host):
     @asynccontextmanager
     async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
         backend = self.memory.backend
+        self._shop = Workshop(lambda: backend.blobs, self._beat, self.clock.now)
         self._app, self._turns = app, Turns(app, backend, **{"check": True, **options})
         pump = asyncio.create_task(self._pump())
         try:
@@ -57,6 +59,9 @@ class MemoryHost(Host):
 
     async def _move(self, milliseconds: int) -> None:
         await self.memory.advance(milliseconds / 1000)
+
+    async def dead_letters(self) -> int:
+        return len(self.dead)
 
     async def _pump(self) -> None:
         while True:
@@ -83,6 +88,19 @@ class MemoryHost(Host):
             del self._turning[execution_id]
 
     async def _work(self, task: Task) -> None:
-        update = await perform(self._app.adapters[task.service], task, self.memory.backend.blobs)
-        dedup = deduplication_id(task.task_id, task.attempt, "result")
-        await self.memory.queue.send_messages([SendMessage(update, dedup)])
+        adapter, queue = self._app.adapters[task.service], self.memory.queue
+        for delivery in range(1, DELIVERIES_MAX + 1):
+            try:
+                update = await self._shop.do(adapter, task)
+            except Unheard as failed:
+                if failed.is_final or delivery == DELIVERIES_MAX:
+                    self.dead.append(task)
+                    return
+                continue
+            if update is not None:
+                dedup = deduplication_id(task.task_id, task.attempt, "result")
+                await queue.send_messages([SendMessage(update, dedup)])
+            return
+
+    async def _beat(self, task: Task, message: Heartbeat) -> None:
+        await self.memory.queue.send_messages([SendMessage(message, secrets.token_hex(8))])

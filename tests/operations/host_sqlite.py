@@ -48,6 +48,11 @@ class SqliteHost(Host):
         for _ in range(ROUNDS):
             await asyncio.sleep(0)
 
+    async def dead_letters(self) -> int:
+        select = "SELECT count(*) FROM dead_letters"
+        count: int = await self.engine._file.reader.call(lambda c: c.execute(select).fetchone()[0])
+        return count
+
     def _own_due(self) -> int | None:
         due = self.clock.next_due
         return None if due is None else self.now() + round((due - self.clock.elapsed) * 1000)

@@ -1,0 +1,133 @@
+"""The tasks of a service's queue: done, answered, broken off, or moved away.
+
+A task without an answer (`ctx.send`) that fails comes again, as often as the queue's receive count
+allows, and then goes to its dead-letter queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lambda_workflow.aws.backend import blobs_for
+from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.config import AwsConfig
+from lambda_workflow.aws.letters import DeadLetterQueue
+from lambda_workflow.aws.sqs import Entry, send_batch
+from lambda_workflow.errors import MessageError
+from lambda_workflow.model.ids import deduplication_id
+from lambda_workflow.model.messages import Heartbeat, Task
+from lambda_workflow.model.wire import parse_task, render
+from lambda_workflow.ports import Blobs, Clock
+from lambda_workflow.runtime.batch import Record
+from lambda_workflow.runtime.serve import Adapter
+from lambda_workflow.runtime.workshop import Unheard, Workshop
+
+KEPT_SECONDS: Final = 14 * 86_400  # SQS keeps no task longer
+
+_log = logging.getLogger("lambda_workflow")
+
+
+@dataclass(slots=True)
+class Tasks:
+    """The tasks of a service function's queue."""
+
+    aws: Aws
+    config: AwsConfig
+    adapters: Mapping[str, Adapter[Any, Any]]
+    letters: DeadLetterQueue
+    clock: Clock
+    shop: Workshop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shop = Workshop(self._blobs, self._beat, self.clock.now)
+
+    async def answer(self, record: Record, seconds_max: float | None) -> bool:
+        """Do one task and send its result; False if it must come again."""
+        try:
+            async with asyncio.timeout(seconds_max):
+                await self._answer(record)
+        except Exception as error:  # noqa: BLE001  # the task comes again, its neighbours do not
+            _log.warning("task %s comes again: %s: %s", record.id, type(error).__name__, error)
+            return False
+        return True
+
+    async def _answer(self, record: Record) -> None:
+        try:
+            task = parse_task(record.body)
+            if task.reply and not task.callback_queue_url:
+                raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
+            body = await self._body(self._adapter(task), task)
+        except MessageError as error:
+            await self.letters.put(record, str(error))
+            return
+        except Unheard as failed:
+            if not failed.is_final:
+                raise
+            await self.letters.put(record, str(failed))
+            return
+        if body is not None and task.reply:
+            deduplication = deduplication_id(task.task_id, task.attempt, "result")
+            entry = Entry(body, task.execution_id, deduplication)
+            await send_batch(self.aws, task.callback_queue_url, [entry])
+
+    def _adapter(self, task: Task) -> Adapter[Any, Any]:
+        if not task.service and len(self.adapters) == 1:
+            return next(iter(self.adapters.values()))
+        if (found := self.adapters.get(task.service)) is None:
+            raise MessageError(
+                f"service {task.service!r} is not served here: "
+                f"service_handler(…) has {', '.join(sorted(self.adapters))}"
+            )
+        return found
+
+    async def _body(self, adapter: Adapter[Any, Any], task: Task) -> str | None:
+        if task.cancelled or not self.config.deduplicate:
+            update = await self.shop.do(adapter, task)
+            return None if update is None else render(update)
+        if (earlier := await self._earlier(task)) is not None:
+            return earlier
+        update = await self.shop.do(adapter, task)
+        body = "" if update is None else render(update)
+        if update is None or update.failure is None:
+            await self._keep(task, body)
+        return body or None
+
+    async def _keep(self, task: Task, body: str) -> None:
+        await self.aws.call(
+            "dynamodb",
+            "PutItem",
+            TableName=self.config.table,
+            Item={
+                "id": {"S": f"task:{task.task_id}"},
+                "n": {"N": "0"},
+                "d": {"S": body},
+                "x": {"N": str(self.clock.now() // 1000 + KEPT_SECONDS)},
+            },
+        )
+
+    async def _earlier(self, task: Task) -> str | None:
+        """The result of an earlier delivery, where the de-duplication is switched on."""
+        if not self.config.deduplicate:
+            return None
+        answer = await self.aws.call(
+            "dynamodb",
+            "GetItem",
+            TableName=self.config.table,
+            Key={"id": {"S": f"task:{task.task_id}"}, "n": {"N": "0"}},
+            ConsistentRead=True,
+        )
+        item = answer.get("Item")
+        return str(item["d"]["S"]) if item else None
+
+    async def _beat(self, task: Task, message: Heartbeat) -> None:
+        entry = Entry(render(message), task.execution_id, secrets.token_hex(16))
+        if task.callback_queue_url:
+            await send_batch(self.aws, task.callback_queue_url, [entry])
+
+    def _blobs(self) -> Blobs:
+        return blobs_for(self.aws, self.config, self.clock)
