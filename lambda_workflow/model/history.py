@@ -110,6 +110,12 @@ class History:
         """The turns of the present run."""
         return [turn for turn in self.turns if turn.number >= self.run_begins]
 
+    def forget_earlier_runs(self) -> None:
+        """Keep the turns of the present run alone: nothing that is to come asks for the others."""
+        earlier = self.run_begins - self.turns[0].number
+        if earlier > 0:
+            del self.turns[:earlier]
+
     def next_run(self, now: int) -> e.Started:
         """Take in the start of the run that the last one asked for."""
         before, renewal = self.started, self.renewal

@@ -77,6 +77,7 @@ class Living:
         if not self._live_max or not history.turns or history.status.closed:
             return False
         live.cached = True
+        history.forget_earlier_runs()
         self._live[execution_id] = live
         while len(self._live) > self._live_max:
             _, oldest = self._live.popitem(last=False)

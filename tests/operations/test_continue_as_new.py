@@ -1,0 +1,207 @@
+"""Executions of several runs, on every backend."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lambda_workflow import (
+    App,
+    Context,
+    ExecutionCancelled,
+    ExecutionFailed,
+    ExecutionTimedOut,
+    Service,
+    Signal,
+    Status,
+    Workflow,
+    serve,
+    workflow,
+)
+from lambda_workflow.model.events import Started
+from tests.operations.host import Host
+from tests.operations.timers import armed
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+ADD: Service[int, int] = Service("add", int, int)
+SLOW: Service[int, int] = Service("slow", int, int)
+WORD: Signal[str] = Signal("word", str)
+opened: list[bool] = []
+
+
+@pytest.fixture(autouse=True)
+def _clean() -> None:
+    opened.clear()
+
+
+@serve(ADD)
+async def add(number: int) -> int:
+    """One more."""
+    return number + 1
+
+
+@serve(SLOW)
+async def slow(number: int) -> int:
+    """Waits until a test opens it."""
+    while not opened:  # noqa: ASYNC110  # an event would belong to one test's loop
+        await asyncio.sleep(0.01)
+    return number
+
+
+@workflow
+async def counts(ctx: Context, n: int) -> list[int]:
+    """Ten runs."""
+    n = await ctx.call(ADD, n)
+    if n < 10:
+        ctx.continue_as_new(n)
+    return [n, ctx.info.run, ctx.history_length]
+
+
+@workflow
+async def collects(ctx: Context, heard: list[str]) -> list[str]:
+    """A word a run."""
+    heard = [*heard, await ctx.wait_signal(WORD)]
+    if len(heard) < 5:
+        ctx.continue_as_new(heard)
+    return heard
+
+
+@workflow
+async def leaves(ctx: Context, n: int) -> list[Any]:
+    """Goes on while a call, a timer and a callback are open."""
+    if n == 1:
+        ctx.call(SLOW, 1, timeout=DAY)
+        ctx.callback(str, timeout=DAY)
+        timer = asyncio.ensure_future(ctx.sleep(DAY))
+        await ctx.sleep(HOUR)
+        timer.cancel()
+        ctx.continue_as_new(2)
+    first = await ctx.call(SLOW, 2)
+    await ctx.sleep(HOUR)
+    return [first, ctx.info.run]
+
+
+@workflow
+async def forever(ctx: Context, n: int) -> None:
+    await ctx.sleep(HOUR)
+    ctx.continue_as_new(n + 1)
+
+
+@workflow
+async def spins(ctx: Context, n: int) -> None:
+    ctx.continue_as_new(n + 1)
+
+
+@workflow
+async def grouped(ctx: Context, n: int) -> str:
+    async def renew() -> None:
+        await ctx.call(ADD, n)
+        ctx.continue_as_new(n + 1)
+
+    if n < 2:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(renew())
+            group.create_task(asyncio.sleep(86_400))
+    return f"run {ctx.info.run}"
+
+
+@workflow
+async def calls(ctx: Context, n: int) -> list[int]:
+    return await ctx.call(counts, n, id="child")
+
+
+WORKFLOWS: list[Workflow[Any, Any]] = [counts, collects, leaves, forever, spins, grouped, calls]
+APP = App("runs", workflows=WORKFLOWS, adapters=[add, slow])
+
+
+async def test_a_run_follows_the_other_under_one_id(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(counts, 0, execution_id="e")
+        assert await host.result(handle) == [10, 10, 2]
+        listed = [header async for header in client.list_all()]
+        assert [header.execution_id for header in listed] == ["e"]
+        assert [listed[0].status, listed[0].workflow] == [Status.COMPLETED, "counts"]
+        history = await client.history("e")
+        starts = [event for event in history.events() if isinstance(event, Started)]
+        assert [event.run.number for event in starts] == list(range(1, 11))
+        assert [event.request for event in starts] == list(range(10))
+        assert {event.run.since for event in starts[1:]} == {starts[0].at}
+        assert listed[0].started_at == starts[0].at
+        again = await client.start(counts, 0, execution_id="e")
+        assert await again.result() == [10, 10, 2]
+
+
+async def test_signals_that_nobody_took_go_with_it_once_and_in_order(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(collects, [], execution_id="e")
+        await client.signal("e", WORD, "a", id="a")
+        await host.settle()
+        for word in ("b", "c", "a", "b", "d"):
+            await client.signal("e", WORD, word, id=word)
+        await host.settle()
+        await client.signal("e", WORD, "a", id="a")
+        await client.signal("e", WORD, "e", id="e")
+        assert await host.result(handle) == ["a", "b", "c", "d", "e"]
+
+
+async def test_what_was_open_is_given_up_and_its_answers_are_dropped(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(leaves, 1)
+        await host.advance(3605)
+        opened.append(True)
+        await host.settle()
+        history = await client.history(handle.execution_id)
+        assert {operation.partition("~")[0] for operation in history.open} == {"2"}
+        assert await host.result(handle) == [2, 2]
+        assert await armed(host) == 0
+
+
+async def test_a_run_ends_from_within_a_task_group(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(grouped, 1)
+        assert await host.result(handle) == "run 2"
+        assert await armed(host) == 0
+
+
+async def test_the_execution_timeout_counts_from_the_first_start(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(forever, 1, execution_timeout=10 * HOUR)
+        began = host.now()
+        with pytest.raises(ExecutionTimedOut):
+            await host.result(handle)
+        assert abs(host.now() - began - 36_000_000) < 600_000
+        history = await client.history(handle.execution_id)
+        assert history.started is not None
+        assert history.started.run.number >= 9
+        assert await armed(host) == 0
+
+
+async def test_a_later_run_is_cancelled_like_the_first(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(forever, 1)
+        await host.advance(3700)
+        await handle.cancel("enough")
+        with pytest.raises(ExecutionCancelled, match="enough"):
+            await host.result(handle)
+
+
+async def test_a_parent_gets_the_result_of_its_child_s_last_run(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(calls, 0)
+        assert await host.result(handle) == [10, 10, 2]
+
+
+async def test_runs_that_wait_for_nothing_are_stopped(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(spins, 1)
+        await host.settle()
+        header = await handle.describe()
+        assert header.status is Status.BLOCKED
+        assert "100 runs in a row have continued as new" in header.reason
+        await handle.terminate()
+        with pytest.raises(ExecutionFailed):
+            await host.result(handle)
