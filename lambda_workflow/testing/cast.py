@@ -48,7 +48,7 @@ class Cast:
                 case FakeCallback():
                     _add(cast.callbacks, part.name, part, f"callback({part.name!r})")
                 case Adapter():
-                    played = Fake[Any, Any](part.service, [Run(part.function, Pace())])
+                    played = Fake[Any, Any](part.service, [Run(part, Pace())])
                     name = part.service.name
                     _add(cast.services, name, played, f"service {name!r}")
                 case Fake():

@@ -56,9 +56,9 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Answer with what a function returns or raises."""
+    """Answer with what a function returns or raises, as an adapter where a service is played."""
 
-    function: Callable[..., Any]
+    function: Callable[..., Any] | Adapter[Any, Any]
     pace: Pace
 
 
@@ -134,10 +134,11 @@ class Fake(Generic[Req, Res]):
     def runs(self, function: Callable[..., Any], *, after: timedelta = AT_ONCE) -> Fake[Req, Res]:
         """Answer with what a function makes of the payload, and of the Task if it takes two.
 
-        It may be `async`; its sleeps pass in virtual time. What it raises is an error answer.
+        It may be `async`; its sleeps pass in virtual time. What it raises is an error answer. It
+        may say `heartbeat()`, and is cancelled where the call is given up, as on every host.
         """
         if isinstance(self.target, Service):
-            Adapter(self.target, function)  # refuses what cannot be one
+            return self._and(Run(Adapter(self.target, function), Pace(after)))
         return self._and(Run(function, Pace(after)))
 
     def is_silent(self, *, beats_every: timedelta | None = None) -> Fake[Req, Res]:

@@ -32,7 +32,8 @@ from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.wire import parse_task
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.offload import fetch
-from lambda_workflow.runtime.serve import Adapter, perform
+from lambda_workflow.runtime.serve import Adapter
+from lambda_workflow.runtime.workshop import Unheard, Workshop
 from lambda_workflow.testing.acts import Act
 from lambda_workflow.testing.cast import Cast
 from lambda_workflow.testing.fakes import Answer, Error, Fake, Run, Silence, Value
@@ -41,6 +42,8 @@ from lambda_workflow.testing.stage_world import SimulationError, StageWorld
 
 SILENT_SECONDS: Final = float("inf")
 VISIBILITY_SECONDS: Final = 30.0  # no player needs it: a task is deleted when it is taken
+RECEIVES_MAX: Final = 3  # of a task that nobody waits for, before it goes to the dead letters
+RECEIVE_SECONDS: Final = 30.0  # until it comes again
 OUTAGE: Final = Failure("SimulatedOutage", "the service could not be reached (simulated)")
 LOST: Final = Failure("SimulatedOutage", "the service's reply was lost (simulated)")
 
@@ -69,6 +72,10 @@ class Players:
     fail: Callable[[Exception], None]
     performed: Counter[str] = field(default_factory=Counter)
     _times: Counter[str] = field(default_factory=Counter)
+    _shop: Workshop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shop = Workshop(lambda: self.blobs, self._beat, lambda: self.world.now)
 
     # services
 
@@ -85,10 +92,13 @@ class Players:
         world = self.world
         world.count_point("services", task.task_id)
         operation = world.label(task.execution_id, operation_of(task.task_id))
-        if task.cancelled:
-            return world.say(f"{task.service} is told that call {operation} is withdrawn")
         fake = self._fake(task)
         assert isinstance(fake.target, Service)
+        if task.cancelled:
+            world.say(f"{task.service} is told that call {operation} is withdrawn")
+            answer = self.cast.answer(fake, f"{task.task_id}/{task.attempt}")
+            await self._shop.do(_adapter(fake.target, answer), task)
+            return
         may_fail = task.reply and task.attempt < fake.target.retry.attempts
         call = operation, task.attempt
         fault = self.schedule.task(task.service, call, self._moments(), may_fail=may_fail)
@@ -124,23 +134,33 @@ class Players:
     async def _perform(self, task: Task, fake: Fake[Any, Any]) -> Update | None:
         answer = self.cast.answer(fake, f"{task.task_id}/{task.attempt}")
         operation = operation_of(task.task_id)
-        beat = Heartbeat(task.execution_id, operation, None, task.attempt)
-        await self._pass_time(answer, beat)
-        self._count(task.service, task.execution_id, operation)
-        if isinstance(answer, Silence):
-            return None
+        await self._pass_time(answer, Heartbeat(task.execution_id, operation, None, task.attempt))
         assert isinstance(fake.target, Service)
-        update = await perform(_adapter(fake.target, answer), task, self.blobs)
-        if update.failure is not None and update.failure.type == "BadResponse":
-            raise SimulationError(f"fake({task.service!r}): {update.failure.message}")
-        return update
+        for _ in range(RECEIVES_MAX):
+            self._count(task.service, task.execution_id, operation)
+            if isinstance(answer, Silence):
+                return None
+            try:
+                update = await self._shop.do(_adapter(fake.target, answer), task)
+            except Unheard as error:  # what nobody waits for comes again
+                self.world.say(f"{task.service} failed at what was sent to it: {error}")
+                if error.is_final:
+                    return None
+                await asyncio.sleep(RECEIVE_SECONDS)
+                continue
+            failure = None if update is None else update.failure
+            if failure is not None and failure.type == "BadResponse":
+                raise SimulationError(f"fake({task.service!r}): {failure.message}")
+            return update
+        return None
+
+    async def _beat(self, task: Task, message: Heartbeat) -> None:
+        key = f"beat:{task.task_id}:{task.attempt}:{self.world.now}"
+        self.world.send(message, key, task.callback_queue_url)
 
     def _post(self, task: Task, update: Update, which: str) -> None:
-        if task.reply:
-            key = f"{task.task_id}:{task.attempt}:{which}"
-            self.world.send(update, key, task.callback_queue_url)
-        elif update.failure is not None:
-            self.world.say(f"{task.service} failed at what was sent to it: {update.failure}")
+        key = f"{task.task_id}:{task.attempt}:{which}"
+        self.world.send(update, key, task.callback_queue_url)
 
     # other workflows
 
@@ -271,14 +291,14 @@ class Players:
         return sorted({(due - now) / 1000 for due in self.world.dues.values() if due > now})
 
 
-def _adapter(service: Service[Any, Any], answer: Value | Error | Run) -> Adapter[Any, Any]:
+def _adapter(service: Service[Any, Any], answer: Answer) -> Adapter[Any, Any]:
     """The adapter that gives this answer."""
-    if isinstance(answer, Run):
-        return Adapter(service, answer.function)
+    if isinstance(answer, Run) and isinstance(answer.function, Adapter):
+        return answer.function
 
     async def give(payload: Any) -> Any:
         if isinstance(answer, Error):
             raise answer.error.with_traceback(None)  # the same one, raised again and again
-        return answer.value
+        return answer.value if isinstance(answer, Value) else None
 
     return Adapter(service, give)

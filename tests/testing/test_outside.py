@@ -24,6 +24,8 @@ from lambda_workflow import (
     Signal,
     Status,
     Update,
+    heartbeat,
+    task_info,
     workflow,
 )
 from lambda_workflow.testing import (
@@ -254,6 +256,63 @@ def test_a_heartbeat_timeout_passes_in_virtual_time() -> None:
     assert dead.result == "silent"
     assert timedelta(seconds=90) <= dead.elapsed < timedelta(seconds=120)
     assert dead.calls[0].state != "pending"
+
+
+def test_a_function_says_that_it_is_alive_and_the_next_attempt_reads_how_far_it_came() -> None:
+    seen: list[Any] = []
+
+    async def count(n: int) -> int:
+        seen.append(task_info().details)
+        for number in range(10):
+            await heartbeat({"done": number})
+            await asyncio.sleep(20)
+        if len(seen) == 1:
+            raise OSError("lost")
+        return n
+
+    @workflow
+    async def work(ctx: Context, n: int) -> int:
+        return await ctx.call(WORK, n)
+
+    run = simulate(work, 5, fake(WORK).runs(count))
+    assert run.result == 5
+    assert run.elapsed == timedelta(seconds=401)
+    assert seen == [None, {"done": 9}]
+
+
+def test_a_function_is_cancelled_when_the_workflow_gives_its_call_up() -> None:
+    ends: list[str] = []
+
+    async def endless(n: int) -> int:
+        try:
+            while True:
+                await heartbeat()
+                await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    @workflow
+    async def impatient(ctx: Context, n: int) -> str:
+        try:
+            return str(await ctx.call(WORK, n, timeout=timedelta(minutes=2)))
+        except CallTimedOut:
+            return "gave up"
+
+    run = simulate(impatient, 5, fake(WORK).runs(endless))
+    assert run.result == "gave up"
+    assert ends == ["cancelled"]
+
+
+def test_what_is_sent_comes_again_when_it_fails() -> None:
+    @workflow
+    async def tell(ctx: Context, text: str) -> int:
+        ctx.send(MAIL, text)
+        return 1
+
+    run = simulate(tell, "hello", fake(MAIL).raises(OSError("down")))
+    assert run.result == 1
+    assert run.performed == {"mail": 3}
 
 
 def test_what_is_sent_and_not_waited_for_is_seen() -> None:
