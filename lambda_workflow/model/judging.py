@@ -43,6 +43,7 @@ class Wake:
 Acceptance = e.Event | Duplicate | Late | Wake
 _ENDED: Final = Late("the execution has ended", True)
 _UNKNOWN: Final = Late("no such execution")
+_OTHER_START: Final = Late("the id belongs to an execution that somebody else has started", True)
 
 
 def judge(history: History, message: m.Message, now: int) -> Acceptance:
@@ -154,15 +155,24 @@ def _update_request(history: History, message: m.UpdateRequest, now: int) -> Acc
 
 
 def _cancel(history: History, message: m.Cancel, now: int) -> Acceptance:
+    if _is_for_another(history, message):
+        return _OTHER_START
     return _once(history, "cancel") or e.CancelRequested(
         history.clock(now), message.reason, message.grace_ms
     )
 
 
 def _terminate(history: History, message: m.Terminate, now: int) -> Acceptance:
+    if _is_for_another(history, message):
+        return _OTHER_START
     if history.turns and _is_over(history):
         return Duplicate(history.next_number - 1)
     return _once(history, "") or e.Terminated(history.clock(now), message.reason)
+
+
+def _is_for_another(history: History, message: m.Cancel | m.Terminate) -> bool:
+    started = history.started
+    return bool(message.start) and started is not None and started.options.id != message.start
 
 
 def _pause(history: History, message: m.Pause, now: int) -> Acceptance:

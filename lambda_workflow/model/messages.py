@@ -96,19 +96,24 @@ class UpdateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End the workflow by an `asyncio.CancelledError`; its cleanup has `grace_ms` milliseconds."""
+    """End the workflow by an `asyncio.CancelledError`; its cleanup has `grace_ms` milliseconds.
+
+    A parent means the child that it started, by that `start`, and nobody else's of the same id.
+    """
 
     execution_id: str
     reason: str = ""
     grace_ms: int = GRACE_MS
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """End the execution at once, without its code."""
+    """End the execution at once, without its code; `start` as for Cancel."""
 
     execution_id: str
     reason: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,11 @@ def render(message: Message) -> str:
             _put(data, _PAYLOAD, message.payload)
         case Cancel():
             data |= {"reason": message.reason, "grace_ms": message.grace_ms}
-        case Terminate() | Pause():
+            data |= {"start": message.start} if message.start else {}
+        case Terminate():
+            data["reason"] = message.reason
+            data |= {"start": message.start} if message.start else {}
+        case Pause():
             data["reason"] = message.reason
         case Redrive() | Resume():
             pass
@@ -226,6 +230,10 @@ def _heartbeat(execution_id: str, data: dict[str, Any]) -> Heartbeat:
     return Heartbeat(execution_id, operation, data.get("details"), attempt, token)
 
 
+def _start(data: dict[str, Any]) -> str:
+    return str(data.get("start") or "")
+
+
 def _reason(data: dict[str, Any]) -> str:
     return str(data.get("reason") or "")
 
@@ -298,8 +306,8 @@ _KINDS: Final[dict[str, Callable[[str, dict[str, Any]], Message]]] = {
     "UpdateRequest": lambda x, d: UpdateRequest(
         x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id")
     ),
-    "Cancel": lambda x, d: Cancel(x, _reason(d), _whole(d, "grace_ms", GRACE_MS)),
-    "Terminate": lambda x, d: Terminate(x, _reason(d)),
+    "Cancel": lambda x, d: Cancel(x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d)),
+    "Terminate": lambda x, d: Terminate(x, _reason(d), _start(d)),
     "Pause": lambda x, d: Pause(x, _reason(d)),
     "Resume": lambda x, d: Resume(x),
     "Redrive": lambda x, d: Redrive(x),

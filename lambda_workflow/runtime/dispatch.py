@@ -48,7 +48,9 @@ def effects_of(turn: Turn, history: History, inbox_url: str, *, fresh: str = "")
         if effect is not None:
             effects.append(effect)
         elif isinstance(command, c.Complete | c.Fail | c.End | c.ContinueAsNew):
-            effects += ending_effects(command, history, fresh)
+            effects += ending_effects(command, history, inbox_url, fresh)
+        elif isinstance(command, c.CancelCall):
+            effects += withdrawal(command.operation, history, inbox_url, fresh)
     return effects
 
 
@@ -145,8 +147,6 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
             if not command.detached and command.operation not in history.open:
                 return None
             return child_request(command, history, inbox_url, fresh)
-        case c.CancelCall():
-            return withdrawal(command.operation, history, fresh)
         case c.Send() if not fresh:  # a redrive is for what is unanswered; this never will be
             operation = task_id(execution_id, command.operation)
             task = Task(execution_id, operation, command.service, command.payload, 1, reply=False)

@@ -45,27 +45,32 @@ def child_request(
     return SendMessage(message, _dedup(parent, operation, "child", fresh), _queue(command))
 
 
-def withdrawal(operation: str, history: History, fresh: str = "") -> Effect | None:
-    """What tells a child or an adapter that its result is no longer wanted."""
+def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = "") -> list[Effect]:
+    """What tells a child or an adapter that its result is no longer wanted.
+
+    The child's start goes before it once more: should it still be on its way, or have been lost
+    with a worker, nobody would tell the child that begins after this.
+    """
     opened = history.opened.get(operation)
     parent = history.execution_id
     dedup = _dedup(parent, operation, "withdraw", fresh)
     if isinstance(opened, c.StartChild) and opened.policy != "abandon":
-        reason = f"its parent {parent} gave it up or ended"
-        message: Cancel | Terminate = Cancel(opened.child, reason)
+        reason, start = f"its parent {parent} gave it up or ended", task_id(parent, operation)
+        message: Cancel | Terminate = Cancel(opened.child, reason, start=start)
         if opened.policy == "terminate":
-            message = Terminate(opened.child, reason)
-        return SendMessage(message, dedup, _queue(opened))
+            message = Terminate(opened.child, reason, start)
+        end = SendMessage(message, dedup, _queue(opened))
+        return [child_request(opened, history, inbox_url, fresh), end]
     if isinstance(opened, c.ScheduleCall) and opened.heartbeat_ms:
         task = Task(
             parent, task_id(parent, operation), opened.service, None, history.attempt(operation),
             heartbeat_ms=opened.heartbeat_ms, reply=False, cancelled=True,
         )  # fmt: skip
-        return SendTask(task, dedup)
-    return None
+        return [SendTask(task, dedup)]
+    return []
 
 
-def ending_effects(command: c.Ending, history: History, fresh: str) -> list[Effect]:
+def ending_effects(command: c.Ending, history: History, inbox_url: str, fresh: str) -> list[Effect]:
     """What the end of a run, or of the execution, causes."""
     execution_id, started = history.execution_id, history.started
     effects: list[Effect] = [
@@ -73,8 +78,8 @@ def ending_effects(command: c.Ending, history: History, fresh: str) -> list[Effe
         for timer in history.open.values()
         if isinstance(timer, c.StartTimer)
     ]
-    told = [withdrawal(operation, history, fresh) for operation in history.open]
-    effects += [effect for effect in told if effect is not None]
+    for operation in history.open:
+        effects += withdrawal(operation, history, inbox_url, fresh)
     if started is None or isinstance(command, c.ContinueAsNew):
         return effects
     return effects + _outcome(command, history, started, fresh)

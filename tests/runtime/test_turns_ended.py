@@ -1,0 +1,85 @@
+"""What the end of an execution leaves to others, and what comes after it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lambda_workflow import App, Context, Status, workflow
+from lambda_workflow.errors import BackendError
+from lambda_workflow.model.messages import Cancel, Message, Redrive, Request, Terminate
+from tests.runtime.conftest import MakeHost
+from tests.runtime.harness import DOUBLE, Host
+
+
+@workflow
+async def child(ctx: Context, n: int) -> int:
+    return await ctx.call(DOUBLE, n)
+
+
+@workflow
+async def parent(ctx: Context, policy: str) -> int:
+    kid = ctx.call(child, 1, id="kid", parent_close="terminate" if policy else "cancel")
+    return await kid
+
+
+@workflow
+async def stepping(ctx: Context, n: int) -> list[int]:
+    async def for_ever() -> int:
+        await asyncio.Event().wait()
+        return n
+
+    return list(await asyncio.gather(ctx.call(DOUBLE, n), ctx.step(for_ever)))
+
+
+APP = App("tests", workflows=[parent, child, stepping], services=[DOUBLE])
+
+
+@pytest.mark.parametrize("policy", ["", "terminate"])
+async def test_a_child_whose_start_was_never_sent_is_started_before_it_is_ended(
+    make_host: MakeHost, policy: str
+) -> None:
+    host = make_host(APP)
+    host.queue.failing = True
+    with pytest.raises(BackendError):
+        await host.start(parent, policy)
+    host.queue.failing = False
+    await host.send(Terminate("e"))
+    first, second = of_kid(host)
+    assert isinstance(first, Request)
+    assert isinstance(second, Terminate if policy else Cancel)
+    for message in (second, first, first, second):  # whatever comes first, and however often
+        await host.send(message)
+    assert host.status("kid") is (Status.TERMINATED if policy else Status.CANCELLED)
+
+
+async def test_who_gives_a_child_up_does_not_end_somebody_else_s(make_host: MakeHost) -> None:
+    host = make_host(APP)
+    await host.start(child, 1, execution_id="kid")
+    await host.start(parent, "terminate")
+    await host.send(Terminate("e"))
+    for message in of_kid(host):
+        await host.send(message)
+    assert host.status("kid") is Status.RUNNING
+
+
+async def test_an_ended_execution_does_not_go_on_with_a_step_whose_worker_died(
+    make_host: MakeHost,
+) -> None:
+    host = make_host(APP, live_max=0)
+    dying = asyncio.ensure_future(host.start(stepping, 1))
+    while not host.history().turns:  # noqa: ASYNC110  # it runs on this very loop
+        await asyncio.sleep(0)
+    dying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dying
+    await host.send(Terminate("e"))
+    await host.send(Terminate("e"), Redrive("e"))
+    assert host.status() is Status.TERMINATED
+
+
+def of_kid(host: Host) -> list[Message]:
+    """What was sent to the child, in order, each once."""
+    sent = [send.message for send in host.queue.messages]
+    return [message for message in sent if message.execution_id == "kid"]
