@@ -17,7 +17,7 @@ from rich.text import Text
 from lambda_workflow.cli.place import add_place, client_of
 from lambda_workflow.cli.progress import history_rows
 from lambda_workflow.errors import ConfigurationError
-from lambda_workflow.model.exported import write_history
+from lambda_workflow.model.exported import read_history, write_history
 from lambda_workflow.model.history import History
 
 
@@ -48,7 +48,8 @@ def _with_history(arguments: argparse.Namespace, act: Any) -> int:
 
 def _show(arguments: argparse.Namespace, history: History) -> None:
     if arguments.json:
-        json.dump(_in_full(history), sys.stdout, ensure_ascii=False, indent=2)
+        shown = read_history(write_history(history))  # without what signs callbacks
+        json.dump(_in_full(shown), sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
         return
     rows = history_rows(history)

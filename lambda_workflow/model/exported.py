@@ -1,23 +1,31 @@
 """An exported history: one execution as a JSON document that later versions still read.
 
 Laws
- 1. `read_history(write_history(history))` has the same turns.
+ 1. `read_history(write_history(history))` has the same turns, but for law 4.
  2. A turn stands as in the store (see `model.turn`), one to a line, its payloads in place: whoever
     can replay a stored execution can replay an exported one.
  3. What a reader does not know is ignored; a higher `format` is refused.
+ 4. The secret that callback tokens are signed with stays in the store: the document has another,
+    and the tokens that this one makes wherever the real ones stood, so that replay makes the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
+from lambda_workflow.model import commands as c
+from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.payload import dumps, loads
-from lambda_workflow.model.turn import decode_turns, encode_turn
+from lambda_workflow.model.tokens import make_token
+from lambda_workflow.model.turn import Turn, decode_turns, encode_turn
 
 EXPORT_FORMAT: Final = 1  # of the document; a turn has a format of its own
 _KIND: Final = "lambda-workflow history"
+_SECRET: Final = "exported"  # signs nothing that anybody accepts
 
 
 def write_history(history: History) -> str:
@@ -32,7 +40,9 @@ def write_history(history: History) -> str:
         "status": history.status.value,
     }
     lines = [f"{dumps(key)}: {dumps(value)}," for key, value in head.items()]
-    turns = ",\n".join(map(encode_turn, history.turns))
+    turns = ",\n".join(map(encode_turn, _public(history.turns)))
+    for real, shown in _tokens(history):
+        turns = turns.replace(real, shown)
     return "\n".join(["{", *lines, '"turns": [', turns, "]", "}"]) + "\n"
 
 
@@ -56,6 +66,31 @@ def read_history(text: str) -> History:
     if history.started is None:
         raise WorkflowError("the exported history does not begin with a start")
     return history
+
+
+def _public(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """The turns, without the secret."""
+    for turn in turns:
+        events = tuple(
+            replace(event, options=replace(event.options, secret=_SECRET))
+            if isinstance(event, e.Started) and event.options.secret
+            else event
+            for event in turn.events
+        )
+        yield replace(turn, events=events)
+
+
+def _tokens(history: History) -> Iterator[tuple[str, str]]:
+    """Each callback's token, and the one that stands for it."""
+    secret = ""
+    for turn in history.turns:
+        for event in turn.events:
+            if isinstance(event, e.Started):
+                secret = event.options.secret
+        for command in turn.commands:
+            if isinstance(command, c.OpenCallback) and secret:
+                named = history.execution_id, command.operation
+                yield make_token(secret, *named), make_token(_SECRET, *named)
 
 
 def _document(text: str) -> dict[str, Any]:

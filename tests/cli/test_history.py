@@ -73,6 +73,7 @@ def test_show_as_json_has_every_event_and_command_in_full(folder: Path) -> None:
         "type": "Complete", "payload": "Hello, Ä[d]a! Hello, Grace!",
     }  # fmt: skip
     assert last["usage"]["writes"] > 0
+    assert first["events"][0]["options"]["secret"] in ("", "exported")
 
 
 def test_show_on_a_terminal_is_a_table(folder: Path) -> None:

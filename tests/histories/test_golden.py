@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from lambda_workflow.local import Engine, SkippingClock
 from lambda_workflow.model.exported import read_history, write_history
+from lambda_workflow.model.history import History
 from lambda_workflow.testing.histories import assert_replays
+from tests.histories import vocabulary
 
 FOLDER = Path(__file__).parent
 EXAMPLES = FOLDER.parents[1] / "examples"
@@ -22,7 +25,9 @@ FILES = sorted(FOLDER.glob("*.json"))
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_recorded_history_replays(file: Path) -> None:
-    app = importlib.import_module(f"examples.{file.stem.partition('-')[0]}.app").app
+    name = file.stem.partition("-")[0]
+    room = "tests.histories.vocabulary" if name == "vocabulary" else f"examples.{name}.app"
+    app = importlib.import_module(room).app
     assert assert_replays(app, file) == [file]
 
 
@@ -36,3 +41,18 @@ def test_it_says_the_same_when_it_is_exported_again(file: Path) -> None:
 def test_the_first_examples_have_one() -> None:
     recorded = {file.stem.partition("-")[0] for file in FILES}
     assert recorded >= {"bank_transaction", "greeter", "remind_user"}
+
+
+async def test_the_workflow_that_does_everything_is_recorded_as_it_was() -> None:
+    kinds = [kinds_of(read_history((FOLDER / "vocabulary.json").read_text()))]
+    async with Engine(vocabulary.app, ":memory:", clock=SkippingClock(), check=True) as engine:
+        result = await vocabulary.play(engine.client)
+        kinds.append(kinds_of(await engine.client.history("vocabulary")))
+    assert result[:3] == ["a", "b", 42]
+    assert kinds[0] == kinds[1]
+
+
+def kinds_of(history: History) -> set[str]:
+    """What the turns hold."""
+    facts = [*history.events(), *(command for turn in history.turns for command in turn.commands)]
+    return {type(fact).__name__ for fact in facts}

@@ -13,6 +13,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.exported import read_history, write_history
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.turn import Turn
 
 STARTED = e.Started(1000, "flow", {"ä": [1, None, "\u2028\n"]}, 1, "2")
@@ -77,3 +78,26 @@ def test_what_is_no_exported_history_is_refused(text: str, words: str) -> None:
     with pytest.raises(WorkflowError) as refused:
         read_history(text)
     assert words in str(refused.value)
+
+
+def test_the_secret_of_callback_tokens_stays_in_the_store_and_the_tokens_fit_the_new_one() -> None:
+    secret = "5hk3-secret"
+    token = make_token(secret, "e", "1")
+    options = e.StartOptions("id", secret)
+    started = e.Started(1000, "flow", 1, 1, options=options)
+    link = c.ScheduleCall("2", "mail", {"link": f"https://example.com/?t={token}"})
+    turns = [
+        Turn(1, 1000, (started,), (c.OpenCallback("1"), link)),
+        Turn(2, 1001, (e.CallSucceeded(1001, "2", f"sent {token}"),), ()),
+    ]
+    text = write_history(History("e", turns))
+    assert secret not in text
+    assert token not in text
+    read = read_history(text)
+    assert read.started is not None
+    fitting = make_token(read.started.options.secret, "e", "1")
+    call = read.turns[0].commands[1]
+    assert isinstance(call, c.ScheduleCall)
+    assert call.payload == {"link": f"https://example.com/?t={fitting}"}
+    assert list(read.events())[1] == e.CallSucceeded(1001, "2", f"sent {fitting}")
+    assert write_history(read) == text
