@@ -176,5 +176,6 @@ class Context(Calls, Inbox, Patterns):
         Raises:
             EncodeError: the request is not of the workflow's request type.
         """
+        self._is_frozen()  # a query must not come to it
         codec = self._execution.workflow.request_codec
         raise RunEnded(codec.encode(request, "request of the next run"))

@@ -71,19 +71,27 @@ def _started(execution: Execution, event: e.Started) -> None:
     )
     for signal in run.signals:
         execution.state.signals[signal.name].put_nowait(signal)
-    if options.timeout_ms:
-        due = max(since, options.not_before) + options.timeout_ms
-        execution.ledger.arm_own(f"{prefix}~timeout", due, "timeout")
+    if (limit := execution_timeout(event)) is not None:
+        execution.ledger.arm_own(limit.operation, limit.due, "timeout")
     try:
         request = execution.workflow.request_codec.decode(event.request, where="request")
     except DecodeError as error:
         execution.end(c.Fail(failure_of(error)))
         return
     execution.context = Context(execution, execution.info, request)
-    if run.number == 1 and options.not_before > event.at:
+    if not run.since and options.not_before > event.at:
         execution.ledger.arm_own(f"{prefix}~start", options.not_before, "start")
     else:
         execution.start(execution.context)
+
+
+def execution_timeout(started: e.Started) -> c.StartTimer | None:
+    """The timer that ends an execution; one that is held from its first turn on has it too."""
+    run, options = started.run, started.options
+    if not options.timeout_ms:
+        return None
+    begins = max(run.since or started.at, options.not_before)
+    return c.StartTimer(f"{run_prefix(run.number)}~timeout", begins + options.timeout_ms)
 
 
 def _errored(execution: Execution, event: e.CallErrored | e.StepErrored) -> None:

@@ -55,7 +55,9 @@ class Results(ClientBase):
         header: Header | None = None
         async for header in self._looks(execution_id, timeout):
             if header is not None and header.status.closed:
-                return await self._outcome(await load_history(self.backend, execution_id))
+                history = await load_history(self.backend, execution_id)
+                if history.status.closed:  # or it is replaced, and the listing lags behind
+                    return await self._outcome(history)
         raise ResultTimeout(_state(execution_id, header, timeout))
 
     async def _looks(

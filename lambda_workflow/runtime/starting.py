@@ -192,9 +192,11 @@ class Starting(Results):
         Raises:
             ResultTimeout: it has not in time.
         """
-        async for _ in self._looks(execution_id, timeout):
+        async for header in self._looks(execution_id, timeout):
             history = await load_history(self.backend, execution_id, whole=True)
-            starts = [one for one in history.events() if isinstance(one, e.Started)]
+            listed = header.turn if header else 0  # the listing must not show the one before
+            turns = [turn for turn in history.turns if turn.number <= listed]
+            starts = [one for turn in turns for one in turn.events if isinstance(one, e.Started)]
             if any(one.options.id == start for one in starts):
                 return
         raise ResultTimeout(

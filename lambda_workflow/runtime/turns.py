@@ -33,6 +33,7 @@ from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Blobs, Happening
 from lambda_workflow.replay.endings import end_without_code, status_after
 from lambda_workflow.replay.execution import Execution
+from lambda_workflow.replay.facts import execution_timeout
 from lambda_workflow.replay.operations import Step
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
@@ -225,6 +226,7 @@ class Turns:
         self._living.unwind(live)
         live.execution = None
         at = history.clock(self.backend.clock.now())
+        commands = commands or _limit_of(history, status)
         turn = Turn(history.next_number, at, tuple(work.pending), commands, status, reason)
         await self._committer.commit(
             work, await stored(turn, history.execution_id, self.backend.blobs)
@@ -334,6 +336,14 @@ class Turns:
 
     def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))
+
+
+def _limit_of(history: History, status: Status) -> tuple[c.Command, ...]:
+    """The execution timeout of what is held before its code could ask for it."""
+    if not status.stalled or history.started is None or history.run_begins != history.next_number:
+        return ()
+    limit = execution_timeout(history.started)
+    return () if limit is None else (limit,)
 
 
 def _why_paused(history: History, events: Sequence[e.Event]) -> str:
