@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from lambda_workflow.model.events import Started
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message, Response, Task
-from lambda_workflow.model.payload import Json
+from lambda_workflow.model.payload import Json, codec_for
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 
-
 APP_ADDRESS: Final = "app:"  # and the name of an App, in place of its queue's URL
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ class Header:
     custom: Json = None
     tags: Mapping[str, str] = field(default_factory=dict)
     memo: Json = None
+
+    def custom_as(self, type: type[T]) -> T | None:
+        """What the workflow says of itself, of this type; None if it has not said anything.
+
+        Raises:
+            DecodeError: it is not of this type.
+        """
+        if self.custom is None:
+            return None
+        value: T = codec_for(type).decode(self.custom, f"status of {self.execution_id}")
+        return value
 
 
 @dataclass(frozen=True, slots=True)

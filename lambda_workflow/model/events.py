@@ -86,7 +86,8 @@ class StartOptions:
     Attributes:
         id: of the start itself; a repeated start is known by it.
         secret: what the tokens of its callbacks are signed with.
-        timeout_ms: after which it is TIMED_OUT, counted from its first start; 0 for never.
+        timeout_ms: after which it is TIMED_OUT, counted from when its code may first begin; 0 for
+            never.
         not_before: when its code begins, milliseconds since the epoch; 0 for at once.
         depth: how many parents it has.
         tags, memo: what a listing finds it by, and what it shows.
