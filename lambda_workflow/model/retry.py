@@ -37,6 +37,9 @@ class RetryPolicy:
             together.
         non_retryable: the errors that end a call at once, as exception classes or names. Compared
             by name, with or without the module: a subclass has a name of its own.
+        retryable: where it is given, only these errors are followed by another attempt; compared
+            likewise. An attempt that took too long is an `AttemptTimedOut`, a silent one a
+            `HeartbeatTimedOut`.
 
     Raises:
         ConfigurationError: an argument is out of its limits; says which, and what they are.
@@ -48,6 +51,7 @@ class RetryPolicy:
     backoff: float = 2.0
     jitter: float = 0.5
     non_retryable: tuple[type[BaseException] | str, ...] = ()
+    retryable: tuple[type[BaseException] | str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_number("attempts", self.attempts, int, (1, ATTEMPTS_MAX))
@@ -55,7 +59,8 @@ class RetryPolicy:
         _check_duration("cap", self.cap, self.initial)
         _check_number("backoff", self.backoff, float, (1, BACKOFF_MAX))
         _check_number("jitter", self.jitter, float, (0, 1))
-        _check_names(self.non_retryable)
+        _check_names("non_retryable", self.non_retryable)
+        _check_names("retryable", self.retryable)
 
     def delay_ms(self, attempt: int, uniform: float) -> int:
         """The delay after an attempt that failed, in whole milliseconds.
@@ -85,6 +90,7 @@ class RetryPolicy:
             retryable
             and attempt < self.attempts
             and not any(_is_named(error, error_type) for error in self.non_retryable)
+            and (not self.retryable or any(_is_named(x, error_type) for x in self.retryable))
         )
 
 
@@ -93,10 +99,10 @@ def _is_named(error: type[BaseException] | str, name: str) -> bool:
     return own == name or own.endswith(f".{name}") or name.endswith(f".{own}")
 
 
-def _check_names(errors: Any) -> None:
+def _check_names(name: str, errors: Any) -> None:
     if not isinstance(errors, tuple) or not all(map(_is_name, errors)):
         raise ConfigurationError(
-            f"RetryPolicy: non_retryable is {errors!r}: it must be a tuple of "
+            f"RetryPolicy: {name} is {errors!r}: it must be a tuple of "
             "exception classes and their names, such as (ValueError, 'CardDeclined')"
         )
 

@@ -35,6 +35,7 @@ class AwsHost(Host):
         self._pumps: list[asyncio.Task[None]] = []
         self._looked: dict[str, float] = {}  # by queue, when a look began that found nothing
         self._events = 0
+        self._held: set[tuple[str, str]] = set()  # queue and receipt of what is in flight
 
     @asynccontextmanager
     async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
@@ -46,23 +47,44 @@ class AwsHost(Host):
             try:
                 self.config = config = await deploy(app.services, visibility=VISIBILITY_SECONDS)
                 backend = aws_backend(app, config, self._aws, clock=self.clock)
-                turns = workflow_handler(
-                    app, config, self._aws, clock=self.clock, observer=self.notes
-                )
-                self._pump(config.queue_url, turns, self._turning)
-                self._pump(config.delay_queue_url, turns, self._turning)
-                for name, adapter in app.adapters.items():
-                    handler = task_handler(adapter, config=config, aws=self._aws, clock=self.clock)
-                    self._pump(config.service_queue_url(name), handler, self._working)
+                self._app = app
+                self._begin()
                 yield Client(app, backend, wait=real_pause)
             finally:
-                doomed = [*self._pumps, *self._turning, *self._working]
-                for task in doomed:
-                    task.cancel()
-                await asyncio.gather(*doomed, return_exceptions=True)
+                await self._break_off()
                 await self._aws.close()
                 os.environ.clear()
                 os.environ.update(before)
+
+    async def crash(self) -> Client:
+        await self._break_off()
+        for url, handle in self._held:
+            await self._aws.call(
+                "sqs",
+                "ChangeMessageVisibility",
+                QueueUrl=url,
+                ReceiptHandle=handle,
+                VisibilityTimeout=0,
+            )
+        self._held.clear()
+        self._begin()
+        return self.client
+
+    def _begin(self) -> None:
+        app, config, aws = self._app, self.config, self._aws
+        turns = workflow_handler(app, config, aws, clock=self.clock, observer=self.notes)
+        self._pump(config.queue_url, turns, self._turning)
+        self._pump(config.delay_queue_url, turns, self._turning)
+        for name, adapter in app.adapters.items():
+            handler = task_handler(adapter, config=config, aws=aws, clock=self.clock)
+            self._pump(config.service_queue_url(name), handler, self._working)
+
+    async def _break_off(self) -> None:
+        doomed = [*self._pumps, *self._turning, *self._working]
+        for task in doomed:
+            task.cancel()
+        await asyncio.gather(*doomed, return_exceptions=True)
+        self._pumps.clear()
 
     async def _look(self) -> tuple[bool, object]:
         for pump in self._pumps:
@@ -111,6 +133,8 @@ class AwsHost(Host):
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _batch(self, url: str, found: list[dict[str, Any]], handle: AsyncHandler) -> None:
+        held = {(url, message["ReceiptHandle"]) for message in found}
+        self._held |= held
         answer = await handle(event_of(url.rpartition("/")[2], found))
         failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
         entries = [
@@ -120,4 +144,5 @@ class AwsHost(Host):
         ]
         if entries:
             await self._aws.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
+        self._held -= held
         self._events += 1

@@ -11,7 +11,7 @@ from typing import Any, Final
 from lambda_workflow import App
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Heartbeat, Message, Task
-from lambda_workflow.ports import SendMessage
+from lambda_workflow.ports import SendMessage, SendTask
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import Turns
@@ -40,7 +40,8 @@ class MemoryHost(Host):
     async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
         backend = self.memory.backend
         self._shop = Workshop(lambda: backend.blobs, self._beat, self.clock.now)
-        self._app, self._turns = app, Turns(app, backend, **{"check": True, **options})
+        self._app, self._options = app, options
+        self._turns = self._worker()
         pump = asyncio.create_task(self._pump())
         try:
             yield Client(app, backend, wait=real_pause)
@@ -59,6 +60,18 @@ class MemoryHost(Host):
 
     async def _move(self, milliseconds: int) -> None:
         await self.memory.advance(milliseconds / 1000)
+
+    async def crash(self) -> Client:
+        self._turns.close()
+        self._turns = self._worker()
+        doomed = [*self._turning.values(), *self._working]
+        for task in doomed:
+            task.cancel()
+        await asyncio.gather(*doomed, return_exceptions=True)
+        return self.client
+
+    def _worker(self) -> Turns:
+        return Turns(self._app, self.memory.backend, **{"check": True, **self._options})
 
     async def dead_letters(self) -> int:
         return len(self.dead)
@@ -83,7 +96,11 @@ class MemoryHost(Host):
     async def _turn(self, execution_id: str) -> None:
         try:
             while box := self._boxes.pop(execution_id, None):
-                await self._turns.run(execution_id, [Arrival(message) for message in box])
+                try:
+                    await self._turns.run(execution_id, [Arrival(message) for message in box])
+                except asyncio.CancelledError:
+                    self._boxes[execution_id] = box + self._boxes.get(execution_id, [])
+                    raise
         finally:
             del self._turning[execution_id]
 
@@ -92,6 +109,10 @@ class MemoryHost(Host):
         for delivery in range(1, DELIVERIES_MAX + 1):
             try:
                 update = await self._shop.do(adapter, task)
+            except asyncio.CancelledError:
+                again = SendTask(task, "")
+                await self.memory.queue.send_tasks([again])
+                raise
             except Unheard as failed:
                 if failed.is_final or delivery == DELIVERIES_MAX:
                     self.dead.append(task)

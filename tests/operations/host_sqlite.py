@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,19 @@ class SqliteHost(Host):
 
     @asynccontextmanager
     async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
-        options = {"check": True, "grace_seconds": 0.2, **options}
-        async with Engine(
-            app, self.path, clock=self.clock, observer=self.notes, **options
-        ) as self.engine:
+        self._make = partial(
+            Engine, app, self.path, clock=self.clock, observer=self.notes,
+            **{"check": True, "grace_seconds": 0.2, **options},
+        )  # fmt: skip
+        async with AsyncExitStack() as self._stack:
+            self.engine = await self._stack.enter_async_context(self._make())
             yield self.engine.client
+
+    async def crash(self) -> Client:
+        await self._stack.aclose()
+        self.engine = await self._stack.enter_async_context(self._make(grace_seconds=0.2))
+        self.client = self.engine.client
+        return self.client
 
     async def _look(self) -> tuple[bool, object]:
         for _ in range(3):
