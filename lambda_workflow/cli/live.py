@@ -60,11 +60,17 @@ class LiveTable(Progress):
             if happening.kind == "step":
                 fields = happening.fields
                 self._set(fields["operation"], "runs", what=f"step {fields['name']}")
-            elif note := self.note_of(happening):
-                self._notes.append(note)
+            else:
+                self.note(self.note_of(happening))
             return
         self.turns += 1
         self.recall([turn])
+        self.note(self.note_of(happening))
+
+    def note(self, words: str) -> None:
+        """A line below the table."""
+        if words:
+            self._notes.append(words)
 
     def recall(self, turns: Iterable[Turn]) -> None:
         """Take what turns say into the rows."""

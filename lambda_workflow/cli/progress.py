@@ -12,6 +12,7 @@ from typing import IO, Final, assert_never
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
+from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
 
@@ -24,12 +25,14 @@ class Progress:
     Attributes:
         turns: how many were committed.
         blocked: set once the execution is BLOCKED.
+        resume: the command that lets it go on once it is PAUSED.
     """
 
     def __init__(self, execution_id: str, out: IO[str] | None = None) -> None:
         self.execution_id = execution_id
         self.turns = 0
         self.blocked = asyncio.Event()
+        self.resume = ""
         self._out = out or sys.stderr
         self._names: dict[str, str] = {}
         self._begun: set[tuple[str, str]] = set()
@@ -52,8 +55,13 @@ class Progress:
                     self._line(at, mark, operation, words)
         elif happening.kind == "step":
             self._step(happening)
-        elif note := self.note_of(happening):
-            self._out.write(f"{note}\n")
+        self.note(self.note_of(happening))
+
+    def note(self, words: str) -> None:
+        """Write a line of its own, unless it is empty."""
+        if words:
+            self._out.write(f"{words}\n")
+            self._out.flush()
 
     def _step(self, happening: Happening) -> None:
         fields = happening.fields
@@ -73,9 +81,17 @@ class Progress:
         """What is worth a word beside the turns."""
         if happening.kind == "blocked":
             self.blocked.set()
+        if (turn := happening.turn) is not None and any(
+            isinstance(event, e.Paused) for event in turn.events
+        ):
+            return self.paused_words(turn.status)
         if happening.kind not in ("blocked", "failed", "unawaited", "unseen", "stubborn"):
             return ""
         return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"
+
+    def paused_words(self, status: Status) -> str:
+        """That nothing more will happen, and what to do; empty unless it is paused."""
+        return f"paused; to go on: {self.resume}" if status is Status.PAUSED else ""
 
     def _line(self, at: int, mark: str, operation: str, words: str) -> None:
         moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S")

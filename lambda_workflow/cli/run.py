@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: Any) -> int:
     began = time.perf_counter()
     progress = progress_of(arguments.id)
+    progress.resume = f"{_program()} {shlex.join(['resume', arguments.id, '--db', arguments.db])}"
     clock = SkippingClock() if arguments.skip_time else None
     engine = Engine(app, arguments.db, clock=clock, observer=progress, check=arguments.check)
     async with engine:
@@ -72,6 +73,7 @@ async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: 
             earlier = await _earlier(engine.client, arguments.id)
             if earlier is not None:
                 progress.recall(earlier.turns)
+                progress.note(progress.paused_words(earlier.status))
             handle = await engine.client.start(workflow, request, execution_id=arguments.id)
             if earlier is not None and earlier.status is Status.BLOCKED:
                 await engine.client.redrive(arguments.id)

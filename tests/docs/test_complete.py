@@ -39,7 +39,10 @@ ACTIONS = ("preview", "apply", "list", "show", "pause", "resume", "trigger", "ba
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "history show", "history export", *(f"schedule {action}" for action in ACTIONS)],
+    [
+        *("run", "cancel", "terminate", "pause", "resume", "history show", "history export"),
+        *(f"schedule {action}" for action in ACTIONS),
+    ],
 )
 def test_the_command_lines_help_is_in_its_page(command: str) -> None:
     done = subprocess.run(

@@ -1,0 +1,102 @@
+"""`lambda-workflow cancel|terminate|pause|resume`, beside a `run` in another terminal."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "lambda_workflow.cli"]
+FLOW = """
+import asyncio
+from lambda_workflow import App, Context, workflow
+
+@workflow
+async def flow(ctx: Context, n: int) -> int:
+    await asyncio.sleep(3600)
+    return n
+
+app = App("test", workflows=[flow])
+"""
+RUN = [*COMMAND, "run", "flow:app", "flow", "--input", "1", "--id", "e"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "flow.py").write_text(FLOW)
+    return tmp_path
+
+
+def order(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words],
+        cwd=folder,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def begin(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(RUN, cwd=folder, env=_environment(), text=True, stdout=-1, stderr=-1)
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A `run` that has begun."""
+    with begin(folder) as process:
+        read_until(process, "timer")
+        yield process
+        process.kill()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return line
+    raise AssertionError(f"it ended without {words!r}")
+
+
+def test_a_run_says_that_it_is_paused_and_how_to_go_on(
+    running: subprocess.Popen[str], folder: Path
+) -> None:
+    assert order(folder, "pause", "e", "--reason", "lunch").returncode == 0
+    assert "asked to pause: lunch" in read_until(running, "lunch")
+    told = read_until(running, "paused; to go on: ")
+    words = shlex.split(told.partition(": ")[2])
+    assert words[1:] == ["resume", "e", "--db", "lambda-workflow.db"]
+    assert order(folder, *words[1:]).returncode == 0
+    assert "asked to resume" in read_until(running, "resume")
+    assert order(folder, "cancel", "e", "--reason", "enough", "--grace", "1").returncode == 0
+    read_until(running, "failed: ExecutionCancelled: enough")
+    assert "e: CANCELLED" in read_until(running, "CANCELLED in")
+    assert running.wait() == 1
+
+
+def test_a_paused_execution_that_is_run_again_says_so(
+    running: subprocess.Popen[str], folder: Path
+) -> None:
+    order(folder, "pause", "e")
+    read_until(running, "paused")
+    running.terminate()
+    running.wait()
+    with begin(folder) as again:
+        read_until(again, "paused; to go on: ")
+        assert order(folder, "terminate", "e", "--reason", "fire").returncode == 0
+        read_until(again, "failed: ExecutionTerminated: fire")
+        assert again.wait() == 1
+    ended = order(folder, "resume", "e")
+    assert ended.returncode == 2
+    assert "has ended (TERMINATED)" in ended.stderr
