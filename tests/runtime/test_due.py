@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -238,3 +239,47 @@ def test_what_is_kept_is_the_same_after_the_journey() -> None:
     for value in (kept, Order("update", plan=kept.plan), look(kept, at(14), False, False)):
         codec = codec_for(type(value))
         assert codec.decode(codec.encode(value, "value"), "value") == value
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue", "allow"])
+@pytest.mark.parametrize("seed", range(20))
+def test_each_due_time_is_started_once_skipped_or_missed_in_a_pause(
+    overlap: Overlap, seed: int
+) -> None:
+    """A few days of runs of any length, with pauses and outages."""
+    dice = random.Random(f"{overlap}{seed}")
+    kept, hour, until, freed = standing(overlap, after=12), 12.0, 0.0, False
+    started: list[datetime] = []
+    missed = 0
+    while hour < 100:
+        chance = dice.random()
+        if chance < 0.1 and kept.paused is None:
+            kept = obey(kept, Order("pause"), at(hour))
+        elif chance < 0.3 and kept.paused is not None:
+            missed += due_between(kept, kept.after, at(hour))
+            kept = obey(kept, Order("resume"), at(hour))
+            freed = False
+        found = look(kept, at(hour), until > hour, freed and until <= hour)
+        freed = freed and until > hour
+        kept = replace(kept, after=found.after, skipped=kept.skipped + found.skipped)
+        for start in found.starts:
+            started.append(start.due)
+            assert start.due <= at(hour)
+            if start.followed:
+                assert until <= hour, "one at a time"
+                until, freed = hour + dice.choice([0.1, 0.7, 1.5, 4.2]), True
+        hour += dice.choice([0.1, 0.5, 1.0, 3.0])
+    assert started == sorted(set(started))
+    assert len(started) + kept.skipped + missed == due_between(kept, NOON, kept.after)
+
+
+def due_between(kept: Standing, after: datetime | None, until: datetime | None) -> int:
+    """How many due times there are."""
+    assert after is not None
+    assert until is not None
+    count = 0
+    for due in kept.plan.timetable.due_after(after):
+        if due > until:
+            break
+        count += 1
+    return count
