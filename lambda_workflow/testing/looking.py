@@ -21,6 +21,7 @@ from lambda_workflow.testing.schedule import Fault
 Out = TypeVar("Out")
 Req = TypeVar("Req")
 
+TOLD_MAX: Final = 20  # facts, and commands, of a turn in its line of the timeline
 WARNINGS: Final = ("unawaited", "unseen", "stubborn")  # the kinds of happenings that tell of a slip
 
 
@@ -317,10 +318,14 @@ class Simulated(Generic[Out]):
 
 def describe_turn(turn: Turn) -> str:
     """A turn in one line: its facts, and what they caused."""
-    facts = [_describe(fact) for fact in turn.events]
-    wishes = [_describe(command) for command in turn.commands]
+    facts, wishes = _told(turn.events), _told(turn.commands)
     text = f"turn {turn.number}: {', '.join(facts) or 'nothing new'}"
     return f"{text} → {', '.join(wishes)}" if wishes else text
+
+
+def _told(facts: Sequence[Any]) -> list[str]:
+    told = [_describe(fact) for fact in facts[:TOLD_MAX]]
+    return [*told, f"and {len(facts) - TOLD_MAX} more"] if len(facts) > TOLD_MAX else told
 
 
 def _describe(fact: Any) -> str:

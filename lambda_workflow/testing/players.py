@@ -84,7 +84,7 @@ class Players:
         tasks = self.world.tasks
         while True:
             await tasks.wait_message()
-            for delivery in tasks.receive(10, VISIBILITY_SECONDS):
+            for delivery in tasks.receive(tasks.batch_max, VISIBILITY_SECONDS):
                 tasks.delete(delivery.receipt)
                 self.spawn(self._serve(parse_task(delivery.body)))
 

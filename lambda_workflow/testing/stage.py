@@ -91,6 +91,7 @@ class Stage:
         )
         store.on_turn = world.take_turn
         stage = cls(workflow, execution_id, cast, schedule, app, habits, world)
+        world.tasks.batch_max = WIDE_BATCH
         world.on_turn = stage._look
         schedule.on_fault = lambda fault: world.say(str(fault), is_fault=True)
         gate = OpenGate(world, "test", VISIBILITY_SECONDS)
