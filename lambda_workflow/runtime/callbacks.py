@@ -140,7 +140,9 @@ class Callbacks(ClientBase):
             return codec_for(Any)
         try:
             code = self.app.workflow(started.workflow, started.version)
-            execution = Execution(code, history.execution_id, tools_for(self.app))
+            execution = Execution(
+                code, history.execution_id, tools_for(self.app.owner_of(code.name))
+            )
             try:
                 execution.replay(await inflate(history.run_turns(), self.backend.blobs))
                 found = execution.ledger.operations.get(operation)

@@ -128,7 +128,7 @@ class Talk(Results):
                 f"{history.turns[-1].reason}"
             )
         asked = code.queries[query.name]
-        execution = Execution(code, execution_id, tools_for(self.app))
+        execution = Execution(code, execution_id, tools_for(self.app.owner_of(code.name)))
         try:
             execution.replay(await inflate(turns, self.backend.blobs))
             if execution.context is None:
