@@ -1,8 +1,8 @@
 """The services' side: adapters that answer, late, twice, out of order, with errors, or crash first.
 
-Where a call asks for signs of life its adapter gives them, until it raises Silence. The adapters
-themselves are the App's, run by `perform` as on every host; what is simulated is their fate. A
-service never lies: each answer is what its adapter said, or an error of the same attempt.
+The adapters themselves, with their signs of life, are the App's, run by `perform` as on every host;
+what is simulated is their fate. A service never lies: each answer is what its adapter said, or an
+error of the same attempt.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.messages import Heartbeat, Task, Update
 from lambda_workflow.model.wire import parse_task, render
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.heartbeats import Work
 from lambda_workflow.runtime.serve import perform
 from lambda_workflow.testing.simulation.queues import Delivery
 from lambda_workflow.testing.simulation.world import World
@@ -65,6 +66,7 @@ class Services:
     performed: Counter[str] = field(default_factory=Counter)
     answers: dict[str, set[str]] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
+    _at_work: dict[str, list[Work]] = field(default_factory=dict)
     _unlucky: Counter[str] = field(default_factory=Counter)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -98,6 +100,8 @@ class Services:
             return
         if task.cancelled:
             self.told[task.task_id] += 1
+            for work in self._at_work.get(task.task_id, ()):
+                work.is_withdrawn = True
             world.tasks.delete(delivery.receipt)
             return
         if task.service == SILENT:
@@ -115,23 +119,16 @@ class Services:
         world.tasks.delete(delivery.receipt)
 
     async def _perform(self, task: Task) -> Update:
-        adapter = self.app.adapters[task.service]
-        if not task.heartbeat_ms:
-            return await perform(adapter, task, self.world.blobs)
-        beating = self.world.loop.create_task(self._beat(task))
+        work = Work(task, self._beat, lambda: self.world.now)
+        working = self._at_work.setdefault(task.task_id, [])
+        working.append(work)
         try:
-            return await perform(adapter, task, self.world.blobs)
+            return await perform(self.app.adapters[task.service], task, self.world.blobs, work=work)
         finally:
-            beating.cancel()
+            working.remove(work)
 
-    async def _beat(self, task: Task) -> None:
-        """Signs of life, well within their time, as `heartbeat` sends them."""
-        operation, count = operation_of(task.task_id), 0
-        while True:
-            await asyncio.sleep(task.heartbeat_ms / 1000 * self.world.rng.uniform(0.2, 0.8))
-            count += 1
-            beat = Heartbeat(task.execution_id, operation, count, task.attempt)
-            self._post(task, beat, f"{task.task_id}:{task.attempt}:beat{self.world.rng.random()}")
+    async def _beat(self, task: Task, beat: Heartbeat) -> None:
+        self._post(task, beat, f"{task.task_id}:{task.attempt}:beat{self.world.rng.random()}")
 
     def _spoil(self, task: Task, update: Update) -> Update:
         """Now and then an error instead, of the kind that a further attempt mends."""

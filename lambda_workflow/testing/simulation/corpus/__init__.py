@@ -9,6 +9,7 @@ from lambda_workflow.replay.workflow import Workflow, workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.testing.simulation.corpus import (
     attempts,
+    changed,
     ending,
     failing,
     families,
@@ -16,6 +17,7 @@ from lambda_workflow.testing.simulation.corpus import (
     patterns,
     plain,
     racing,
+    renewing,
     structured,
     talking,
     timed,
@@ -35,6 +37,8 @@ SHAPES: Final = (
     *hearing.SHAPES,
     *families.SHAPES,
     *ending.SHAPES,
+    *renewing.SHAPES,
+    *changed.SHAPES,
 )
 
 

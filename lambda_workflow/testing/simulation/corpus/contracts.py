@@ -14,6 +14,7 @@ from lambda_workflow.errors import ServiceError
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service
+from lambda_workflow.runtime.heartbeats import heartbeat
 from lambda_workflow.runtime.serve import serve
 from lambda_workflow.testing.simulation.outside import Question, hand_out
 from lambda_workflow.testing.simulation.services import SILENT as SILENT_NAME
@@ -119,15 +120,17 @@ async def note(number: int) -> int:
 @serve(BEATING)
 async def beating(seconds: int) -> int:
     """Takes its time, and is heard of all the while."""
-    await asyncio.sleep(seconds)
+    for second in range(0, seconds, 20):
+        await heartbeat({"seconds": second})
+        await asyncio.sleep(20)
     return seconds
 
 
 @serve(FADING)
 async def fading(failures: int, task: Task) -> int:
-    """So many attempts fall silent; the next one knows of them if they were heard of."""
+    """So many attempts fall silent after a sign of life."""
     if task.attempt <= failures:
-        await asyncio.sleep(60)
+        await heartbeat(task.attempt)
         raise Silence
     return failures
 
