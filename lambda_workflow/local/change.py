@@ -64,7 +64,9 @@ PUT_HEADER: Final = Statement(
     "WHERE excluded.turn >= executions.turn",
 )
 PUT_RESPONSE: Final = Statement(
-    "INSERT INTO responses (execution_id, body) VALUES", "(?,?)", " ON CONFLICT DO NOTHING"
+    "INSERT INTO responses (execution_id, body) VALUES",
+    "(?,?)",
+    " ON CONFLICT (execution_id) DO UPDATE SET body=excluded.body",  # of what replaced it
 )
 DROP_RESPONSE: Final = Statement("DELETE FROM responses WHERE execution_id IN (", "?", ")")
 PUT_BLOB: Final = Statement(

@@ -104,3 +104,10 @@ async def test_outcomes_arrive_at_the_response_queue(harness: Harness) -> None:
     await harness.backend.queue.send_responses(sends)
     arrived = {response.execution_id: response for response in await harness.responses()}
     assert arrived == {response.execution_id: response for response in responses}
+
+
+async def test_the_outcome_of_what_replaced_an_execution_arrives(harness: Harness) -> None:
+    outcomes = [Response("e", "flow", "TERMINATED", None, FAILURE), Response("e", "flow", "FAILED")]
+    for number, response in enumerate(outcomes):
+        await harness.backend.queue.send_responses([SendResponse(response, f"e:{number}")])
+    assert (await harness.responses())[-1] == outcomes[-1]

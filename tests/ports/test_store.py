@@ -8,8 +8,11 @@ from dataclasses import replace
 import pytest
 
 from lambda_workflow.errors import Conflict
-from lambda_workflow.model.turn import decode_turn, encode_turn
+from lambda_workflow.model.events import Run, Started
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.turn import Turn, decode_turn, encode_turn
 from lambda_workflow.model.usage import Usage
+from lambda_workflow.ports import PutHeader
 from lambda_workflow.runtime.dispatch import dispatch
 from tests.ports.harness import Harness
 from tests.ports.made import (
@@ -156,3 +159,26 @@ async def test_a_header_leaves_the_records_alone(harness: Harness) -> None:
     await store.commit(commit_of("e", turn(1, 10, "kept")))
     await store.put_header(header_of("e", 10, turn=9))
     assert list((await store.load("e")).texts) == [encode_turn(turn(1, 10, "kept"))]
+
+
+async def test_what_replaces_an_execution_outlives_it(harness: Harness) -> None:
+    """A closed execution's records may go after some weeks, but not from under its replacement."""
+    backend = harness.backend
+    now = backend.clock.now()
+    await backend.store.commit(commit_of("e", turn(1, now)))
+    closed = header_of("e", now, status=Status.COMPLETED, turn=2)
+    await dispatch(
+        await backend.store.commit(commit_of("e", turn(2, now), [PutHeader(closed)], closed)),
+        backend,
+    )
+    anew = Turn(3, now, (Started(now, "flow", "", 1, run=Run(2)),), ())
+    header = header_of("e", now, turn=3)
+    await dispatch(
+        await backend.store.commit(commit_of("e", anew, [PutHeader(header)], header)), backend
+    )
+    await harness.advance(200 * 86_400)
+    assert await backend.store.header("e") == header
+    loaded = await backend.store.load("e", whole=True)
+    assert [decode_turn(text).number for text in loaded.texts] == [1, 2, 3]
+    loaded = await backend.store.load("e")
+    assert decode_turn(loaded.texts[-1]) == anew
