@@ -1,0 +1,1 @@
+"""From an App to a template: App and options → resources (`plan`) → text (`sam`, `terraform`)."""

@@ -1,0 +1,152 @@
+"""What cannot work is refused before it is deployed, with what to change."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final
+
+from lambda_workflow.aws.synth.options import (
+    BATCH_MAX,
+    CONCURRENCY_MAX,
+    CONCURRENCY_MIN,
+    LOG_DAYS,
+    MEMORY_MB_MAX,
+    MEMORY_MB_MIN,
+    FunctionOptions,
+    Options,
+)
+from lambda_workflow.aws.synth.resources import Function, Queue, Role, Stack
+from lambda_workflow.aws.synth.uses import Uses
+from lambda_workflow.aws.synth.values import NAME, Parameter, Text
+from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.runtime.app import App
+
+FUNCTION_NAME_MAX: Final = 64
+QUEUE_NAME_MAX: Final = 80
+RESOURCES_MAX: Final = 500  # CloudFormation's, of one stack
+ENVIRONMENT_BYTES_MAX: Final = 4096  # Lambda's, names and values together
+POLICY_BYTES_MAX: Final = 10_240  # IAM's, of all inline policies of a role
+VALUE_BYTES: Final = 90  # of a queue's URL or ARN, roughly, beside the names in it
+PYTHONS: Final = ("3.11", "3.12", "3.13")
+
+
+def check_options(app: App, options: Options, uses: Uses) -> None:
+    """Whether options and App fit.
+
+    Raises:
+        ConfigurationError: they do not; says what to change.
+    """
+    served = {service.name for service in uses.served}
+    unknown = sorted(set(options.elsewhere) - set(uses.elsewhere))
+    if unknown:
+        why = "the App serves it" if unknown[0] in served else "no workflow may call it"
+        _refuse(f"elsewhere names {unknown[0]!r}, but {why}: take it out, or list it in "
+                f"App(services=[…]) without an adapter")  # fmt: skip
+    for name in uses.elsewhere:
+        if name not in options.elsewhere:
+            _refuse(f"service {name!r} has no adapter in App {app.name!r}: add one to "
+                    f"App(adapters=[…]), or where another stack serves it, write "
+                    f'elsewhere = ["{name}"] into the options')  # fmt: skip
+    for name in sorted(set(options.service) - served):
+        _refuse(f"[service.{name}]: App {app.name!r} serves no {name!r}; it serves "
+                f"{', '.join(sorted(served)) or 'nothing'}")  # fmt: skip
+    if not uses.workflows and not served:
+        _refuse(f"App {app.name!r} has neither workflows nor adapters: there is nothing to deploy")
+    if not uses.workflows and not uses.callers:
+        _refuse(f"App {app.name!r} has no workflows: name the Apps that call its services, such as "
+                'callers = ["shop"], so that it may send them the results')  # fmt: skip
+    _check_numbers(options)
+
+
+def _check_numbers(options: Options) -> None:
+    if options.python not in PYTHONS:
+        _refuse(f"python is {options.python!r}: it must be one of {', '.join(PYTHONS)}")
+    if options.log_days not in LOG_DAYS:
+        days = min(LOG_DAYS, key=lambda known: abs(known - options.log_days))
+        _refuse(f"log_days is {options.log_days}: CloudWatch Logs has {days} next to it")
+    if not 1 <= options.retention_days <= 3650:
+        _refuse(f"retention_days is {options.retention_days}: it must be 1 to 3650")
+    sections = {"workflow": options.workflow, "services": options.services}
+    sections |= {f"service.{name}": own for name, own in options.service.items()}
+    for section, own in sections.items():
+        _check_function(section, own)
+
+
+def _check_function(section: str, own: FunctionOptions) -> None:
+    for name, value, low, high in (
+        ("memory", own.memory, MEMORY_MB_MIN, MEMORY_MB_MAX),
+        ("batch", own.batch, 1, BATCH_MAX),
+        ("concurrency", own.concurrency, CONCURRENCY_MIN, CONCURRENCY_MAX),
+    ):
+        if not low <= value <= high:
+            _refuse(f"[{section}] {name} is {value}: it must be {low} to {high}")
+
+
+def name_of(app: App, options: Options, uses: Uses) -> Parameter:
+    """The parameter that all names begin with; no name made with it is too long.
+
+    Raises:
+        ConfigurationError: its default is.
+    """
+    longest = max((service.name for service in uses.served), key=len, default="")
+    of_function = max(len("-workflow"), len(f"-service-{longest}") if longest else 0)
+    of_queue = max(len("-workflow-dead.fifo"), len(f"-service-{longest}-dead") if longest else 0)
+    room = min(FUNCTION_NAME_MAX - of_function, QUEUE_NAME_MAX - of_queue)
+    default = options.name or app.name
+    if len(default) > room:
+        what = f"the longest service name, {longest!r}, leaves" if longest else "suffixes leave"
+        _refuse(f"the stack's name {default!r} has {len(default)} characters, and {what} {room} "
+                f"(Lambda's names have {FUNCTION_NAME_MAX}): write a shorter name = \"…\" into "
+                "the options, or rename the service")  # fmt: skip
+    return dataclasses.replace(
+        NAME, default=default, pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$", length_max=room
+    )
+
+
+def check_stack(stack: Stack) -> None:
+    """Whether a stack is within the limits of CloudFormation, Lambda and IAM.
+
+    Raises:
+        ConfigurationError: it is not; says what to change.
+    """
+    if len(stack.resources) > RESOURCES_MAX:
+        _refuse(f"the stack has {len(stack.resources)} resources, CloudFormation takes "
+                f"{RESOURCES_MAX}: split the App, its services first")  # fmt: skip
+    known: dict[str, str] = {}
+    for part in (*stack.parameters, *stack.resources):
+        word = "".join(c for c in part.id.lower() if c.isalnum())
+        if word in known:
+            _refuse(f"{part.id!r} and {known[word]!r} would have one name in the template: "
+                    "give one of the services another")  # fmt: skip
+        known[word] = part.id
+    for resource in stack.resources:
+        match resource:
+            case Function():
+                size = sum(len(name) + VALUE_BYTES for name in resource.environment)
+                if size > ENVIRONMENT_BYTES_MAX:
+                    _refuse(f"{resource.id}: its variables take about {size} bytes, Lambda has "
+                            f"{ENVIRONMENT_BYTES_MAX}: split the App")  # fmt: skip
+            case Role():
+                size = sum(VALUE_BYTES * (1 + len(s.targets)) + sum(map(len, s.actions))
+                           for s in resource.statements)  # fmt: skip
+                if size > POLICY_BYTES_MAX:
+                    _refuse(f"{resource.id}: its policy takes about {size} bytes, IAM has "
+                            f"{POLICY_BYTES_MAX}: split the App")  # fmt: skip
+            case _:
+                pass
+    _check_names(stack)
+
+
+def _check_names(stack: Stack) -> None:
+    taken: set[tuple[type[object], Text]] = set()
+    for resource in stack.resources:
+        if isinstance(resource, Queue | Function):
+            name = type(resource), resource.name
+            if name in taken:
+                _refuse(f"{resource.id}: another {name[0].__name__.lower()} of the stack is called "
+                        f"…{resource.name.parts[-1]}, too: rename one of the services")  # fmt: skip
+            taken.add(name)
+
+
+def _refuse(message: str) -> None:
+    raise ConfigurationError(message)

@@ -1,0 +1,81 @@
+"""A function with what belongs to it: its role, its log, its triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from lambda_workflow.aws.synth import rights
+from lambda_workflow.aws.synth.options import FunctionOptions, Options
+from lambda_workflow.aws.synth.resources import (
+    Function,
+    LogGroup,
+    Resource,
+    Role,
+    Statement,
+    Trigger,
+)
+from lambda_workflow.aws.synth.values import Because, Text, Value, named
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A function in the making, with its role, log and triggers."""
+
+    options: Options
+    words: str
+    chosen: FunctionOptions
+    seconds: Because
+
+    def parts(
+        self,
+        handler: str,
+        why: str,
+        variables: Mapping[str, Value],
+        statements: Iterable[Statement],
+    ) -> Iterator[Resource]:
+        """Log, role and function; the right to write the log comes with it."""
+        function, role, log = (f"{self.words}-{part}" for part in ("function", "role", "log"))
+        physical = named(f"-{self.words}")
+        yield LogGroup(
+            id=log,
+            why="Made here, so that it has a retention and goes with the stack.",
+            name=Text(("/aws/lambda/", *physical.parts)),
+            days=self.options.log_days,
+        )
+        yield Role(
+            id=role,
+            why="What the function calls, and nothing else.",
+            service="lambda.amazonaws.com",
+            statements=(rights.log(log), *statements),
+        )
+        yield Function(
+            id=function,
+            why=why,
+            name=physical,
+            handler=handler,
+            python=self.options.python,
+            code=self.options.code,
+            memory_mb=self.chosen.memory,
+            timeout_seconds=self.seconds,
+            role=role,
+            log=log,
+            environment=dict(sorted(variables.items())),
+        )
+
+    def trigger(self, queue: str, id_: str, why: str) -> Trigger:
+        """What feeds it from a queue."""
+        return Trigger(
+            id=id_,
+            why=why,
+            queue=queue,
+            function=f"{self.words}-function",
+            batch=Because(
+                self.chosen.batch,
+                "More than 10 need a batching window, which delays; a FIFO queue has none.",
+            ),
+            concurrency=Because(
+                self.chosen.concurrency,
+                "The mapping waits for a free one; without it, what is throttled was received.",
+            ),
+        )

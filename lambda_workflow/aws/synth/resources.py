@@ -1,0 +1,203 @@
+"""The resources of a stack, typed, in no template's language.
+
+`id` is a resource's name within the stack, in words joined by `-`; `why` is a sentence for whoever
+reads the template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lambda_workflow.aws.synth.values import (
+    Because,
+    Builtin,
+    ListOf,
+    Param,
+    Parameter,
+    Ref,
+    Text,
+    UrlOfArn,
+    Value,
+)
+
+Target = Ref | Param | Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """An SQS queue; FIFO by its name. `dead_letters` is the id of another one."""
+
+    id: str
+    why: str
+    name: Text
+    retention_seconds: Because
+    visibility_seconds: Because | None = None
+    receives: Because | None = None
+    dead_letters: str = ""
+    kms_key: Param | None = None
+
+    @property
+    def fifo(self) -> bool:
+        """Whether its messages have groups."""
+        return str(self.name.parts[-1]).endswith(".fifo")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The DynamoDB table of the histories; keys and indexes are `dynamodb.table_definition`'s."""
+
+    id: str
+    why: str
+    name: Text
+    recovery: bool
+    protected: bool
+    kms_key: Param | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """An S3 bucket for large payloads."""
+
+    id: str
+    why: str
+    expiry_days: Because
+    kms_key: Param | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleGroup:
+    """An EventBridge Scheduler group."""
+
+    id: str
+    why: str
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a role may do, and with what."""
+
+    sid: str
+    actions: tuple[str, ...]
+    targets: tuple[Target, ...]
+    conditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """An IAM role of one AWS service; `trust` narrows for whom that service may assume it."""
+
+    id: str
+    why: str
+    service: str
+    statements: tuple[Statement, ...]
+    trust: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogGroup:
+    """Where a function's log goes."""
+
+    id: str
+    why: str
+    name: Text
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A Lambda function; `role` and `log` are ids."""
+
+    id: str
+    why: str
+    name: Text
+    handler: str
+    python: str
+    code: str
+    memory_mb: int
+    timeout_seconds: Because
+    role: str
+    log: str
+    environment: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """An event source mapping: `queue` and `function` are ids."""
+
+    id: str
+    why: str
+    queue: str
+    function: str
+    batch: Because
+    concurrency: Because
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A CloudWatch metric; without dimensions one of this stack's own."""
+
+    namespace: str
+    name: str | Text
+    dimensions: Mapping[str, Ref] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogCount:
+    """Counts the lines of a log that a pattern fits, as a metric."""
+
+    id: str
+    why: str
+    log: str
+    pattern: str
+    metric: Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Tells when a metric is over a threshold, `periods` times 60 seconds long."""
+
+    id: str
+    why: str
+    name: Text
+    metric: Metric
+    statistic: str
+    threshold: Because | int
+    periods: int
+    topic: ListOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """A CloudWatch dashboard: titles and the metrics below each."""
+
+    id: str
+    why: str
+    name: Text
+    charts: tuple[tuple[str, str, tuple[Metric, ...]], ...]
+
+
+Resource = (
+    Queue | Table | Bucket | ScheduleGroup | Role | LogGroup | Function | Trigger | LogCount
+    | Alarm | Dashboard
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a deployed stack tells."""
+
+    id: str
+    about: str
+    value: Ref | Text | Param | Builtin | UrlOfArn
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """All of it."""
+
+    about: str
+    parameters: tuple[Parameter, ...]
+    resources: tuple[Resource, ...]
+    outputs: tuple[Output, ...]
