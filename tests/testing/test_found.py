@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
-from lambda_workflow import Context, RetryPolicy, Service, Signal, Status, workflow
-from lambda_workflow.testing import after, explore, fake, now, simulate
+from lambda_workflow import Context, RetryPolicy, Service, Signal, Status, StepInterrupted, workflow
+from lambda_workflow.testing import Fake, after, explore, fake, holds, now, simulate
+from lambda_workflow.testing.exploring import Law
 
 ADD = Service("add", int, int, retry=RetryPolicy(attempts=4, jitter=0))
 UNDO = Service("undo", int, int)
@@ -48,6 +51,23 @@ async def renewed_parent(ctx: Context, n: int) -> str:
     await ctx.call(ADD, n)
     assert not task.done()
     ctx.continue_as_new(0)
+
+
+BEGUN: list[int] = []
+
+
+def begin() -> int:
+    BEGUN.append(1)
+    return 1
+
+
+@workflow
+async def once(ctx: Context, n: int) -> int:
+    await ctx.call(ADD, n)
+    try:
+        return await ctx.step(begin, at_most_once=True)
+    except StepInterrupted:
+        return -1
 
 
 @workflow
@@ -113,6 +133,15 @@ def test_an_answer_to_an_earlier_run_that_comes_again_after_the_end() -> None:
 def test_a_resume_that_began_the_last_run_and_comes_again() -> None:
     acts = now.pause(), now.signal(TICK, 1), now.signal(TICK, 2), after(MINUTE).resume()
     assert simulate(ticking, 2, *acts, faults=["send_responses 1: LOSE"]).result == "ticked"
+
+
+def test_a_step_that_runs_at_most_once_does_so_though_two_workers_begin_it() -> None:
+    def desk() -> Iterator[Fake[Any, Any] | Law]:
+        BEGUN.clear()
+        yield ADDED
+        yield holds(lambda run: len(BEGUN) <= 1)
+
+    explore(once, 1, desk, seeds=200, outcome=lambda run: run.result in (1, -1))
 
 
 def test_runs_that_follow_each_other_stand_an_exploration() -> None:
