@@ -9,7 +9,7 @@ from typing import Any
 from lambda_workflow.errors import Conflict
 from lambda_workflow.model import events as e
 from lambda_workflow.model.judging import Duplicate, Late, Wake
-from lambda_workflow.model.messages import Message, Pause, Request, Resume
+from lambda_workflow.model.messages import Message, Pause, Request, Resume, Timer
 from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.kin import refusal
@@ -44,7 +44,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
     if history.renewal is not None:  # its worker died between two runs
         begun = history.next_run(now)
         intake.events.append(history.run_by(app.version_of(begun.workflow)))
-    for arrival in arrivals:
+    for arrival in _in_order(arrivals):
         judged = history.accept(arrival.message, now)
         kind = type(arrival.message).__name__
         facts: dict[str, Any] = {"message": kind}
@@ -75,6 +75,21 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case _:
                 intake.events.append(judged)
     return intake
+
+
+def _in_order(arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+    """Timers that come together take effect as they were due; a queue may know seconds only."""
+    due = {
+        place: (arrival.message.due, place)
+        for place, arrival in enumerate(arrivals)
+        if isinstance(arrival.message, Timer)
+    }
+    if len(due) < 2:
+        return arrivals
+    ordered = list(arrivals)
+    for place, source in zip(due, sorted(due, key=due.__getitem__), strict=True):
+        ordered[place] = arrivals[source]
+    return ordered
 
 
 def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
