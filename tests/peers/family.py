@@ -9,6 +9,8 @@ Laws
     backend costs a family about what its longest case costs.
  2. A case that fails or hangs is told by its own test, and spoils no other.
  3. Cases share no state but by a key of their own: `world.key`.
+ 4. What a case started is replayed from its exported history at the end, by code that knows nothing
+    of the run: it must do the same again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lambda_workflow import Adapter, App, Client, ExecutionFailed, Workflow, workflow
@@ -25,6 +29,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.ports import Header
 from lambda_workflow.runtime.handle import Handle
 from lambda_workflow.runtime.living import load_history
+from lambda_workflow.testing import assert_replays
 from tests.operations.host import Host
 
 if TYPE_CHECKING:
@@ -108,7 +113,7 @@ class Stage:
     async def play(self, scripts: dict[str, Script]) -> dict[str, BaseException | None]:
         """Run the cases to their ends."""
         for name, script in scripts.items():
-            task = asyncio.create_task(script(World(self, name)), name=name)
+            task = asyncio.create_task(self._play(script, World(self, name)), name=name)
             self._tasks[task] = name
         try:
             while not all(task.done() for task in self._tasks):
@@ -120,6 +125,13 @@ class Stage:
                 task.cancel()
             ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         return dict(zip(self._tasks.values(), ended, strict=True))
+
+    async def _play(self, script: Script, world: World) -> None:
+        await script(world)
+        if not world.started:
+            return
+        histories = [await self.client.export(execution_id) for execution_id in world.started]
+        _assert_all_replay(self.client.app, histories)
 
     def wait(self, kind: str, what: Any = None) -> asyncio.Future[None]:
         """What a case awaits; see `World`."""
@@ -197,11 +209,19 @@ class Stage:
         self._ends.clear()
 
 
+def _assert_all_replay(app: App, histories: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        for n, exported in enumerate(histories):
+            Path(folder, f"{n}.json").write_text(exported)
+        assert_replays(app, folder)  # law 4
+
+
 class World:
     """What a case sees: a client, and time.
 
     Attributes:
         key: a text of the case's own, by which adapters and steps note what they do in `LOG`.
+        started: the executions that it began.
     """
 
     def __init__(self, stage: Stage, name: str) -> None:
@@ -209,6 +229,7 @@ class World:
         self.client = stage.client
         self.host = stage.host
         self.key = f"{stage.host.name}-{id(stage)}-{name}"
+        self.started: list[str] = []
 
     @property
     def log(self) -> list[Any]:
@@ -225,6 +246,7 @@ class World:
         """Start an execution, without waiting for anything."""
         handle = await self.client.start(flow, request, **options)
         self._stage.watch(handle.execution_id)
+        self.started.append(handle.execution_id)
         return handle
 
     async def run(self, flow: Workflow[In, Out], request: In, **options: Any) -> Out:
@@ -254,9 +276,12 @@ class World:
 
     async def at(self, moment: timedelta) -> None:
         """Until so much time has passed since the family began."""
-        due = self._stage.since + round(moment / timedelta(milliseconds=1))
-        await self._stage.wait("moment", due)
+        await self.until(self._stage.since + round(moment / timedelta(milliseconds=1)))
         await self.settled()
+
+    async def until(self, moment: int) -> None:
+        """Until this millisecond since the epoch; what is due then may still be to come."""
+        await self._stage.wait("moment", moment)
 
     async def header(self, handle: Handle[Any]) -> Header:
         """Where an execution stands."""
