@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RESULTS = {
     "bank_transaction": '"amount": "250.00"}',
+    "expense_approval": '"nobody has answered"}',
     "greeter": '"Hello, Ada! Hello, Grace!"',
     "remind_user": "2",
     "trip_saga": '/3"}}',

@@ -35,7 +35,7 @@ async def test_the_process_is_killed_within_a_step(
     tmp_path: Path, attempts: int, result: str, begun: str
 ) -> None:
     command = [sys.executable, "-m", "tests.local.step_app", str(tmp_path), str(attempts)]
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    with subprocess.Popen(command, cwd=ROOT) as process:  # noqa: ASYNC220  # returns at once
         try:
             await is_begun(tmp_path)
         finally:

@@ -1,0 +1,1 @@
+"""An expense waits for a human, for three days each."""

@@ -1,0 +1,1 @@
+"""An order: validated, reserved, paid, told."""
