@@ -44,15 +44,7 @@ def render(message: Message) -> str:
         case Request():
             _put_request(data, message)
         case Update():
-            data["task_id"] = task_id(message.execution_id, message.operation)
-            if message.attempt:
-                data["attempt"] = message.attempt
-            if message.token:
-                data["token"] = message.token
-            if message.failure is not None:
-                data["error"] = message.failure.to_json()
-            else:
-                _put(data, _PAYLOAD, message.payload)
+            _put_update(data, message)
         case Timer():
             data["task_id"] = task_id(message.execution_id, message.operation)
             data["due"] = message.due
@@ -77,6 +69,18 @@ def render(message: Message) -> str:
         case _:
             assert_never(message)
     return dumps(data)
+
+
+def _put_update(data: dict[str, Any], message: Update) -> None:
+    data["task_id"] = task_id(message.execution_id, message.operation)
+    if message.attempt:
+        data["attempt"] = message.attempt
+    if message.token:
+        data["token"] = message.token
+    if message.failure is not None:
+        data["error"] = message.failure.to_json()
+    else:
+        _put(data, _PAYLOAD, message.payload)
 
 
 def _put_request(data: dict[str, Any], message: Request) -> None:

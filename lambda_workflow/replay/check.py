@@ -80,8 +80,9 @@ def _told(execution: Execution, pair: tuple[c.Command | None, c.Command | None],
         f"{head}; execution {execution.execution_id}\n"
         f"  - history: {_shown(theirs)}\n"
         f"  + code:    {_shown(ours)}\n"
-        "Restore the earlier order of operations, or give the changed workflow a new name; the "
-        "execution keeps what arrives and goes on once the code fits."
+        "Restore the earlier order of operations, guard the change by `if ctx.patched(…)`, or list "
+        "the changed workflow as another version beside the old; the execution keeps what arrives "
+        "and goes on once the code fits."
     )
 
 

@@ -16,8 +16,9 @@ from lambda_workflow.replay.replayer import replay
 from tests.replay.driving import DOUBLE, OTHER, START, Code, drive, flow, tools
 
 ADVICE = (
-    "Restore the earlier order of operations, or give the changed workflow a new name; the "
-    "execution keeps what arrives and goes on once the code fits."
+    "Restore the earlier order of operations, guard the change by `if ctx.patched(…)`, or list "
+    "the changed workflow as another version beside the old; the execution keeps what arrives "
+    "and goes on once the code fits."
 )
 
 
