@@ -30,11 +30,9 @@ from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import Backend, Blobs, Happening
-from lambda_workflow.replay.endings import end_without_code, status_after
-from lambda_workflow.replay.execution import Execution
+from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.replay.endings import end_without_code
 from lambda_workflow.replay.facts import execution_timeout
-from lambda_workflow.replay.operations import Step
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.dispatch import (
@@ -42,15 +40,13 @@ from lambda_workflow.runtime.dispatch import (
 )
 from lambda_workflow.runtime.intake import Arrival, Intake, parts_of, take_in
 from lambda_workflow.runtime.lent import tools_for
-from lambda_workflow.runtime.living import LIVE_MAX, Live, Living
-from lambda_workflow.runtime.offload import inflate, inflate_event, stored
-from lambda_workflow.runtime.steps import StepOutcome, Steps, interrupted
+from lambda_workflow.runtime.living import LIVE_MAX, Living
+from lambda_workflow.runtime.offload import stored
+from lambda_workflow.runtime.playing import Player, renews
 from lambda_workflow.runtime.unheeded import tell_unheeded
 
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
 RUNS_MAX: Final = 100  # in a row, without waiting for anything
-FACTS_MAX: Final = 100_000  # of one run: a replay of them takes seconds
-FACTS_WARNING: Final = FACTS_MAX * 4 // 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +86,13 @@ class Turns:
     ) -> None:
         self.app: Final = app
         self.backend: Final = backend
-        self._tools = {
+        tools = {
             name: tools_for(app.owner_of(name), guard=guard, strict=strict)
             for name in app.workflows
         }
         self._living = Living(backend, live_max)
         self._committer = Committer(backend)
-        self._check = check
+        self._player = Player(app, backend, self._committer, tools=tools, check=check)
 
     async def run(
         self, execution_id: str, arrivals: Sequence[Arrival], *, consumed: Usage = Usage()
@@ -233,18 +229,9 @@ class Turns:
         )
 
     async def _go_on(self, work: Work, events: Sequence[e.Event]) -> None:
-        live, blobs = work.live, self.backend.blobs
+        live = work.live
         try:
-            if live.execution is None:
-                live.execution = await self._replayed(live.history)
-            live.execution.present = live.history.clock(self.backend.clock.now())
-            live.execution.complaints()  # those of the replay were told when they were new
-            live.execution.advance([await inflate_event(event, blobs) for event in events])
-            await self._run_steps(work, live.execution)
-            self._check_length(live)
-            turn = await self._made(work, live.execution)
-            if self._check:
-                await _compare(live, turn, blobs)
+            turn = await self._player.play(work, events)
         except NonDeterminismError as error:
             await self._block(work, error)
         except BackendError:
@@ -253,75 +240,8 @@ class Turns:
             await self._block(work, error)
         else:
             if turn.events or turn.commands or turn.status is not live.history.status:
-                renews = isinstance(live.execution.outcome, c.ContinueAsNew)
-                await self._committer.commit(work, turn, is_last=not renews)
+                await self._committer.commit(work, turn, is_last=not renews(live))
             tell_unheeded(live, self.backend.observer)
-
-    def _check_length(self, live: Live) -> None:
-        facts, execution = live.history.facts, live.execution
-        if facts < FACTS_WARNING or execution is None or execution.outcome is not None:
-            return
-        if facts > FACTS_MAX:
-            raise LimitExceeded(
-                f"this run has taken in more than {FACTS_MAX} facts: deploy code that calls "
-                "ctx.continue_as_new in time (ctx.history_length says how many there are); the "
-                "execution goes on from here, nothing is lost"
-            )
-        if not live.is_long:
-            live.is_long = True
-            self._notify("long", live.history.execution_id, facts=facts, limit=FACTS_MAX)
-
-    async def _replayed(self, history: History) -> Execution:
-        started = history.started
-        named = (started.workflow, started.version) if started is not None else ("", "")
-        workflow = self.app.workflow(*named)
-        execution = Execution(workflow, history.execution_id, self._tools[workflow.name])
-        execution.present = history.clock(self.backend.clock.now())
-        execution.replay(await inflate(history.run_turns(), self.backend.blobs))
-        return execution
-
-    async def _run_steps(self, work: Work, execution: Execution) -> None:
-        ledger = execution.ledger
-        if not ledger.pending_steps():
-            return
-
-        def begun(step: Step[Any]) -> None:
-            self._notify(
-                "step", work.live.history.execution_id, operation=step.operation, name=step.name,
-                attempt=step.attempt, at=self.backend.clock.now(),
-            )  # fmt: skip
-
-        async with Steps(begun) as steps:
-            while execution.outcome is None:
-                for step in ledger.pending_steps():
-                    if step.at_most_once and step.replayed:
-                        self._take_step(work, execution, interrupted(step))
-                pending = ledger.pending_steps()
-                steps.begin([step for step in pending if not step.at_most_once])
-                if ledger.has_news() or self._committer.is_due(work):
-                    await self._committer.commit(
-                        work, await self._made(work, execution), is_last=False
-                    )
-                if not steps.begin(ledger.pending_steps()):
-                    return
-                for step, outcome in await steps.finished():
-                    if ledger.operations.get(step.operation) is step:  # not given up meanwhile
-                        self._take_step(work, execution, outcome)
-
-    def _take_step(self, work: Work, execution: Execution, outcome: StepOutcome) -> None:
-        history = work.live.history
-        event = outcome.at(history.clock(self.backend.clock.now()))
-        history.take_step(event)
-        work.pending.append(event)
-        execution.advance([event])
-
-    async def _made(self, work: Work, execution: Execution) -> Turn:
-        status = status_after(execution.outcome)
-        history = work.live.history
-        at = history.clock(self.backend.clock.now())
-        events, commands = tuple(work.pending), execution.ledger.settle()
-        turn = Turn(history.next_number, at, events, commands, status)
-        return await stored(turn, history.execution_id, self.backend.blobs)
 
     async def _block(self, work: Work, error: WorkflowError) -> None:
         history = work.live.history
@@ -349,16 +269,3 @@ def _limit_of(history: History, status: Status) -> tuple[c.Command, ...]:
 def _why_paused(history: History, events: Sequence[e.Event]) -> str:
     said = [event.reason for event in events if isinstance(event, e.Paused)]
     return said[-1] if said else history.turns[-1].reason
-
-
-async def _compare(live: Live, turn: Turn, blobs: Blobs) -> None:
-    """Development and tests: the code must do the same again from the start."""
-    if live.execution is None:
-        return
-    turns = await inflate([*live.history.run_turns(), turn], blobs)
-    done = live.execution
-    again = Execution(done.workflow, live.history.execution_id, done.tools)
-    try:
-        again.replay(turns)
-    finally:
-        again.close()

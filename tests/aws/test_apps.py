@@ -23,21 +23,31 @@ from lambda_workflow.aws.dynamodb import table_definition
 from tests.aws.deployed import SOON, create_queue, deploy, until, working
 from tests.aws.server.process import Server
 
-ENVIRONMENT = {"LAMBDA_WORKFLOW_TABLE": "state", "LAMBDA_WORKFLOW_QUEUE_URL": "https://in"}
+ENVIRONMENT = {
+    "LAMBDA_WORKFLOW_TABLE": "state",
+    "LAMBDA_WORKFLOW_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/in.fifo",
+}
 
 
 def test_an_apps_queue_is_named_by_a_variable() -> None:
     variable = app_variable_of("card-billing")
     assert variable == "LAMBDA_WORKFLOW_APP_CARD_BILLING_QUEUE_URL"
-    config = read_config({**ENVIRONMENT, variable: " https://billing.fifo "})
-    assert config.inbox_url("app:card-billing") == "https://billing.fifo"
-    assert config.inbox_url("") == "https://in"
-    assert config.inbox_url("https://elsewhere") == "https://elsewhere"
+    config = read_config(
+        {**ENVIRONMENT, variable: " https://sqs.us-east-1.amazonaws.com/1/billing.fifo "}
+    )
+    assert (
+        config.inbox_url("app:card-billing") == "https://sqs.us-east-1.amazonaws.com/1/billing.fifo"
+    )
+    assert config.inbox_url("") == "https://sqs.us-east-1.amazonaws.com/1/in.fifo"
+    assert (
+        config.inbox_url("https://sqs.us-east-1.amazonaws.com/1/other.fifo")
+        == "https://sqs.us-east-1.amazonaws.com/1/other.fifo"
+    )
 
 
 def test_an_app_without_a_queue_is_told_with_the_variable_to_set() -> None:
     with pytest.raises(ConfigurationError, match="set LAMBDA_WORKFLOW_APP_BILLING_QUEUE_URL"):
-        AwsConfig("state", "https://in").inbox_url("app:billing")
+        AwsConfig("state", "https://sqs.us-east-1.amazonaws.com/1/in.fifo").inbox_url("app:billing")
 
 
 CHARGE: Service[int, str] = Service("charge", int, str)
