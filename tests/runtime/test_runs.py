@@ -21,7 +21,7 @@ from lambda_workflow import (
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.exported import read_history, write_history
 from lambda_workflow.ports import Commit
-from lambda_workflow.runtime import turns
+from lambda_workflow.runtime import playing
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.testing.histories import replay_history
 from tests.runtime.conftest import MakeHost
@@ -238,8 +238,8 @@ async def renewing(ctx: Context, n: int) -> int:
 
 
 def limited(make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, code: Workflow[int, int]) -> Host:
-    monkeypatch.setattr(turns, "FACTS_MAX", 30)
-    monkeypatch.setattr(turns, "FACTS_WARNING", 24)
+    monkeypatch.setattr(playing, "FACTS_MAX", 30)
+    monkeypatch.setattr(playing, "FACTS_WARNING", 24)
     return make_host(App("long", workflows=[code]), check=True)
 
 
