@@ -122,7 +122,8 @@ class Run:
         since: when the first run began, milliseconds since the epoch; 0 in the first itself.
         origin: what the first run's request is known by.
         signals: those that the run before had not taken yet.
-        seen: the ids of the latest signals, so that a repeated one is still known.
+        seen: what the latest signals and updates are known by (`signal:ID`, `update:ID`), so that
+            a repeated one is still known.
     """
 
     number: int = 1

@@ -29,7 +29,7 @@ __all__ = ["SEMANTICS", "Acceptance", "Duplicate", "History", "Late", "Wake", "d
 
 Opened = TypeVar("Opened", bound=c.Opening)
 
-SEEN_MAX = 200  # ids of signals that a run hands on; a repeated message comes within minutes
+SEEN_MAX = 200  # of signals and updates that a run hands on; a repeat comes within minutes
 
 
 class History:
@@ -123,7 +123,7 @@ class History:
             raise ValueError(f"no run follows in execution {self.execution_id}")
         origin = before.run.origin or digest(before.request)
         number = before.run.number + 1
-        run = e.Run(number, self.since, origin, renewal.signals, tuple(self._signals[-SEEN_MAX:]))
+        run = e.Run(number, self.since, origin, renewal.signals, tuple(self._heard[-SEEN_MAX:]))
         started = e.Started(
             self.clock(now), before.workflow, renewal.payload, SEMANTICS, "", before.attempt,
             before.callback, before.options, run,
@@ -178,7 +178,7 @@ class History:
         self.paused = self.cancelling = False
         self.facts = 0
         self._undecided: list[str] = []  # what erred at its last attempt, retry not yet known
-        self._signals: list[str] = []
+        self._heard: list[str] = []  # what signals and updates are known by
 
     def _take(self, event: e.Event, number: int) -> None:
         match event:
@@ -196,11 +196,11 @@ class History:
                 self._begin(event, number)
                 self.taken[""] = number
                 for known in event.run.seen:
-                    self._keep_signal(known, number)
+                    self._hear(known, number)
             case e.Signalled():
-                self._keep_signal(event.id, number)
+                self._hear(f"signal:{event.id}", number)
             case e.UpdateRequested():
-                self.taken[f"update:{event.id}"] = number
+                self._hear(f"update:{event.id}", number)
             case e.Heartbeat():
                 self.details[event.operation] = event.details
             case e.CancelRequested():
@@ -216,9 +216,9 @@ class History:
         self.facts += 1
         self._now = max(self._now, event.at)
 
-    def _keep_signal(self, signal: str, number: int) -> None:
-        self.taken[f"signal:{signal}"] = number
-        self._signals.append(signal)
+    def _hear(self, key: str, number: int) -> None:
+        self.taken[key] = number
+        self._heard.append(key)
 
     def _timer_fired(self, event: e.TimerFired) -> None:
         self.open.pop(event.operation, None)

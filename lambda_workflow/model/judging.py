@@ -108,7 +108,8 @@ def _callback(history: History, message: m.Update, now: int) -> Acceptance:
     if not _is_genuine(history, message.token, message.operation):
         return Late("the answer to a callback without its token")
     operation = message.operation
-    if operation in history.taken or f"-{operation}" in history.taken:
+    is_of_run = history.started is not None and run_of(operation) == history.started.run.number
+    if not is_of_run or operation in history.taken or f"-{operation}" in history.taken:
         return _too_late(history, operation, "")
     return _answer(history, message, now)
 

@@ -8,7 +8,11 @@ import pytest
 
 from lambda_workflow import App, Context, Status, workflow
 from lambda_workflow.errors import BackendError
+from lambda_workflow.model import events as e
+from lambda_workflow.model import messages as m
 from lambda_workflow.model.messages import Cancel, Message, Redrive, Request, Terminate
+from lambda_workflow.model.signal import Update
+from lambda_workflow.model.tokens import make_token
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, Host
 
@@ -33,7 +37,18 @@ async def stepping(ctx: Context, n: int) -> list[int]:
     return list(await asyncio.gather(ctx.call(DOUBLE, n), ctx.step(for_ever)))
 
 
-APP = App("tests", workflows=[parent, child, stepping], services=[DOUBLE])
+ADD: Update[int, int] = Update("add", int, int)
+
+
+@workflow
+async def renewed(ctx: Context, runs: int) -> None:
+    approval = ctx.callback(int)
+    async for update in ctx.updates(ADD):
+        update.respond(await approval if update.payload else runs)
+        ctx.continue_as_new(runs + 1)
+
+
+APP = App("tests", workflows=[parent, child, stepping, renewed], services=[DOUBLE])
 
 
 @pytest.mark.parametrize("policy", ["", "terminate"])
@@ -77,6 +92,27 @@ async def test_an_ended_execution_does_not_go_on_with_a_step_whose_worker_died(
     await host.send(Terminate("e"))
     await host.send(Terminate("e"), Redrive("e"))
     assert host.status() is Status.TERMINATED
+
+
+async def test_what_a_run_was_asked_the_next_one_is_not_asked_again(make_host: MakeHost) -> None:
+    host = make_host(APP, live_max=0)
+    await host.start(renewed, 1)
+    await host.send(m.UpdateRequest("e", "add", 0, "u"))
+    await host.send(m.UpdateRequest("e", "add", 0, "u"), m.Signal("e", "unheard", 1, "u"))
+    turns = host.history().turns
+    asked = [x for turn in turns for x in turn.events if isinstance(x, e.UpdateRequested)]
+    heard = [x for turn in turns for x in turn.events if isinstance(x, e.Signalled)]
+    assert (len(asked), len(heard)) == (1, 1)
+    assert host.history().started is not None
+
+
+async def test_the_token_of_a_run_that_is_over_answers_nothing(make_host: MakeHost) -> None:
+    host = make_host(APP, live_max=0)
+    await host.start(renewed, 1, options=e.StartOptions(id="s", secret="secret"))
+    await host.send(m.UpdateRequest("e", "add", 0, "u"))
+    before = host.history().turns
+    await host.send(m.Update("e", "1", 5, token=make_token("secret", "e", "1")))
+    assert host.history().turns == before
 
 
 def of_kid(host: Host) -> list[Message]:
