@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 from lambda_workflow.model.lifecycle import Status
@@ -82,10 +83,12 @@ async def _wait(ctx: Context, days: int) -> None:
 async def renewed_while_asked(ctx: Context, done: list[int]) -> list[int]:
     if len(done) == 3:
         return done
-    async for update in ctx.updates(ADD):
-        update.respond(update.payload)
-        ctx.continue_as_new([*done, update.payload])
-    return done
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timedelta(days=2).total_seconds()):
+            async for update in ctx.updates(ADD):
+                update.respond(update.payload)
+                ctx.continue_as_new([*done, update.payload])
+    return done  # the others came while nobody took them, and were refused with their run
 
 
 def _ask_many(guest: Guest, done: list[int]) -> None:
