@@ -73,6 +73,8 @@ class Workshop:
 
     async def _work(self, adapter: Adapter[Any, Any], task: Task) -> Update | None:
         work = Work(task, self._post, self._now, asyncio.get_running_loop())
+        if not task.heartbeat_ms:  # nobody withdraws it
+            return await perform(adapter, task, self._blobs(), work=work)
         doing = asyncio.ensure_future(perform(adapter, task, self._blobs(), work=work))
         self._at_work.setdefault(task.task_id, {})[work] = doing
         try:
