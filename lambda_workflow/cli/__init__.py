@@ -13,7 +13,16 @@ from lambda_workflow.errors import WorkflowError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 success, 1 failure, 2 wrong use."""
     try:
-        from lambda_workflow.cli import answer, history, orders, run, schedule, synth
+        from lambda_workflow.cli import (
+            answer,
+            history,
+            look,
+            orders,
+            run,
+            schedule,
+            synth,
+            talk,
+        )
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "rich":
             raise
@@ -23,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="lambda-workflow", description="Durable workflows on plain AWS parts."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (answer, history, orders, run, schedule, synth):
+    for command in (answer, history, look, orders, run, schedule, synth, talk):
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     sys.path.insert(0, os.getcwd())

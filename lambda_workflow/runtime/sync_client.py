@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.history import History
+from lambda_workflow.model.payload import Json
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header, Page
 from lambda_workflow.replay.query import Query
@@ -94,6 +95,10 @@ class SyncClient:
     def query(self, execution_id: str, query: Query[Any, Any], argument: Any = None) -> Any:
         """As `Client.query`."""
         return self._run(self._client.query(execution_id, query, argument))
+
+    def query_by_name(self, execution_id: str, query: str, argument: Json = None) -> Json:
+        """As `Client.query_by_name`."""
+        return self._run(self._client.query_by_name(execution_id, query, argument))
 
     def cancel(self, execution_id: str, reason: str = "", *, grace: timedelta = GRACE) -> None:
         """As `Client.cancel`."""

@@ -30,6 +30,7 @@ from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header, SendMessage
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.query import Query
+from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.client_base import not_found
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import load_history
@@ -111,15 +112,30 @@ class Talk(Results):
             WorkflowError: the query function tries to change something.
         """
         history = await load_history(self.backend, execution_id)
-        started, turns = history.started, history.run_turns()
+        code = self._code_of(history)
+        asked = code.queries.get(query.name)
+        if asked is None or query.workflow != code.name:
+            raise _no_query(history, repr(query), code)
+        return asked.decode(await self._ask(history, asked, asked.encode(argument)))
+
+    async def query_by_name(self, execution_id: str, query: str, argument: Json = None) -> Json:
+        """As `query`, by the query's name, with argument and answer as JSON."""
+        history = await load_history(self.backend, execution_id)
+        code = self._code_of(history)
+        asked = code.queries.get(query)
+        if asked is None:
+            raise _no_query(history, f"query {query!r}", code)
+        return await self._ask(history, asked, argument)
+
+    def _code_of(self, history: History) -> Workflow[Any, Any]:
+        started = history.started
         if started is None:
-            raise not_found(execution_id)
-        code = self.app.workflow(started.workflow, started.version)
-        if query.workflow != code.name or query.name not in code.queries:
-            raise ConfigurationError(
-                f"execution {execution_id} of {started.workflow!r} has no {query!r}; its code has "
-                f"{', '.join(sorted(code.queries)) or 'none'}"
-            )
+            raise not_found(history.execution_id)
+        return self.app.workflow(started.workflow, started.version)
+
+    async def _ask(self, history: History, query: Query[Any, Any], argument: Json) -> Json:
+        execution_id, turns = history.execution_id, history.run_turns()
+        code = self._code_of(history)
         while turns and turns[-1].status.stalled:
             turns.pop()  # its facts have had no effect yet
         if history.status is Status.BLOCKED or not turns:
@@ -127,7 +143,6 @@ class Talk(Results):
                 f"execution {execution_id} is {history.status} and cannot be queried: "
                 f"{history.turns[-1].reason}"
             )
-        asked = code.queries[query.name]
         execution = Execution(code, execution_id, tools_for(self.app.owner_of(code.name)))
         try:
             execution.replay(await inflate(turns, self.backend.blobs))
@@ -135,7 +150,7 @@ class Talk(Results):
                 raise ExecutionError(
                     f"execution {execution_id} cannot be queried: its request could not be read"
                 )
-            return asked.decode(asked.ask(execution, asked.encode(argument)))
+            return query.ask(execution, argument)
         finally:
             execution.close()
 
@@ -219,6 +234,13 @@ def _answer(history: History, request: m.UpdateRequest) -> c.Answer | None:
     if history.status.closed:
         raise _closed(request.execution_id, history.status, f"did not reply to {request.name!r}")
     return None
+
+
+def _no_query(history: History, query: str, code: Workflow[Any, Any]) -> ConfigurationError:
+    return ConfigurationError(
+        f"execution {history.execution_id} of {code.name!r} has no {query}; its code has "
+        f"{', '.join(sorted(code.queries)) or 'none'}"
+    )
 
 
 def _closed(execution_id: str, status: Status, what: str) -> ExecutionClosed:

@@ -41,6 +41,7 @@ ACTIONS = ("preview", "apply", "list", "show", "pause", "resume", "trigger", "ba
     "command",
     [
         *("run", "cancel", "terminate", "pause", "resume", "history show", "history export"),
+        *("list", "describe", "signal", "update", "query"),
         *(f"schedule {action}" for action in ACTIONS),
     ],
 )
