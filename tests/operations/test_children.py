@@ -103,6 +103,18 @@ async def three_deep(ctx: Context, n: int) -> int:
 
 
 @workflow
+async def echo(ctx: Context, text: str) -> str:
+    return text[::-1]
+
+
+@workflow
+async def large(ctx: Context, n: int) -> int:
+    """More than a message or a record holds."""
+    text = await ctx.call(echo, "ab" * n)
+    return len(text) if text.startswith("ba") else 0
+
+
+@workflow
 async def impatient(ctx: Context, policy: Any) -> list[Any]:
     try:
         await ctx.call(sleeps, 30, id="slow", timeout=MINUTE, parent_close=policy)
@@ -114,7 +126,19 @@ async def impatient(ctx: Context, policy: Any) -> list[Any]:
 
 APP = App(
     "family",
-    workflows=[pack, plus, sleeps, typed, plain, waits, gathers, three_deep, impatient],
+    workflows=[
+        pack,
+        plus,
+        sleeps,
+        typed,
+        plain,
+        waits,
+        gathers,
+        three_deep,
+        echo,
+        large,
+        impatient,
+    ],
     adapters=[add],
 )
 
@@ -214,3 +238,9 @@ async def test_two_parents_cannot_wait_for_one_child(host: Host) -> None:
         second = await client.start(waits, "shared", execution_id="two")
         assert (await host.result(second))[1] == "ExecutionAlreadyStarted"
         assert await host.result(first) == ["slept"]
+
+
+async def test_requests_and_results_of_any_size(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(large, 200_000)
+        assert await host.result(handle) == 400_000
