@@ -108,6 +108,11 @@ class Callbacks(ClientBase):
         execution_id, operation = read_token(token)
         history = await self._begun(execution_id)
         secret = history.started.options.secret if history.started else ""
+        if not secret:
+            raise InvalidToken(
+                f"execution {execution_id} was started by a message without `options.secret`: no "
+                "token of its callbacks can be told from a forged one; start it by `Client.start`"
+            )
         if not is_genuine(token, secret, execution_id, operation):
             raise InvalidToken(
                 f"this token was not made by execution {execution_id}, which it names: pass "
