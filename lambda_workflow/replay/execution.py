@@ -165,7 +165,7 @@ class Execution:
 
     def _check(self, turn: Turn) -> None:
         made = self.ledger.settle()
-        if made != turn.commands:
+        if made != turn.commands and self.fault is None:  # what is known says more
             self.fault = difference(self, turn, list(made))
 
     def hurry(self, operation: Operation[Any]) -> None:
