@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambda_workflow.errors import Conflict
+from lambda_workflow.errors import BackendError, Conflict
 from lambda_workflow.model import events as e
 from lambda_workflow.model.judging import Duplicate, Late, Wake
-from lambda_workflow.model.messages import Message, Pause, Request, Resume, Timer
+from lambda_workflow.model.messages import (
+    Cancel,
+    Message,
+    Pause,
+    Request,
+    Resume,
+    Terminate,
+    Timer,
+)
 from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.kin import refusal
@@ -39,6 +47,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
 
     Raises:
         Conflict: a cached copy cannot judge this; load, and take in again.
+        BackendError: a child is told to end whose start is still to come; it is to be told again.
     """
     history, intake, now = live.history, Intake(), backend.clock.now()
     if history.renewal is not None:  # its worker died between two runs
@@ -59,6 +68,11 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case Late() if live.cached and not judged.expected:
                 # another worker may have gone on: only the store can say that it is too late
                 raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
+            case Late() if history.started is None and _is_of_parent(arrival.message):
+                raise BackendError(
+                    f"execution {history.execution_id} is told to end by its parent, and has not "
+                    "begun: its start was sent before, and the order comes again after it"
+                )
             case Late():
                 facts |= {"reason": judged.reason, "expected": judged.expected}
                 if isinstance(arrival.message, Request) and (
@@ -75,6 +89,10 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case _:
                 intake.events.append(judged)
     return intake
+
+
+def _is_of_parent(message: Message) -> bool:
+    return isinstance(message, Cancel | Terminate) and bool(message.start)
 
 
 def _in_order(arrivals: Sequence[Arrival]) -> Sequence[Arrival]:

@@ -89,6 +89,7 @@ class StageWorld(World):
     lines: list[Line] = field(default_factory=list)
     dues: dict[str, int] = field(default_factory=dict)  # of the timers that were ever started
     turns: int = 0
+    played: set[str] = field(default_factory=set)  # children that are no executions here
     on_turn: Callable[[str, Turn], None] = lambda execution_id, turn: None
     on_start: Callable[[Request, str], bool] = lambda message, queue_url: False
 
@@ -115,7 +116,10 @@ class StageWorld(World):
     def send(self, message: Message, deduplication: str, queue_url: str = "") -> None:
         """Send a message; the start of another workflow may be a player's to take."""
         if isinstance(message, Request) and self.on_start(message, queue_url):
+            self.played.add(message.execution_id)
             return
+        if message.execution_id in self.played:
+            return  # it is told to end, which players do not hear
         World.send(self, message, deduplication, queue_url)
 
     def take_turn(self, execution_id: str, turn: Turn) -> None:
