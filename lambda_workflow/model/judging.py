@@ -57,7 +57,9 @@ def _request(history: History, message: m.Request, now: int) -> Acceptance:
         return _started(history, message, now)
     if options.id and options.id == started.options.id:
         return Duplicate(history.taken[""])
-    if message.replace and history.status.closed:
+    if message.replace and options.id:
+        if not _is_over(history):  # this ends it; the message comes round once more
+            return e.Terminated(history.clock(now), "another start took its id")
         run = e.Run(started.run.number + 1)
         return replace(_started(history, message, now), run=run)
     origin = started.run.origin or _digest(started.request)

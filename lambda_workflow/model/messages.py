@@ -28,7 +28,7 @@ class Request:
     callback: Callback | None = None
     attempt: int = 1
     options: StartOptions = NO_OPTIONS
-    replace: bool = False  # what has ended under this id; a new run begins
+    replace: bool = False  # what has this id, terminated if it runs; known by `options.id`
 
 
 @dataclass(frozen=True, slots=True)

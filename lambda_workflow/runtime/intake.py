@@ -111,11 +111,16 @@ def _in_order(arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
 
 
 def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
-    """The arrivals, cut before each start that replaces what has ended: it begins a record."""
+    """The arrivals, cut before each start that replaces what has its id: it begins a record.
+
+    It stands in a part of its own as well, where it ends what still runs. Sent again it is known by
+    its id, and ends nothing.
+    """
     parts: list[list[Arrival]] = []
     for arrival in arrivals:
         message = arrival.message
-        if not parts or (isinstance(message, Request) and message.replace):
-            parts.append([])
+        replaces = isinstance(message, Request) and message.replace
+        if replaces or not parts:
+            parts += [[arrival], []] if replaces else [[]]
         parts[-1].append(arrival)
     return parts

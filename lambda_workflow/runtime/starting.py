@@ -92,7 +92,8 @@ class Starting(Results):
                 returned handle is asked is about the new one.
             signal: what the execution is told right after its start, or at once where it goes on
                 with one that runs: `signal=(ADD_ITEM, item)`.
-            signal_id: makes the signal one, however often it is sent; random if not given.
+            signal_id: makes the signal one, however often it is sent; random if not given, or if
+                the start terminates what is there.
             execution_timeout: after which it ends as TIMED_OUT, counted from when its code may
                 begin, over all its runs; at most 366 days from the start.
             delay, start_at: when its code begins, at most 366 days ahead; give one of them. It can
@@ -124,7 +125,8 @@ class Starting(Results):
         )
         told = None
         if signal is not None:
-            told = telling(chosen, *signal, signal_id)
+            anew = on_conflict == "terminate_existing"  # each such start has a signal of its own
+            told = telling(chosen, *signal, options.id if anew else signal_id)
         start = Start(chosen, workflow.name, payload, options, on_conflict, told)
         begun_by = await self._begin(start, is_new=execution_id is None)
         return Handle(cast("Client", self), chosen, workflow, begun_by)
@@ -134,7 +136,7 @@ class Starting(Results):
         replaces = start.on_conflict == "terminate_existing" and not is_new
         sends: list[SendMessage] = []
         if is_new or replaces or not await self._is_present(start):
-            sends = await self._requests(start, replaces=replaces)
+            sends.append(await self._request(start, replaces=replaces))
         if (signal := start.signal) is not None:
             payload = await deposit(signal.payload, start.execution_id, self.backend.blobs)
             sends.append(signal_send(replace(signal, payload=payload)))
@@ -142,18 +144,12 @@ class Starting(Results):
             await self.backend.queue.send_messages(sends)
         return start.options.id if replaces else ""
 
-    async def _requests(self, start: Start, *, replaces: bool) -> list[SendMessage]:
+    async def _request(self, start: Start, *, replaces: bool) -> SendMessage:
         execution_id, options = start.execution_id, start.options
         kept = await deposit(start.payload, execution_id, self.backend.blobs)
         request = m.Request(execution_id, start.workflow, kept, options=options, replace=replaces)
-        if not replaces:
-            known = fingerprint([start.workflow, start.payload])
-            return [SendMessage(request, deduplication_id(execution_id, "start", known))]
-        end = m.Terminate(execution_id, "another start took its id")  # in vain if it has ended
-        return [
-            SendMessage(end, deduplication_id(execution_id, "replaced", options.id)),
-            SendMessage(request, deduplication_id(execution_id, "start", options.id)),
-        ]
+        known = options.id if replaces else fingerprint([start.workflow, start.payload])
+        return SendMessage(request, deduplication_id(execution_id, "start", known))
 
     async def _is_present(self, start: Start) -> bool:
         """Whether an execution that the start may go on with has the id already."""

@@ -108,8 +108,9 @@ class Turns:
         receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
         async with self._living.alone(execution_id):
             result = TurnResult(None, 0, acked=False)
-            for part in parts_of(arrivals):
-                taken = receipts if part[-1] is arrivals[-1] else ()
+            parts = parts_of(arrivals)
+            for part in parts:
+                taken = receipts if part is parts[-1] else ()
                 result = await self._first(execution_id, part, consumed, taken)
                 consumed = Usage()
             return result
