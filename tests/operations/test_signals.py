@@ -154,6 +154,28 @@ async def test_a_signal_that_comes_while_a_call_is_under_way_is_taken_after_it(h
         assert await host.result(handle) == [0, 10, 20, 30]
 
 
+async def test_a_signal_that_comes_while_a_step_is_at_work_is_taken_after_it(host: Host) -> None:
+    started, told = asyncio.Event(), asyncio.Event()
+
+    async def work() -> str:
+        started.set()
+        await told.wait()
+        return "worked"
+
+    @workflow
+    async def works(ctx: Context, n: int) -> list[str]:
+        done = await ctx.step(work)
+        number = await ctx.wait_signal(NUMBER)
+        return [done, f"told {number}"]
+
+    async with host(App("signals", workflows=[works])) as client:
+        handle = await client.start(works, 1)
+        await started.wait()
+        await handle.signal(NUMBER, 7)
+        told.set()
+        assert await host.result(handle) == ["worked", "told 7"]
+
+
 async def test_a_signal_sent_again_under_its_id_counts_once(host: Host) -> None:
     async with host(app) as client:
         handle = await client.start(late_reader, 1)

@@ -155,6 +155,12 @@ async def renews(ctx: Context, n: int) -> int:
 
 
 @workflow
+async def wordy(ctx: Context, characters: int) -> int:
+    ctx.set_status("x" * characters)
+    return await ctx.wait_signal(GO)
+
+
+@workflow
 async def stuck(ctx: Context, n: int) -> int:
     return await ctx.call(UNKNOWN, n)
 
@@ -164,7 +170,7 @@ def any_news(ctx: Context) -> str:
     return "no"
 
 
-app = App("asked", workflows=[offer, steps, deaf, renews, stuck], adapters=[double])
+app = App("asked", workflows=[offer, steps, deaf, renews, wordy, stuck], adapters=[double])
 
 
 # updates
@@ -239,6 +245,14 @@ async def test_an_update_that_meets_a_new_run_is_to_be_asked_again(host: Host) -
         assert refused.value.type == "RunEnded"
         assert await handle.update(NUDGE, 2) == "there"
         assert await host.result(handle) == 2
+
+
+async def test_large_updates_and_replies_travel_apart(host: Host) -> None:
+    async with host(app) as client:
+        handle = await client.start(offer, Price(100, "x" * 100_000))
+        assert await handle.update(SET_PRICE, Price(40, "y" * 300_000)) == Price(100, "x" * 100_000)
+        await handle.signal(GO, 1)
+        assert await host.result(handle) == 81
 
 
 # queries
@@ -352,3 +366,14 @@ async def test_a_status_of_another_type_is_an_error(host: Host) -> None:
         assert (await quiet.describe()).custom_as(Progress) is None
         with pytest.raises(DecodeError, match="status of"):
             (await handle.describe()).custom_as(Price)
+
+
+async def test_a_status_that_no_listing_could_hold_stays_in_the_history(host: Host) -> None:
+    async with host(app) as client:
+        short = await client.start(wordy, 20_000)
+        long = await client.start(wordy, 50_000)
+        await host.settle()
+        assert (await short.describe()).custom == "x" * 20_000
+        assert (await long.describe()).custom is None
+        await long.signal(GO, 1)
+        assert await host.result(long) == 1
