@@ -319,7 +319,8 @@ class Quiet:
 class Backend:
     """The ports of one host.
 
-    `inbox_url` is what tasks carry as `callback_queue_url`.
+    `inbox_url` is what tasks carry as `callback_queue_url`; `worker` names this process among all
+    that work on the same executions, a random name if it is empty.
     """
 
     store: Store
@@ -329,3 +330,4 @@ class Backend:
     clock: Clock
     observer: Observer = field(default_factory=Quiet)
     inbox_url: str = ""
+    worker: str = ""

@@ -41,6 +41,8 @@ class Turn:
         status: the execution's status after it.
         reason: why it is BLOCKED.
         usage: the execution's units up to and including this turn.
+        writer: whose record it is, where two workers must not take the same one for their own: a
+            store answers who repeats a write of the very same text as if it had been the first.
     """
 
     number: Final[int]
@@ -50,6 +52,7 @@ class Turn:
     status: Final[Status] = Status.RUNNING
     reason: Final[str] = ""
     usage: Final[Usage] = Usage()
+    writer: Final[str] = ""
 
 
 def encode_turn(turn: Turn) -> str:
@@ -66,6 +69,8 @@ def encode_turn(turn: Turn) -> str:
     if turn.reason:
         data["r"] = turn.reason
     data["u"] = turn.usage.to_json()
+    if turn.writer:
+        data["w"] = turn.writer
     return dumps(data)
 
 
@@ -129,4 +134,5 @@ def _turn(data: Any) -> Turn:
         Status(data["s"]) if "s" in data else Status.RUNNING,
         data.get("r", ""),
         Usage._make(data["u"]),
+        data.get("w", ""),
     )

@@ -5,10 +5,13 @@ Law: the record is stored first; whatever it causes can be sent again from it by
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Final
 
+from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.turn import Turn, encode_turn
@@ -47,6 +50,8 @@ class Committer:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._worker = backend.worker or secrets.token_hex(6)
+        self._begun = count(1)
 
     def is_due(self, work: Work) -> bool:
         """Whether what steps have done is better stored before the next ones end."""
@@ -68,7 +73,8 @@ class Committer:
         size = len(encode_turn(turn).encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
         usage += work.consumed + work.live.spent + units_of(effects)
         usage += Usage(writes=write_units(size) + changed, bytes=size)
-        turn = history.turns[-1] = replace(turn, usage=usage)
+        writer = f"{self._worker}.{next(self._begun)}" if _begins_once(turn, history) else ""
+        turn = history.turns[-1] = replace(turn, usage=usage, writer=writer)
         header = header_of(history)
         if changed:
             effects.append(PutHeader(header))
@@ -101,6 +107,16 @@ class Committer:
         if history.next_number > 2:  # the first record of all carries its header itself
             effects.append(PutHeader(header_of(history)))
         await dispatch(effects, self._backend)
+
+
+def _begins_once(turn: Turn, history: History) -> bool:
+    """Whether a worker that has stored this begins what nobody else may begin."""
+    for command in turn.commands:
+        if isinstance(command, c.RunStep | c.RetryCall):
+            step = history.opening(command.operation, c.RunStep)
+            if step is not None and step.at_most_once:
+                return True
+    return False
 
 
 def _is_of_steps(turn: Turn) -> bool:

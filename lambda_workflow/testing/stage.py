@@ -192,8 +192,6 @@ class Stage:
         worker = Worker(self.world, f"worker{self._hired}", self.app, self.habits)
         worker.on_death = self._replace
         worker.start()
-        # two workers never write the very same record: the store would take it for a repeated write
-        worker.clock.skew = self._hired - 1
         self._workers.append(worker)
 
     def _replace(self, dead: Worker) -> None:

@@ -14,6 +14,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.messages import Request
 from lambda_workflow.ports import Commit
+from lambda_workflow.runtime.intake import Arrival
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE
 
@@ -250,3 +251,29 @@ async def test_a_result_that_cannot_be_encoded_says_where(make_host: MakeHost) -
     failure = host.outcome()
     assert failure.type.endswith("EncodeError")
     assert "result of step odd" in failure.message
+
+
+async def test_two_workers_with_the_very_same_turn_begin_a_step_that_runs_once_but_once(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    @workflow
+    async def once(ctx: Context, n: int) -> int:
+        return await ctx.step(lambda: begun.append(n), at_most_once=True, name="begin") or n
+
+    host = make_host(App("tests", workflows=[once]))
+    load, together = host.store.load, asyncio.Barrier(2)
+
+    async def load_together(execution_id: str) -> Any:
+        loaded = await load(execution_id)
+        if not loaded.texts:
+            await together.wait()
+        return loaded
+
+    monkeypatch.setattr(host.store, "load", load_together)
+    arrival = Arrival(Request("e", "once", 1))
+    await asyncio.gather(
+        host.worker().run("e", [arrival]), host.worker().run("e", [arrival]), return_exceptions=True
+    )
+    assert begun == [1]

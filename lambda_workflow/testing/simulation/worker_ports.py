@@ -170,4 +170,5 @@ def ports_of(gate: Gate, clock: WorkerClock, *, transactional: bool) -> Backend:
     """All ports of one worker."""
     store = WorkerStore(gate, clock, transactional)
     queue, timers, blobs = WorkerQueue(gate, clock), WorkerTimers(gate, clock), WorkerBlobs(gate)
-    return Backend(store, queue, timers, blobs, clock, gate.world, inbox_url=INBOX_URL)
+    ports = store, queue, timers, blobs, clock, gate.world
+    return Backend(*ports, inbox_url=INBOX_URL, worker=gate.name)
