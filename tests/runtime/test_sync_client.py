@@ -7,7 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from lambda_workflow import App, Client, Context, Status, WorkflowError, workflow
+from lambda_workflow import (
+    App,
+    Client,
+    Context,
+    Signal,
+    Status,
+    Update,
+    WorkflowError,
+    workflow,
+)
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import Host
 
@@ -17,7 +26,32 @@ async def double(ctx: Context, n: int) -> int:
     return 2 * n
 
 
-APP = App("tests", workflows=[double])
+GO = Signal("go", int)
+ADD = Update("add", int, int)
+
+
+@workflow
+async def sums(ctx: Context, n: int) -> int:
+    ctx.state = [n]
+    async for call in ctx.updates(ADD):
+        ctx.state.append(call.payload)
+        call.respond(sum(ctx.state))
+        break
+    more = await ctx.wait_signal(GO)
+    return int(sum(ctx.state)) + more
+
+
+@sums.query
+def total(ctx: Context) -> int:
+    return int(sum(ctx.state))
+
+
+@sums.query
+def nth(ctx: Context, n: int) -> int:
+    return int(ctx.state[n])
+
+
+APP = App("tests", workflows=[double, sums])
 SECOND = timedelta(seconds=1)
 
 
@@ -55,6 +89,26 @@ def test_start_to_end_without_an_event_loop(client: Client) -> None:
     assert client.sync.history("d2").status is Status.COMPLETED
     client.sync.redrive("d2")
     client.sync.close()
+
+
+def test_talk_without_an_event_loop(client: Client) -> None:
+    door = client.sync
+    door.start(sums, 1, execution_id="s", tags={"n": "1"})
+    assert door.update("s", ADD, 5) == 6
+    assert (door.query("s", total), door.query("s", nth, 1)) == (6, 5)
+    assert door.query_by_name("s", "nth", 0) == 1
+    door.signal("s", GO, 4, id="once")
+    assert door.result("s", timeout=SECOND) == 10
+    assert [header.tags for header in door.list(tags={"n": "1"}).headers] == [{"n": "1"}]
+    door.close()
+
+
+def test_a_replacement_has_begun_when_its_id_is_returned(client: Client) -> None:
+    door = client.sync
+    for n in range(3):
+        id_ = door.start(double, n, execution_id="d", on_conflict="terminate_existing")
+        assert door.result(id_, timeout=SECOND) == 2 * n
+    door.close()
 
 
 def test_every_use_is_on_one_event_loop_which_ends_with_it(
