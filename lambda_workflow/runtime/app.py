@@ -115,7 +115,7 @@ def _by_name(kind: str, parts: Iterable[tuple[str, Named]]) -> Mapping[str, Name
 
 
 def _check_variables(names: Iterable[str]) -> None:
-    """On AWS a service's queue stands in a variable of its name, where `-` and case do not count."""
+    """On AWS a service's queue stands in a variable of its name, where `-` and `_` are one."""
     known: dict[str, str] = {}
     for name in names:
         variable = name.upper().replace("-", "_")

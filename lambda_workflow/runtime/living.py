@@ -109,7 +109,7 @@ class Living:
 
 
 async def load_history(backend: Backend, execution_id: str, *, whole: bool = False) -> History:
-    """What the store has of an execution's present run, or of all if `whole`; without a turn if none.
+    """What the store has of an execution's present run, or of all if `whole`; no turn if nothing.
 
     Payloads are by reference.
     """
