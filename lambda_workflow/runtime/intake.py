@@ -55,8 +55,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         intake.events.append(history.run_by(app.version_of(begun.workflow)))
     for arrival in _in_order(arrivals):
         judged = history.accept(arrival.message, now)
-        kind = type(arrival.message).__name__
-        facts: dict[str, Any] = {"message": kind}
+        facts: dict[str, Any] = {"message": (kind := type(arrival.message).__name__)}
         match judged:
             case Duplicate() if live.cached and isinstance(arrival.message, Pause | Resume):
                 # they have no id: this one may be new since another worker took the opposite
