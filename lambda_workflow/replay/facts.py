@@ -99,7 +99,8 @@ def _errored(execution: Execution, event: e.CallErrored | e.StepErrored) -> None
     if operation is None:
         if isinstance(event, e.CallErrored):
             execution.state.early[event.operation] = event
-    elif not operation.done():
+    elif not operation.done() and not operation.resting and event.attempt == operation.attempt:
+        # else the attempt is over: it had timed out when this came, while the execution was held
         attempt_failed(execution, operation, event.failure, event.attempt)
 
 
