@@ -10,6 +10,8 @@ import json
 import pytest
 
 from lambda_workflow.aws.backend import client_for
+from lambda_workflow.model.events import Run, Started
+from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 from tests.aws.apps import CALLS, app, ten
 from tests.aws.deployed import deploy, take, working
@@ -76,3 +78,26 @@ async def test_the_store_says_what_a_load_has_cost(server: Server, letter: str) 
     assert len(loaded.texts) == 40
     (query,) = server.requests("dynamodb", "Query")
     assert loaded.read_units == query.read_units > 7
+
+
+@pytest.mark.parametrize(("turns", "queries"), [(64, 1), (65, 2), (600, 2)])
+async def test_an_execution_of_one_run_is_read_in_few_queries(
+    server: Server, turns: int, queries: int
+) -> None:
+    store = client_for(app, await deploy([])).backend.store
+    for number in range(1, turns + 1):
+        await store.commit(commit_of("e", turn(number, number)))
+    assert len((await store.load("e")).texts) == turns
+    assert len(server.requests("dynamodb", "Query")) == queries
+
+
+async def test_of_two_hundred_runs_one_is_read_in_one_query(server: Server) -> None:
+    store = client_for(app, await deploy([])).backend.store
+    for number in range(1, 401, 2):
+        begins = Started(number, "flow", "", 1, run=Run((number + 1) // 2, 1))
+        await store.commit(commit_of("e", Turn(number, number, (begins,), ())))
+        await store.commit(commit_of("e", turn(number + 1, 1, "-" + "x" * 300)))
+    loaded = await store.load("e")
+    assert len(loaded.texts) == 2
+    (query,) = server.requests("dynamodb", "Query")
+    assert loaded.read_units == query.read_units <= 6
