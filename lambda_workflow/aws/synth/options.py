@@ -24,6 +24,8 @@ MEMORY_MB_MIN, MEMORY_MB_MAX = 128, 10_240
 BATCH_FIFO_MAX: Final = 10
 BATCH_MAX: Final = 10  # more needs a batching window, which only delays
 CONCURRENCY_MIN, CONCURRENCY_MAX = 2, 1000
+KINDS: Final = {str: "a text", int: "a whole number", bool: "true or false",
+                tuple: "a list of texts"}  # fmt: skip
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
                    2557, 2922, 3288, 3653)  # fmt: skip  # those that CloudWatch Logs has
 
@@ -123,7 +125,7 @@ def _section(defaults: T, given: Any, where: str) -> T:
         if type(value) is not type(known[name]) or (
             isinstance(value, tuple) and not all(isinstance(item, str) for item in value)
         ):
-            kind = type(known[name]).__name__.replace("tuple", "list of texts")
-            raise ConfigurationError(f"{where}: {name} is {value!r}: it must be a {kind}")
+            kind = KINDS[type(known[name])]
+            raise ConfigurationError(f"{where}: {name} is {value!r}: it must be {kind}")
         chosen[name] = value
     return dataclasses.replace(defaults, **chosen)  # type: ignore[type-var]  # a dataclass

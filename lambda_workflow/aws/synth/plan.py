@@ -43,6 +43,7 @@ from lambda_workflow.aws.synth.values import (
     Value,
     named,
 )
+from lambda_workflow.aws.timers import DELAY_SECONDS_MAX
 from lambda_workflow.model.service import Service
 from lambda_workflow.runtime.app import App
 
@@ -167,6 +168,7 @@ class _Plan:
             visibility_seconds=timing.visibility(seconds),
             receives=timing.receives(timing.OUTAGE_SECONDS),
             dead_letters=DELAY_DEAD,
+            delay_seconds=DELAY_SECONDS_MAX,
             kms_key=self.key,
         )
         if self.options.responses:

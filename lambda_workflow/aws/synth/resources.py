@@ -26,7 +26,12 @@ Target = Ref | Param | Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """An SQS queue; FIFO by its name. `dead_letters` is the id of another one."""
+    """An SQS queue; FIFO by its name.
+
+    Attributes:
+        dead_letters: the id of another one; empty where nothing is fed by it.
+        delay_seconds: how long a message may be meant to wait.
+    """
 
     id: str
     why: str
@@ -35,6 +40,7 @@ class Queue:
     visibility_seconds: Because | None = None
     receives: Because | None = None
     dead_letters: str = ""
+    delay_seconds: int = 0
     kms_key: Param | None = None
 
     @property

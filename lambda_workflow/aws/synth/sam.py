@@ -143,8 +143,8 @@ class _Sam:
         def part(number: int) -> Tag:
             return Tag("Select", [number, Tag("Split", [":", Tag("Ref", logical(arn.id))])])
 
-        where = {"Region": part(3), "Account": part(4), "Queue": part(5)}
-        text = "https://sqs.${Region}.${AWS::URLSuffix}/${Account}/${Queue}"
+        where = {"Service": part(2), "Region": part(3), "Account": part(4), "Queue": part(5)}
+        text = "https://${Service}.${Region}.${AWS::URLSuffix}/${Account}/${Queue}"
         return Tag("Sub", [text, where])
 
     def _shape(self, resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:

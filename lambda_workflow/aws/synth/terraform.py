@@ -185,8 +185,8 @@ class _Terraform:
                 return BUILTINS[name]
             case UrlOfArn(arn):
                 parts = f'split(":", var.{local(arn.id)})'
-                where = f"{parts}[3], {BUILTINS['suffix']}, {parts}[4], {parts}[5]"
-                return f'format("https://sqs.%s.%s/%s/%s", {where})'
+                where = f"{parts}[2], {parts}[3], {BUILTINS['suffix']}, {parts}[4], {parts}[5]"
+                return f'format("https://%s.%s.%s/%s/%s", {where})'
 
     def _json(self, value: Any) -> str:
         """JSON text with references in it."""

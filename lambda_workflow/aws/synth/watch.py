@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from lambda_workflow.aws.synth.resources import (
@@ -34,10 +34,11 @@ _COUNTS: Final = (
 def watch(resources: Sequence[Resource]) -> Iterator[Resource]:
     """The alarms and the dashboard of these resources."""
     alarms: list[Alarm] = []
+    dead = {resource.dead_letters for resource in resources if isinstance(resource, Queue)}
     for resource in resources:
         match resource:
             case Queue():
-                alarms += _of_queue(resource)
+                alarms += _of_queue(resource, dead)
             case Function():
                 alarms += _of_function(resource)
             case _:
@@ -55,7 +56,7 @@ def watch(resources: Sequence[Resource]) -> Iterator[Resource]:
 
 
 def _alarm(
-    words: str, why: str, metric: Metric, over: tuple[str, Because | int], periods: int = 1
+    words: str, why: str, metric: Metric, over: tuple[str, Because | int], *, periods: int = 1
 ) -> Alarm:
     statistic, threshold = over
     return Alarm(
@@ -70,19 +71,18 @@ def _alarm(
     )
 
 
-def _of_queue(queue: Queue) -> Iterator[Alarm]:
+def _of_queue(queue: Queue, dead: Set[str]) -> Iterator[Alarm]:
     if queue.visibility_seconds is not None:
-        late = 2 * queue.visibility_seconds.value + (900 if queue.id == "delay-queue" else 0)
-        threshold = Because(
-            late,
-            "Twice the visibility timeout: even what a function died with should be done."
-            if queue.id != "delay-queue"
-            else "The longest delay, 900 s, and twice the visibility timeout.",
-        )
+        reason = "Twice the visibility timeout: even what a function died with should be done."
+        if queue.delay_seconds:
+            reason = f"The longest delay of {queue.delay_seconds} s. {reason}"
+        late = queue.delay_seconds + 2 * queue.visibility_seconds.value
         metric = _sqs(queue, "ApproximateAgeOfOldestMessage")
         why = "Messages wait too long: look at the function's errors and throttles."
-        yield _alarm(f"{queue.id}-age", why, metric, ("Maximum", threshold), MINUTES)
-    elif queue.id != "response-queue":
+        yield _alarm(
+            f"{queue.id}-age", why, metric, ("Maximum", Because(late, reason)), periods=MINUTES
+        )
+    elif queue.id in dead:
         metric = _sqs(queue, "ApproximateNumberOfMessagesVisible")
         why = "A dead-letter queue is not empty: read the reasons, mend, redrive."
         yield _alarm(queue.id, why, metric, ("Maximum", 0))
@@ -94,7 +94,7 @@ def _of_function(function: Function) -> Iterator[Alarm]:
         ("Throttles", "The account has no concurrency left for the function."),
     ):
         metric = _lambda(function, name)
-        yield _alarm(f"{function.id}-{name.lower()}", why, metric, ("Sum", 0), MINUTES)
+        yield _alarm(f"{function.id}-{name.lower()}", why, metric, ("Sum", 0), periods=MINUTES)
 
 
 def _sqs(queue: Queue, name: str) -> Metric:
@@ -107,7 +107,8 @@ def _lambda(function: Function, name: str) -> Metric:
 
 def _dashboard(resources: Sequence[Resource]) -> Dashboard:
     queues = [r for r in resources if isinstance(r, Queue)]
-    read = [q for q in queues if q.visibility_seconds is not None]
+    read = [q for q in queues if q.dead_letters]
+    dead = {q.dead_letters for q in read}
     functions = [r for r in resources if isinstance(r, Function)]
     tables = [r for r in resources if isinstance(r, Table)]
     units = ("ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits")
@@ -115,7 +116,7 @@ def _dashboard(resources: Sequence[Resource]) -> Dashboard:
         ("Messages waiting", "Maximum", _each(read, "ApproximateNumberOfMessagesVisible")),
         ("Oldest message (s)", "Maximum", _each(read, "ApproximateAgeOfOldestMessage")),
         ("Dead letters", "Maximum",
-         _each([q for q in queues if q not in read], "ApproximateNumberOfMessagesVisible")),
+         _each([q for q in queues if q.id in dead], "ApproximateNumberOfMessagesVisible")),
         *((name, statistic, tuple(_lambda(function, name) for function in functions))
           for name, statistic in (("Invocations", "Sum"), ("Errors", "Sum"), ("Throttles", "Sum"),
                                   ("Duration", "p99"))),

@@ -1,0 +1,1 @@
+"""Templates: what is synthesised of an App, and what is refused."""

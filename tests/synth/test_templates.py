@@ -1,0 +1,197 @@
+"""The committed templates are what the examples' code gives, and linters find nothing in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_workflow import App
+from lambda_workflow.aws.dynamodb import table_definition
+from lambda_workflow.aws.synth.options import read_options
+from lambda_workflow.aws.synth.plan import plan
+from lambda_workflow.aws.synth.resources import Function
+from lambda_workflow.aws.synth.sam import EXPIRY, template
+from lambda_workflow.aws.synth.template import Format, synthesise
+from lambda_workflow.aws.synth.terraform import configuration
+from lambda_workflow.cli.loading import load_app
+from tests.synth.apps import EVERYTHING, app, served, stack_of, timed
+from tests.synth.template_text import bare, read
+
+ROOT = Path(__file__).parents[2]
+FORMATS: dict[str, Format] = {"template.yaml": "sam", "main.tf.json": "terraform"}
+FILES = [
+    file for folder in sorted((ROOT / "infra").iterdir()) if folder.is_dir()
+    for file in sorted(folder.iterdir()) if file.name in FORMATS
+]  # fmt: skip
+TEMPLATES = [file for file in FILES if file.suffix == ".yaml"]
+APPS = [(app, {}), (app, EVERYTHING), (timed, {}), (served, {"callers": ["shop"], "kms": True})]
+STACKS = pytest.mark.parametrize(("chosen", "given"), APPS)
+
+
+def address_of(file: Path) -> str:
+    return f"examples.{file.parent.name}.app:app"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_the_committed_output_is_what_the_code_gives(file: Path) -> None:
+    options = read_options(file.parent / "synth.toml")
+    made = synthesise(
+        load_app(address_of(file)), address_of(file), options, format=FORMATS[file.name]
+    )
+    command = f"lambda-workflow synth {address_of(file)} --format {FORMATS[file.name]}"
+    assert made == file.read_text(encoding="utf-8"), f"run: {command} --out {file}"
+
+
+def test_examples_with_templates_are_explained() -> None:
+    page = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    for file in FILES:
+        assert f"{file.parent.name}/" in page
+
+
+def test_cfn_lint_finds_nothing(tmp_path: Path) -> None:
+    files = list(TEMPLATES)
+    for number, (chosen, given) in enumerate(APPS[1:]):
+        made = tmp_path / f"{number}.yaml"
+        made.write_text(synth(chosen, given), encoding="utf-8")
+        files.append(made)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "cfn-lint", *files], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def synth(chosen: App, given: dict[str, Any]) -> str:
+    from lambda_workflow.aws.synth.sam import to_sam
+
+    return to_sam(stack_of(chosen, **given))
+
+
+@STACKS
+def test_the_text_reads_back_as_the_tree(chosen: App, given: dict[str, Any]) -> None:
+    assert read(synth(chosen, given)) == bare(template(stack_of(chosen, **given)))
+
+
+def test_another_process_writes_the_same_text() -> None:
+    code = (
+        "from tests.synth.test_templates import synth, APPS, ROOT\n"
+        "from tests.synth.apps import stack_of\n"
+        "from lambda_workflow.aws.synth.terraform import to_terraform\n"
+        "for app, given in APPS:\n"
+        "    print(synth(app, given), to_terraform(stack_of(app, **given), ''))"
+    )
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(texts) == 1
+
+
+def tags(tree: Any) -> list[tuple[str, str]]:
+    """Every reference of a template that was read."""
+    if isinstance(tree, tuple):
+        _, name, value = tree
+        if isinstance(value, str):
+            if name == "Sub":
+                return [("Sub", found) for found in re.findall(r"\$\{([^!}]+)\}", value)]
+            return [(name, value)]
+        found = tags(value)
+        if name == "Sub":
+            local = value[1]
+            text = re.findall(r"\$\{([^!}]+)\}", value[0])
+            found += [("Sub", name) for name in text if name not in local]
+        return found
+    if isinstance(tree, dict):
+        return [tag for value in tree.values() for tag in tags(value)]
+    return [tag for value in tree for tag in tags(value)] if isinstance(tree, list) else []
+
+
+@STACKS
+def test_every_reference_of_a_template_leads_somewhere(chosen: App, given: dict[str, Any]) -> None:
+    tree = read(synth(chosen, given))
+    known = {*tree["Parameters"], *tree["Resources"]}
+    assert len(tags(tree)) > 20
+    for name, target in tags(tree):
+        assert name in {"Ref", "GetAtt", "Sub"}
+        assert target.startswith("AWS::") or target.partition(".")[0] in known, target
+
+
+@STACKS
+def test_both_formats_have_the_same_resources(chosen: App, given: dict[str, Any]) -> None:
+    stack = stack_of(chosen, **given)
+    tree = configuration(stack, "")
+    local = {name for found in tree["resource"].values() for name in found}
+    assert local == {resource.id.replace("-", "_") for resource in stack.resources}
+    assert len(template(stack)["Resources"]) == len(stack.resources)
+
+
+@STACKS
+def test_every_reference_of_a_configuration_leads_somewhere(
+    chosen: App, given: dict[str, Any]
+) -> None:
+    tree = configuration(stack_of(chosen, **given), "")
+    text = json.dumps(tree["resource"]) + json.dumps(tree["output"])
+    found = re.findall(r"(?<![\w.:/-])(aws_\w+)\.(\w+)(?:\.\w+)?(?=[},\")\s])", text)
+    assert len(found) > 20
+    for kind, name in found:
+        if kind in tree["data"]:
+            continue
+        assert name in tree["resource"][kind], f"{kind}.{name}"
+    for name in re.findall(r"\bvar\.(\w+)", text):
+        assert name in tree["variable"]
+    for kind, name in re.findall(r"\bdata\.(\w+)\.(\w+)", text):
+        assert name in tree["data"][kind]
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+@STACKS
+def test_terraform_can_read_the_configuration(
+    chosen: App, given: dict[str, Any], tmp_path: Path
+) -> None:
+    """As far as it goes without the provider: structure, expressions, names given twice."""
+    tree = configuration(stack_of(chosen, **given), "Made by a test.")
+    (tmp_path / "main.tf.json").write_text(json.dumps(tree), encoding="utf-8")
+    done = subprocess.run(
+        ["terraform", "get", "-no-color"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "Error" not in done.stderr
+    assert done.returncode == 0
+
+
+def test_the_table_is_the_one_that_the_store_reads() -> None:
+    tree = template(stack_of())["Resources"]["Table"].value["Properties"]
+    made = table_definition("")
+    assert {key: tree[key] for key in made if key != "TableName"} == {
+        key: value for key, value in made.items() if key != "TableName"
+    }
+    (index,) = made["GlobalSecondaryIndexes"]
+    assert EXPIRY in index["Projection"]["NonKeyAttributes"]
+
+
+def test_the_apps_schedules_come_with_the_command_that_makes_them() -> None:
+    outputs = template(stack_of(timed))["Outputs"]
+    assert outputs["SchedulesCommand"]["Value"].endswith(
+        "schedule apply tests.synth.apps:app --aws"
+    )
+    assert "SchedulesCommand" not in template(stack_of())["Outputs"]
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.parent.name)
+def test_the_handlers_of_the_examples_are_there(file: Path) -> None:
+    stack = plan(
+        load_app(address_of(file)), address_of(file), read_options(file.parent / "synth.toml")
+    )
+    handlers = {found.handler for found in stack.resources if isinstance(found, Function)}
+    package = f"examples.{file.parent.name}"
+    assert handlers == {f"{package}.lambda_function.handler", f"{package}.lambda_services.handler"}
