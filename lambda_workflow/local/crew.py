@@ -14,6 +14,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -78,6 +79,11 @@ class Crew:
     def free(self) -> int:
         """How many more tasks could begin at once."""
         return max(0, self._concurrency - len(self._working) - len(self._waiting))
+
+    def has(self, task: Task) -> bool:
+        """Whether an attempt of what this withdraws is at work or waits here."""
+        held = (replace(task, attempt=n, cancelled=False) for n in range(1, task.attempt + 1))
+        return any(task_receipt(one) in self._held for one in held)
 
     def take(self, task: Task, deliver: Deliver) -> None:
         """Perform a task as soon as there is room, unless its row is in work already."""

@@ -194,7 +194,9 @@ class Engine:
         for effect in effects:
             match effect:
                 case SendTask(task):
-                    if task.service in self.services:
+                    if task.cancelled and not self._crew.has(task):
+                        self._scout.wake()  # another engine may be at work on it
+                    elif task.service in self.services:
                         self._crew.take(task, self._hand_over)
                 case ArmTimer():
                     self._alarm.arm((effect.due, effect.execution_id, effect.operation))

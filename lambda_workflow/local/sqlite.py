@@ -159,7 +159,8 @@ class SqliteFile:
             match effect:
                 case SendTask():
                     task = effect.task
-                    owner = sink.owner if sink and task.service in sink.services else None
+                    own = sink and task.service in sink.services and not task.cancelled
+                    owner = sink.owner if sink and own else None
                     row = (*task_key(task), task.service, owner, render_task(task))
                     rows.setdefault(c.PUT_TASK, []).append(row)
                 case SendMessage():

@@ -95,3 +95,20 @@ async def test_what_was_withdrawn_before_anybody_served_it_is_not_begun(tmp_path
         await until_ends(lambda: bool(watcher.notes))
     assert watcher.notes == ["told"]
     assert await rows_of(path) == 0
+
+
+async def test_an_execution_that_has_moved_withdraws_from_the_engine_at_work(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "db"
+    watcher, successor = Watcher(), Watcher()
+    both = App("both", workflows=[gives_up], adapters=list(successor.app.adapters.values()))
+    async with Engine(watcher.app, path, grace_seconds=0):
+        async with Engine(App("askers", workflows=[gives_up], services=[WATCH]), path) as engine:
+            await engine.client.start(gives_up, "x", execution_id="e")
+            await until_ends(lambda: watcher.notes == ["begins"])
+        async with Engine(both, path) as engine:
+            assert await engine.client.result("e") == "gave up"
+            await until_ends(lambda: watcher.notes == ["begins", "broken off"])
+    assert successor.notes == []
+    assert await rows_of(path) == 0
