@@ -174,7 +174,7 @@ async def test_timers_are_read_by_time_and_claim_their_executions(
     await send(file, request("theirs"))
     await take(file, first)
     timers = [(30, "own", "1"), (10, "own", "2"), (20, "theirs", "1"), (20, "own", "3")]
-    claim = [("own", "flow", "RUNNING", 1, 1, None, "", "[]")]
+    claim = [("own", "flow", "RUNNING", 1, 1, None, "", "[]", None, None, None)]
     await file.writer.write(c.Change({c.PUT_TIMER: list(timers), c.PUT_HEADER: list(claim)}))
     page = await file.writer.call(partial(registry.take_timers, second, FIRST))
     rest = await file.writer.call(partial(registry.take_timers, second, page.mark))
