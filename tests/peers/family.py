@@ -40,7 +40,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Script = Callable[["World"], Coroutine[Any, Any, None]]
 
-PATIENCE_SECONDS: Final = 60.0  # of the machine's time, without anything that goes on
+PATIENCE_SECONDS: Final = 30.0  # of the machine's time, without anything that goes on
 LOG: Final[defaultdict[str, list[Any]]] = defaultdict(list)  # by key: what was done outside
 
 
@@ -107,6 +107,7 @@ class Stage:
         self._ends: dict[asyncio.Future[None], str] = {}  # … for the end of an execution
         self._rests: set[asyncio.Future[None]] = set()  # … until nothing goes on
         self._tasks: dict[asyncio.Task[None], str] = {}
+        self._waiting: dict[asyncio.Task[Any] | None, asyncio.Future[None]] = {}
         self._seen: set[str] = set()
         self._open: set[str] = set()
         self._timers: list[int] = []
@@ -137,6 +138,7 @@ class Stage:
     def wait(self, kind: str, what: Any = None) -> asyncio.Future[None]:
         """What a case awaits; see `World`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[asyncio.current_task()] = future
         if kind == "moment":
             self._due[future] = what
         elif kind == "end":
@@ -147,13 +149,15 @@ class Stage:
 
     async def _all_wait(self) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            running = sum(not task.done() for task in self._tasks)
-            waiting = [f for f in (*self._due, *self._ends, *self._rests) if not f.done()]
-            if len(waiting) >= running:
-                return
-            assert time.monotonic() < deadline, "a case waits for something of its own"
+        while running := [task for task in self._tasks if not self._is_waiting(task)]:
+            if time.monotonic() > deadline:
+                for task in running:
+                    task.cancel("it waits for something of its own, which never comes")
             await asyncio.sleep(0.001)
+
+    def _is_waiting(self, task: asyncio.Task[None]) -> bool:
+        future = self._waiting.get(task)
+        return task.done() or (future is not None and not future.done())
 
     async def _goes_on(self) -> bool:
         """Let the next thing happen that some case waits for; False if nothing will."""
