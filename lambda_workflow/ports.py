@@ -146,6 +146,7 @@ class Commit:
         header: the listing's line after this turn.
         effects: what has to be dispatched once the record is stored.
         receipts: the host's own handles of the messages that this turn answers.
+        run_began: when the present run did, in milliseconds since the epoch.
         begins_run: whether a later run begins with this turn, and reading may begin with it.
     """
 
@@ -155,6 +156,7 @@ class Commit:
     header: Header
     effects: Sequence[Effect] = ()
     receipts: Sequence[Any] = ()
+    run_began: int = 0
 
     @property
     def begins_run(self) -> bool:

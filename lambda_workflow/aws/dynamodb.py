@@ -13,7 +13,8 @@ Laws
     named by its content and put before the item that refers to it.
  5. The item of a turn with which a later run begins has the mark `b`. Reading goes backwards, and
     ends there: what it costs does not grow with the runs before. An execution is gone as soon as
-    one of these items has expired or is missing.
+    one of these items has expired or is missing. Only they, and the header, are renewed: of an
+    execution that lives for years the earlier runs expire.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from lambda_workflow.aws.client import Aws, AwsError
@@ -38,6 +39,7 @@ FIRST_ITEMS_MAX: Final = 64  # of the first page read: nearly always all, and of
 HORIZON_DAYS: Final = 800  # twice the longest timer (366 days) and more
 CHUNK_BYTES: Final = 390_000  # an item may have 400 KB
 _DAY_MS: Final = 24 * 3_600_000
+_HALF_MS: Final = HORIZON_DAYS * _DAY_MS // 2
 _Rows = list[tuple[str, Header]]
 _CHUNK_KEY: Final = "blob:"
 _KEYS_BYTES: Final = 5 + 2 + 6  # names, turn and expiry of an item, beside the id and the record
@@ -93,28 +95,25 @@ class DynamoStore:
 
     async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
         texts: list[str] = []
-        size, start, limit, is_met = 0, None, FIRST_ITEMS_MAX, False
+        size, complete, below = 0, 0, ""
         keys = len(execution_id) + _KEYS_BYTES
-        while not is_met:
-            query = self._query(execution_id, start) | {"ScanIndexForward": False}
-            page = await self._aws.call("dynamodb", "Query", **query, **_limited(limit))
-            now = self._clock.now()
-            for item in page["Items"]:
-                if is_met:  # of an earlier run, and paid for
-                    size += keys + len(item["d"]["S"].encode() if "d" in item else "")
+        async for items in self._backwards(execution_id):
+            for item in items:
+                size += keys + _listed_bytes(item)
+                if complete and not whole:  # of an earlier run, and paid for
+                    size += len(item["d"]["S"].encode() if "d" in item else "")
                     continue
-                if int(item["x"]["N"]) * 1000 < now:
-                    return Loaded((), read_units(size))
                 text = item["d"]["S"] if "d" in item else await self._text(item)
+                size += len(text) if text.isascii() else len(text.encode())
+                if not self._is_kept(item) or (below and item["n"]["N"] != below):
+                    return Loaded(texts[:complete][::-1], read_units(size))
                 texts.append(text)
-                size += keys + (len(text) if text.isascii() else len(text.encode()))
-                if "h" in item:
-                    size += _listed_bytes(item)
-                is_met = item["n"]["N"] == "1" or ("b" in item and not whole)
-            start, limit = page.get("LastEvaluatedKey"), 0
-            if start is None and not is_met:
-                return Loaded((), read_units(size))
-        return Loaded(texts[::-1], read_units(size))
+                below = str(int(item["n"]["N"]) - 1)
+                if "b" in item or below == "0":
+                    complete = len(texts)
+            if complete and not whole:
+                break
+        return Loaded(texts[:complete][::-1], read_units(size))
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         turn, execution_id = commit.turn, commit.execution_id
@@ -147,9 +146,9 @@ class DynamoStore:
                     f"turn {turn.number} of execution {execution_id} was committed by another "
                     "worker"
                 ) from error
-        is_old = turn.at - commit.header.started_at > HORIZON_DAYS * _DAY_MS // 2
+        is_old = turn.at - commit.run_began > _HALF_MS
         if is_old or _replaces(turn):
-            await self._renew(execution_id, turn.at)
+            await self._renew(execution_id, turn.at, whole=not is_old)
         return commit.effects
 
     async def put_header(self, header: Header) -> None:
@@ -248,23 +247,43 @@ class DynamoStore:
             **({"ExclusiveStartKey": start} if start else {}),
         }
 
-    async def _renew(self, execution_id: str, now: int) -> None:
-        """Move the expiry of items that have passed half of it."""
-        fresh, start = now + HORIZON_DAYS * _DAY_MS, None
+    async def _backwards(self, execution_id: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """The items of an execution by pages, the latest first."""
+        start, limit = None, FIRST_ITEMS_MAX
         while True:
-            page = await self._aws.call("dynamodb", "Query", **self._query(execution_id, start))
-            for item in page["Items"]:
-                if int(item["x"]["N"]) * 1000 - now < HORIZON_DAYS * _DAY_MS // 2:
-                    await self._aws.call(
-                        "dynamodb",
-                        "UpdateItem",
-                        TableName=self._table,
-                        Key={"id": item["id"], "n": item["n"]},
-                        UpdateExpression="SET x = :x",
-                        ExpressionAttributeValues={":x": {"N": str(fresh // 1000)}},
-                    )
-            if (start := page.get("LastEvaluatedKey")) is None:
+            query = self._query(execution_id, start) | {"ScanIndexForward": False}
+            page = await self._aws.call("dynamodb", "Query", **query, **_limited(limit))
+            yield page["Items"]
+            start, limit = page.get("LastEvaluatedKey"), 0
+            if start is None:
                 return
+
+    async def _renew(self, execution_id: str, now: int, *, whole: bool) -> None:
+        """Move the expiry of the present run's items that have passed half of it, or of all."""
+        async for items in self._backwards(execution_id):
+            for item in items:
+                begins = "b" in item and not whole
+                if int(item["x"]["N"]) * 1000 - now < _HALF_MS:
+                    await self._extend(execution_id, item["n"]["N"], now)
+                    if begins:  # the first item has the header: it is as old as its last run
+                        await self._extend(execution_id, "1", now)
+                if begins:
+                    return
+
+    async def _extend(self, execution_id: str, number: str, now: int) -> None:
+        try:
+            await self._aws.call(
+                "dynamodb",
+                "UpdateItem",
+                TableName=self._table,
+                Key={"id": {"S": execution_id}, "n": {"N": number}},
+                UpdateExpression="SET x = :x",
+                ConditionExpression="attribute_exists(id)",
+                ExpressionAttributeValues={":x": {"N": str((now + 2 * _HALF_MS) // 1000)}},
+            )
+        except AwsError as error:
+            if error.code != "ConditionalCheckFailedException":
+                raise
 
     def _expiry(self, header: Header) -> int:
         """Seconds since the epoch, as DynamoDB's TTL wants it."""
@@ -316,7 +335,7 @@ class DynamoBlobs:
 
 
 def _header_attributes(header: Header) -> dict[str, Any]:
-    row = [
+    row: Any = [
         header.workflow,
         header.status.value,
         header.started_at,
@@ -340,6 +359,8 @@ def _limited(limit: int) -> dict[str, int]:
 
 
 def _listed_bytes(item: dict[str, Any]) -> int:
+    if "h" not in item:
+        return 0
     texts = (item["h"]["S"], item["lk"]["S"], item["ls"]["S"])
     return _LISTED_BYTES + sum(len(text.encode()) for text in texts)
 

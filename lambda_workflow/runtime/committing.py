@@ -80,7 +80,8 @@ class Committer:
             effects.append(PutHeader(header))
         text = await deposit_record(encode_turn(turn), history.execution_id, backend.blobs)
         receipts = work.receipts if is_last else ()  # until the steps are done too
-        commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts)
+        began = history.started.at if history.started else turn.at
+        commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts, began)
         remaining = await backend.store.commit(commit)
         work.commits += 1
         work.acked = is_last

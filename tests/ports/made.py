@@ -30,7 +30,7 @@ def commit_of(
 ) -> Commit:
     """A turn, ready to be stored."""
     header = header or header_of(execution_id, turn.at, turn=turn.number)
-    return Commit(execution_id, turn, encode_turn(turn), header, effects)
+    return Commit(execution_id, turn, encode_turn(turn), header, effects, run_began=turn.at)
 
 
 def header_of(
