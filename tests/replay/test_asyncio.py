@@ -303,6 +303,17 @@ async def threads_of_time(ctx: Context, n: int) -> Any:
     return log
 
 
+async def calls_as_tasks(ctx: Context, n: int) -> Any:
+    async with asyncio.TaskGroup() as group:
+        first: Any = ctx.call(DOUBLE, n)  # Any: create_task's types want a coroutine
+        tasks = [group.create_task(first), group.create_task(double(ctx, n + 1))]
+    return [task.result() for task in tasks]
+
+
+async def double(ctx: Context, n: int) -> Any:
+    return await ctx.call(DOUBLE, n)
+
+
 CASES: list[tuple[Code, list[str], Any]] = [
     (in_time, ["1t", "2"], [6, False]),
     (out_of_time, ["1t", "2t", "3"], 6),
@@ -325,6 +336,7 @@ CASES: list[tuple[Code, list[str], Any]] = [
     (left_generators, ["1"], "closed"),
     (cancelled_call, ["1", "2", "3"], [True, 6]),
     (cancelled_task, ["1", "1.1t", "1.2"], [6, "refused"]),
+    (calls_as_tasks, ["1", "2.1"], [6, 8]),
     (threads_of_time, ["1t", "2t", "4t"], ["now", "soon", "at", "later"]),
 ]
 
