@@ -45,7 +45,7 @@ from lambda_workflow.model.wire import parse, render
 from lambda_workflow.ports import Header
 from lambda_workflow.runtime.dispatch import header_of
 from lambda_workflow.testing.simulation.laws_beyond import beyond, outcome_of, replay_law
-from lambda_workflow.testing.simulation.run import CALLER_URL, Execution, Run
+from lambda_workflow.testing.simulation.run import CALLER_URL, CALM, Execution, Run
 from lambda_workflow.testing.simulation.shape import Outcome
 from lambda_workflow.testing.simulation.world import finish
 
@@ -229,6 +229,8 @@ def _announcement_laws(run: Run, execution: Execution, outcome: Outcome) -> Iter
 
 def _world_laws(run: Run) -> Iterator[str]:
     world = run.world
+    if run.setting is CALM and world.needless:
+        yield f"law 18: {world.needless} fired for executions that had ended"
     moved = {letter.body for letter in world.poison}
     if moved != set(run.poison):
         yield f"law 9: poison {sorted(run.poison)}, but moved away were {sorted(moved)}"
