@@ -114,7 +114,7 @@ async def works_meanwhile(ctx: Context, ask: Ask) -> list[Any]:
 
 @family.case
 async def test_an_answer_before_the_await_is_kept(world: World) -> None:
-    """Durable 4-7, 4-9: a step and a wait stand between opening and awaiting."""
+    """Durable 4-9: a step and a wait stand between opening and awaiting."""
     handle = await world.start(works_meanwhile, Ask(world.key))
     await world.client.complete_callback(world.log[0], "early")
     assert await world.result(handle) == [2, "early"]
@@ -122,7 +122,7 @@ async def test_an_answer_before_the_await_is_kept(world: World) -> None:
 
 @family.case
 async def test_a_failure_before_the_await_is_kept(world: World) -> None:
-    """Durable 4-10: it is raised where the answer is awaited, after the wait."""
+    """Durable 4-7, 4-10: it is raised where the answer is awaited, after the wait."""
     handle = await world.start(works_meanwhile, Ask(world.key))
     await world.client.fail_callback(world.log[0], "RejectedError", "no")
     error = await world.failure(handle)
@@ -155,7 +155,7 @@ async def catches(ctx: Context, ask: Ask) -> list[str]:
 
 @family.case
 async def test_a_caught_failure_is_the_same_on_replay(world: World) -> None:
-    """Durable 4-13: caught, a wait, and the replay raises it again to the same `except`."""
+    """Durable 4-13, 7-6: caught, a wait, and the replay raises it to the same `except`."""
     handle = await world.start(catches, Ask(world.key))
     await world.client.fail_callback(world.log[0], "Rejected", "not approved", {"by": "ada"})
     assert await world.result(handle) == ["Rejected: not approved {'by': 'ada'}", "AFTER"]
@@ -260,7 +260,7 @@ async def submits(ctx: Context, asked: Try) -> str:
 
 @family.case
 async def test_a_submitter_is_retried(world: World) -> None:
-    """Durable 7-6: it fails at first, then hands the token out."""
+    """Durable's wait_for_callback retries its submitter: the token is handed out in the end."""
     handle = await world.start(submits, Try(world.key, failures=1))
     await world.at(45 * SECOND)
     await world.at(3 * MINUTE)

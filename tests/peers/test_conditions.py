@@ -39,16 +39,18 @@ def look(job: Job) -> Job:
 @family.workflow
 async def counts(ctx: Context, enough: int) -> list[float]:
     before = ctx.now()
-    n = await ctx.poll(count, 0, until=lambda n: n >= enough, every=2 * MINUTE)
+    n = await ctx.poll(count, 0, until=lambda n: n >= enough, every=2 * MINUTE, name="poll-status")
     return [n, round((ctx.now() - before) / MINUTE)]
 
 
 @family.case
 async def test_it_looks_until_the_condition_holds(world: World) -> None:
-    """Durable 6-1, 6-5: three looks with a fixed pause of two minutes."""
-    n, minutes = await world.run(counts, 3)
+    """Durable 6-1, 6-3, 6-5: three looks, two minutes apart, under a name."""
+    handle = await world.begin(counts, 3)
+    n, minutes = await world.result(handle)
     assert n == 3
     assert minutes in (4, 5)
+    assert "poll-status" in await world.client.export(handle.execution_id)
 
 
 @family.case
@@ -67,7 +69,7 @@ async def backs_off(ctx: Context, enough: int) -> float:
 
 @family.case
 async def test_the_pauses_may_grow_to_a_cap(world: World) -> None:
-    """Durable 6-4, 6-6: 1, 2, 4 and 4 minutes."""
+    """Durable's exponential wait strategy: 1, 2, 4 and 4 minutes."""
     assert 11 <= await world.run(backs_off, 5) < 16
 
 
@@ -78,7 +80,7 @@ async def structured(ctx: Context, job: Job) -> Job:
 
 @family.case
 async def test_the_state_is_an_object_that_each_look_gets_from_the_last(world: World) -> None:
-    """Durable 6-9, 6-11."""
+    """Durable 6-4, 6-9, 6-11: the first look gets the state that the poll began with."""
     assert await world.run(structured, Job(world.key)) == Job(world.key, "DONE", 2)
 
 
@@ -141,7 +143,7 @@ async def never(ctx: Context, _: None) -> list[Any]:
 
 @family.case
 async def test_it_looks_no_longer_than_its_timeout(world: World) -> None:
-    """Durable 6-3: max attempts there, a time here; the last state is told."""
+    """Durable 6-6: so many attempts there, so much time here; the last state is told."""
     checks, state = await world.run(never, None)
     assert checks == state
     assert 5 <= checks <= 7

@@ -37,20 +37,21 @@ async def scopes_of(world: World, execution_id: str) -> dict[str, str]:
 @family.workflow
 async def step_inside(ctx: Context, key: str) -> str:
     async with ctx.scope("payment"):
-        result = await ctx.step(say, key, "inside")
+        first = await ctx.step(say, key, "inside")
+        result = await ctx.step(say, key, first)
     return result
 
 
 @family.case
 async def test_a_step_inside_belongs_to_the_scope(world: World) -> None:
-    """Durable 3-1, 3-2: the step's parent is the context, which has a name."""
+    """Durable 3-1 to 3-3: the steps' parent is the context, which has a name."""
     handle = await world.begin(step_inside, world.key)
     assert await world.result(handle) == "inside"
     ((scope, name),) = (await scopes_of(world, handle.execution_id)).items()
     assert name == "payment"
     history = await world.client.history(handle.execution_id)
     steps = [x for turn in history.turns for x in turn.commands if isinstance(x, c.RunStep)]
-    assert [step.operation for step in steps] == [f"{scope}1"]
+    assert [step.operation for step in steps] == [f"{scope}1", f"{scope}2"]
 
 
 @family.workflow
@@ -77,7 +78,7 @@ async def raises_inside(ctx: Context, _: None) -> None:
 
 @family.case
 async def test_an_error_of_the_code_itself_ends_the_execution(world: World) -> None:
-    """Durable 3-4, 3-15: raised in the context without any operation."""
+    """Durable 3-15: raised in the context without any operation."""
     error = await world.fails(raises_inside, None)
     assert (error.type, error.message) == ("LookupError", "nothing was called")
 
@@ -98,7 +99,7 @@ async def test_a_step_inside_is_retried(world: World) -> None:
 
 @family.case
 async def test_a_step_inside_may_use_up_its_attempts(world: World) -> None:
-    """Durable 3-8: then the error leaves the scope as its own class."""
+    """Durable 3-4, 3-8: then the error leaves the scope as its own class."""
     error = await world.fails(retried_inside, [world.key, 9])
     assert (error.type, error.message) == ("ValueError", "no 2")
 
@@ -131,7 +132,7 @@ async def wait_inside(ctx: Context, key: str) -> list[str]:
 
 @family.case
 async def test_waits_inside_and_after_a_scope(world: World) -> None:
-    """Durable 3-13, 3-18: across three replays each step runs once."""
+    """Durable 3-10, 3-13, 3-18: across three replays each step runs once."""
     assert await world.run(wait_inside, world.key) == ["inner", "outer"]
     assert world.log == ["inner", "outer"]
 
@@ -171,7 +172,7 @@ async def scopes_side_by_side(ctx: Context, key: str) -> list[str]:
 
 @family.case
 async def test_scopes_side_by_side_do_not_mix(world: World) -> None:
-    """Durable 3-3, 3-10: contexts that run at the same time."""
+    """What threads are to Durable's contexts: they run at the same time."""
     handle = await world.begin(scopes_side_by_side, world.key)
     assert await world.result(handle) == ["LEFT", "RIGHT"]
     assert sorted((await scopes_of(world, handle.execution_id)).values()) == ["left", "right"]

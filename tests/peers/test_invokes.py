@@ -52,7 +52,7 @@ async def invokes(ctx: Context, order: Order) -> Order:
 
 @family.case
 async def test_the_result_is_the_invoked_workflows(world: World) -> None:
-    """Durable 5-1, 5-15, 5-16: request and result keep their types."""
+    """Durable 5-1; types do what custom serdes do in 5-15 and 5-16."""
     order = Order(world.key, {7: 1.5})
     assert await world.run(invokes, order) == order
 
@@ -107,15 +107,16 @@ def total(order: Order) -> float:
 
 @family.workflow
 async def invokes_then_works(ctx: Context, order: Order) -> float:
+    before = await ctx.step(total, order)
     async with ctx.scope("pricing"):
         priced = await ctx.call(echo, order)
-    return await ctx.step(total, priced)
+    return before + await ctx.step(total, priced)
 
 
 @family.case
 async def test_a_step_uses_the_result_of_an_invoke(world: World) -> None:
-    """Durable 5-12, 5-13: inside a child context, then a step."""
-    assert await world.run(invokes_then_works, Order(world.key, {1: 1.5, 2: 2.5})) == 4.0
+    """Durable 5-11 to 5-13: a step, an invoke inside a child context, a step."""
+    assert await world.run(invokes_then_works, Order(world.key, {1: 1.5, 2: 2.5})) == 8.0
 
 
 @family.workflow
@@ -128,7 +129,7 @@ async def in_sequence(ctx: Context, key: str) -> list[int]:
 
 @family.case
 async def test_invokes_follow_each_other(world: World) -> None:
-    """Durable 5-14."""
+    """Durable 5-9, 5-14: the first is not repeated while the second is waited for."""
     assert await world.run(in_sequence, world.key) == [1, 2]
 
 
@@ -141,7 +142,7 @@ async def side_by_side(ctx: Context, key: str) -> int:
 
 @family.case
 async def test_invokes_run_side_by_side(world: World) -> None:
-    """Durable 5-11, Azure's sub-orchestrations in parallel: as long as the longest of them."""
+    """Azure's sub-orchestrations in parallel: as long as the longest of them."""
     assert await world.run(side_by_side, world.key) in (1, 2)
 
 
@@ -155,7 +156,7 @@ async def given_up(ctx: Context, key: str) -> str:
 
 @family.case
 async def test_an_invoke_that_takes_too_long_is_given_up(world: World) -> None:
-    """Durable 5-9, Temporal's execution timeout: the child is cancelled, and cleans up."""
+    """Temporal's execution timeout of a child: it is cancelled, and cleans up."""
     assert await world.run(given_up, world.key) == "too long"
     await world.settled()
     assert world.log == ["cleaned up"]

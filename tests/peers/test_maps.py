@@ -44,7 +44,7 @@ async def over_a_function(ctx: Context, items: list[int]) -> list[int]:
 
 @family.case
 async def test_a_map_calls_a_function_with_each_item(world: World) -> None:
-    """Durable 9-3, 9-15: the last to end is the first in the results."""
+    """Durable 9-15: items that wait; the last to end is the first in the results."""
     assert await world.run(over_a_function, [1, 5, 3]) == [10, 50, 30]
 
 
@@ -95,7 +95,7 @@ async def some_fail(ctx: Context, asked: Batch) -> list[Any]:
 
 @family.case
 async def test_items_that_fail_do_not_end_a_map(world: World) -> None:
-    """Durable 9-6, 9-7: their errors are in the result."""
+    """Durable's default: their errors are in the result."""
     told = await world.run(some_fail, Batch([0, 1, 2]))
     assert told == ["ALL_COMPLETED", ["SUCCEEDED", "FAILED", "SUCCEEDED"]]
 
@@ -105,6 +105,13 @@ async def test_failures_within_the_tolerated_count(world: World) -> None:
     """Durable 9-8, Step Functions' ToleratedFailureCount."""
     told = await world.run(some_fail, Batch([0, 1, 2], Limits(tolerated_failures=1)))
     assert told[0] == "ALL_COMPLETED"
+
+
+@family.case
+async def test_no_failure_tolerated(world: World) -> None:
+    """Durable 9-5: the items after the first failure are not started."""
+    told = await world.run(some_fail, Batch([0, 1, 2], Limits(tolerated_failures=0)))
+    assert told == ["FAILURE_TOLERANCE_EXCEEDED", ["SUCCEEDED", "FAILED", "NOT_STARTED"]]
 
 
 @family.case
@@ -129,7 +136,7 @@ async def test_failures_over_the_tolerated_percentage(world: World) -> None:
 
 @family.case
 async def test_enough_successes_end_a_map(world: World) -> None:
-    """Durable 9-5, 9-12: min_successful."""
+    """Durable 9-7: min_successful."""
     told = await world.run(some_fail, Batch([0, 1, 2, 4], Limits(min_successful=2)))
     assert told == [
         "MIN_SUCCESSFUL_REACHED",
@@ -220,7 +227,7 @@ async def map_in_map(ctx: Context, rows: list[list[int]]) -> list[list[int]]:
 
 @family.case
 async def test_maps_in_maps(world: World) -> None:
-    """Durable 9-14, Step Functions' nested Map states."""
+    """Step Functions' nested Map states."""
     assert await world.run(map_in_map, [[1, 2], [], [3]]) == [[2, 4], [], [6]]
 
 

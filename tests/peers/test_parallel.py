@@ -47,7 +47,7 @@ async def typed_branches(ctx: Context, key: str) -> list[Any]:
 
 @family.case
 async def test_branches_have_names_and_types_of_their_own(world: World) -> None:
-    """Durable 8-1, 8-2, 8-23: results in the order of the branches, of whatever type."""
+    """Durable 8-1 to 8-4, 8-23: results in the order of the branches, of whatever type."""
     assert await world.run(typed_branches, world.key) == [
         "RESERVED",
         200,
@@ -66,7 +66,7 @@ async def no_branches(ctx: Context, _: None) -> list[Any]:
 
 @family.case
 async def test_no_branches_complete_at_once(world: World) -> None:
-    """Durable 8-4."""
+    """Durable 8-5."""
     assert await world.run(no_branches, None) == [[], "ALL_COMPLETED", 0]
 
 
@@ -88,7 +88,7 @@ async def a_failing_branch(ctx: Context, limits: Limits) -> list[Any]:
 
 @family.case
 async def test_by_default_the_other_branches_complete(world: World) -> None:
-    """Durable 8-7: unlike Step Functions' Parallel, which ends all branches at the first error."""
+    """Unlike Step Functions' Parallel, which ends all branches at the first error."""
     assert await world.run(a_failing_branch, Limits()) == [
         "ALL_COMPLETED",
         ["SUCCEEDED", "FAILED", "SUCCEEDED", "SUCCEEDED"],
@@ -98,7 +98,7 @@ async def test_by_default_the_other_branches_complete(world: World) -> None:
 
 @family.case
 async def test_no_failure_tolerated_ends_at_the_first(world: World) -> None:
-    """Durable 8-8, Step Functions' Parallel: the branches after it are not started."""
+    """Durable 8-6, Step Functions' Parallel: the branches after it are not started."""
     assert await world.run(a_failing_branch, Limits(tolerated_failures=0)) == [
         "FAILURE_TOLERANCE_EXCEEDED",
         ["SUCCEEDED", "FAILED", "NOT_STARTED", "NOT_STARTED"],
@@ -122,7 +122,7 @@ async def test_a_percentage_at_its_limit_is_not_exceeded(world: World) -> None:
 
 @family.case
 async def test_a_percentage_over_its_limit_ends_the_batch(world: World) -> None:
-    """Durable 8-10."""
+    """Durable 8-13."""
     told = await world.run(a_failing_branch, Limits(tolerated_failure_percentage=24.9))
     assert told[:2] == [
         "FAILURE_TOLERANCE_EXCEEDED",
@@ -155,7 +155,7 @@ async def raised(ctx: Context, _: None) -> str:
 
 @family.case
 async def test_the_errors_can_be_raised_together(world: World) -> None:
-    """Durable's throw_if_error raises the first; here `except*` has all of them."""
+    """Durable 8-7: throw_if_error raises the first; here `except*` has all of them."""
     assert await world.run(raised, None) == "b, c"
 
 
@@ -174,7 +174,7 @@ async def first_wins(ctx: Context, key: str) -> list[Any]:
 
 @family.case
 async def test_the_first_success_ends_the_others(world: World) -> None:
-    """Durable 8-5, 8-6: min_successful; what still runs is cancelled, and cleans up."""
+    """Durable 8-8: min_successful; what still runs is cancelled, and cleans up."""
     handle = await world.begin(first_wins, world.key)
     assert await world.result(handle) == [
         "MIN_SUCCESSFUL_REACHED",
@@ -194,9 +194,26 @@ async def too_few_succeed(ctx: Context, _: None) -> list[Any]:
 
 @family.case
 async def test_too_few_successes_are_no_reason_to_end_early(world: World) -> None:
-    """Durable: with min_successful alone, failures do not end the batch: ALL_COMPLETED."""
+    """Durable 8-17: with min_successful alone, failures do not end the batch."""
     told = await world.run(too_few_succeed, None)
     assert told == ["ALL_COMPLETED", ["FAILED", "FAILED", "SUCCEEDED"], ["c"]]
+
+
+@family.workflow
+async def two_thresholds(ctx: Context, _: None) -> list[Any]:
+    branches = [raises("a"), raises("b"), gives("c"), gives("d")]
+    batch = await ctx.parallel(branches, limit=1, min_successful=3, tolerated_failures=1)
+    return summary(batch)
+
+
+@family.case
+async def test_the_first_threshold_that_is_passed_ends_the_batch(world: World) -> None:
+    """Durable 8-10, 8-18: more failures than tolerated, before enough have succeeded."""
+    assert await world.run(two_thresholds, None) == [
+        "FAILURE_TOLERANCE_EXCEEDED",
+        ["FAILED", "FAILED", "NOT_STARTED", "NOT_STARTED"],
+        [],
+    ]
 
 
 @family.workflow
@@ -225,7 +242,7 @@ async def one_at_a_time(ctx: Context, key: str) -> list[str]:
 
 @family.case
 async def test_the_limit_is_kept_over_waits(world: World) -> None:
-    """Durable 8-3, 8-13: with a concurrency of one a branch that waits keeps its place."""
+    """Durable 8-14: one that waits keeps its place, one that is done is not done again."""
     await world.run(one_at_a_time, world.key)
     assert world.log == ["a begins", "a ends", "b begins", "b ends"]
 
@@ -242,7 +259,7 @@ async def parallel_then_wait(ctx: Context, key: str) -> list[Any]:
 
 @family.case
 async def test_a_replay_does_not_do_the_branches_again(world: World) -> None:
-    """Durable 8-17, 8-18: a wait after the batch, its failed branch included."""
+    """As Durable 9-17 and 9-18 have it of maps: a wait after it, its failed branch included."""
     told = await world.run(parallel_then_wait, world.key)
     assert told == ["ALL_COMPLETED", ["SUCCEEDED", "FAILED", "SUCCEEDED"], ["A", "C"]]
     assert sorted(world.log) == ["a", "c"]
@@ -260,7 +277,7 @@ async def parallel_in_parallel(ctx: Context, key: str) -> list[Any]:
 
 @family.case
 async def test_branches_may_have_branches(world: World) -> None:
-    """Durable 8-14: nested batches."""
+    """Durable's and Step Functions' nesting."""
     assert await world.run(parallel_in_parallel, world.key) == [["a1", "a2"], ["b1", "b2"]]
 
 

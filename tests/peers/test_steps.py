@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from lambda_workflow import Context, RetryPolicy, StepFailed
 from tests.peers.family import LOG, Family, World
@@ -52,7 +53,7 @@ async def one_step(ctx: Context, plan: Plan) -> int:
 
 @family.case
 async def test_a_steps_result_is_what_it_returned(world: World) -> None:
-    """Durable 1-1, 1-2: a step, sync or async, runs once and its result is the workflow's."""
+    """Durable 1-1: it runs once, and its result is the workflow's."""
     assert await world.run(one_step, Plan(world.key)) == 1
     assert world.log == ["attempt"]
 
@@ -228,11 +229,27 @@ async def named(ctx: Context, plan: Plan) -> int:
 
 @family.case
 async def test_a_steps_name_stands_in_the_history(world: World) -> None:
-    """Durable 1-4: a name is for those who look."""
+    """Durable 1-2: a name is for those who look."""
     handle = await world.start(named, Plan(world.key))
     assert await world.result(handle) == 1
     exported = await world.client.export(handle.execution_id)
     assert "pay-in" in exported
+
+
+def described(name: str, tags: list[str]) -> dict[str, Any]:
+    return {"user": {"name": name, "tags": tags}, "count": len(tags)}
+
+
+@family.workflow
+async def nested_result(ctx: Context, tags: list[str]) -> dict[str, Any]:
+    return await ctx.step(described, "Alice", tags)
+
+
+@family.case
+async def test_a_step_may_return_a_nested_object(world: World) -> None:
+    """Durable 1-4: lists in objects in objects."""
+    user = {"name": "Alice", "tags": ["admin", "active"]}
+    assert await world.run(nested_result, ["admin", "active"]) == {"user": user, "count": 2}
 
 
 @family.workflow
@@ -255,5 +272,5 @@ async def half_a_megabyte(ctx: Context, size: int) -> int:
 
 @family.case
 async def test_a_large_result_is_kept(world: World) -> None:
-    """Durable 3-11: more than a checkpoint's 256 KiB goes through a replay unharmed."""
+    """Durable 3-11 asks it of contexts: more than 256 KiB goes through a replay unharmed."""
     assert await world.run(half_a_megabyte, 300_000) == 300_000
