@@ -6,7 +6,8 @@ repeat: a repeated commit of the same record is no conflict, a repeated send is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
@@ -322,7 +323,8 @@ class Backend:
     """The ports of one host.
 
     `inbox_url` is what tasks carry as `callback_queue_url`; `worker` names this process among all
-    that work on the same executions, a random name if it is empty.
+    that work on the same executions, a random name if it is empty; `draw_secret` gives an execution
+    the secret of its callback tokens where whoever started it gave none.
     """
 
     store: Store
@@ -333,3 +335,4 @@ class Backend:
     observer: Observer = field(default_factory=Quiet)
     inbox_url: str = ""
     worker: str = ""
+    draw_secret: Callable[[], str] = secrets.token_urlsafe

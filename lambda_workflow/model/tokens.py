@@ -16,14 +16,13 @@ from typing import Final
 from lambda_workflow.errors import InvalidToken
 from lambda_workflow.model.ids import task_id
 
-_SIGNATURE_BYTES: Final = 18  # a multiple of 3, which base64 takes without padding
+_SIGNATURE_BYTES: Final = 18  # 144 bits: more than anybody can try
 
 
 def make_token(secret: str, execution_id: str, operation: str) -> str:
-    """The token of a callback: letters, digits, `-` and `_`, fit for a URL."""
-    return _text(_signature(secret, execution_id, operation)) + _text(
-        task_id(execution_id, operation).encode()
-    )
+    """The token of a callback: fit for a URL, and begins with a letter, fit for a command line."""
+    named = task_id(execution_id, operation).encode()
+    return f"{_text(named)}.{_text(_signature(secret, execution_id, operation))}"
 
 
 def read_token(token: str) -> tuple[str, str]:
@@ -33,7 +32,7 @@ def read_token(token: str) -> tuple[str, str]:
         InvalidToken: this is no token.
     """
     try:
-        data = token[_SIGNATURE_BYTES * 4 // 3 :].encode("ascii")
+        data = token.partition(".")[0].encode("ascii")
         named = base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4)).decode()
     except (UnicodeError, binascii.Error, ValueError):
         named = ""

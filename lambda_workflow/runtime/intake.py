@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lambda_workflow.errors import BackendError, Conflict
@@ -54,7 +54,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         begun = history.next_run(now)
         intake.events.append(history.run_by(app.version_of(begun.workflow)))
     for arrival in _in_order(arrivals):
-        judged = history.accept(arrival.message, now)
+        judged = history.accept(_with_secret(arrival.message, backend), now)
         facts: dict[str, Any] = {"message": (kind := type(arrival.message).__name__)}
         match judged:
             case Duplicate() if live.cached and isinstance(arrival.message, Pause | Resume):
@@ -123,3 +123,10 @@ def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
             parts += [[arrival], []] if replaces else [[]]
         parts[-1].append(arrival)
     return parts
+
+
+def _with_secret(message: Message, backend: Backend) -> Message:
+    """A start by the wire format alone has no secret for callback tokens: it gets one here."""
+    if not isinstance(message, Request) or message.options.secret:
+        return message
+    return replace(message, options=replace(message.options, secret=backend.draw_secret()))

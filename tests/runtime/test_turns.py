@@ -242,3 +242,15 @@ async def test_the_observer_is_told_of_turns_and_of_the_end(make_host: MakeHost)
     assert [one.kind for one in told] == ["turn", "closed"]
     assert (told[0].workflow, told[0].turn) == ("closing", host.history().turns[0])
     assert told[1].fields == {"status": "COMPLETED"}
+
+
+async def test_a_start_by_the_wire_format_alone_gets_a_secret_for_callbacks(
+    make_host: MakeHost,
+) -> None:
+    host = make_host(APP)
+    await host.start(pair)
+    first = host.history().started
+    assert first is not None
+    assert len(first.options.secret) > 20
+    await host.start(pair)  # delivered again
+    assert host.history().started == first

@@ -258,9 +258,13 @@ async def test_two_workers_with_the_very_same_turn_begin_a_step_that_runs_once_b
 ) -> None:
     begun: list[int] = []
 
+    def begin(n: int) -> int:
+        begun.append(n)
+        return n
+
     @workflow
     async def once(ctx: Context, n: int) -> int:
-        return await ctx.step(lambda: begun.append(n), at_most_once=True, name="begin") or n
+        return await ctx.step(begin, n, at_most_once=True)
 
     host = make_host(App("tests", workflows=[once]))
     load, together = host.store.load, asyncio.Barrier(2)

@@ -171,4 +171,4 @@ def ports_of(gate: Gate, clock: WorkerClock, *, transactional: bool) -> Backend:
     store = WorkerStore(gate, clock, transactional)
     queue, timers, blobs = WorkerQueue(gate, clock), WorkerTimers(gate, clock), WorkerBlobs(gate)
     ports = store, queue, timers, blobs, clock, gate.world
-    return Backend(*ports, inbox_url=INBOX_URL, worker=gate.name)
+    return Backend(*ports, inbox_url=INBOX_URL, worker=gate.name, draw_secret=lambda: "drawn")
