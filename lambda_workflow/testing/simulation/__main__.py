@@ -82,9 +82,10 @@ def reports(options: argparse.Namespace) -> Iterator[Report]:
 
 def shape_reports(options: argparse.Namespace) -> Iterator[Report]:
     """One fault at one point of a shape, or each fault at each of them."""
-    shapes = [shape for shape in CORPUS.shapes if options.shape in ("all", shape.name)]
+    alone = [shape for shape in CORPUS.shapes if shape.alone]
+    shapes = [shape for shape in alone if options.shape in ("all", shape.name)]
     if not shapes:
-        names = ", ".join(sorted(shape.name for shape in CORPUS.shapes))
+        names = ", ".join(sorted(shape.name for shape in alone))
         raise SystemExit(f"no shape is called {options.shape!r}; there are: all, {names}")
     for shape in shapes:
         if options.fate is None:

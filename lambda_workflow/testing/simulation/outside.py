@@ -35,7 +35,7 @@ from lambda_workflow.testing.simulation.world import World, finish
 
 AGAIN: Final = 0.2  # how often something is said twice
 FORGED: Final = "forged"
-PATIENCE_SECONDS: Final = 60.0  # until somebody looks again whether an execution has begun
+LOOKS: Final = (1.0, 60.0, 600.0)  # seconds until somebody looks again whether one has begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +72,17 @@ class Outside:
     _asked: set[str] = field(default_factory=set)
     _waiting: list[Message] = field(default_factory=list)
     _sent: int = 0
-    _patient: bool = True
 
     def tell(self, message: Message, after: float) -> None:
         """Send a message after some seconds, and perhaps once more."""
         self.world.loop.call_later(after, self._tell, message)
 
-    def insist(self) -> None:
-        """From now on everything comes to a good end: say what could not be said yet."""
-        self._patient = False
+    def insist(self) -> bool:
+        """Say what could not be said yet; whether there is anything of that kind."""
         waiting, self._waiting = self._waiting, []
         for message in waiting:
             self._tell(message)
+        return bool(waiting)
 
     def ask(self, question: Question) -> None:
         """Hand a callback's token to somebody, who is told again if the message is repeated."""
@@ -125,14 +124,13 @@ class Outside:
             self.tell(Update(execution_id, operation, FORGED, token=token), after)
             self.tell(Heartbeat(execution_id, operation, FORGED, token=token), after)
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, message: Message, looks: int = 0) -> None:
         world, rng = self.world, self.world.rng
         if not finish(world.store.load(message.execution_id)).texts:
-            if self._patient:
-                self._waiting.append(message)
+            if looks < len(LOOKS):
+                world.loop.call_later(LOOKS[looks], self._tell, message, looks + 1)
             else:
-                world.count_point("outside", message.execution_id)
-                world.loop.call_later(PATIENCE_SECONDS, self._tell, message)
+                self._waiting.append(message)
             return
         self._sent += 1
         self.said.setdefault(message.execution_id, []).append(message)

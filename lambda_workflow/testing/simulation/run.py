@@ -174,7 +174,7 @@ class Run:
         self._heal()
         await world.loop.wait_idle()
         for number in range(ROUNDS_MAX):
-            if not self._operate(number + 1):
+            if not (self._operate(number + 1) | self.outside.insist()):
                 break
             await world.loop.wait_idle()
         for worker in self._workers:
