@@ -162,9 +162,9 @@ class Stage:
     async def _goes_on(self) -> bool:
         """Let the next thing happen that some case waits for; False if nothing will."""
         await self.host.settle()
-        woken = await self._ended()
-        if not woken and self._rests:
-            woken, self._rests = list(self._rests), set()
+        woken, self._rests = list(self._rests), set()
+        if not woken:
+            woken = await self._ended()
         if not woken:
             now = self.host.now()
             woken = [future for future, due in self._due.items() if due <= now]
