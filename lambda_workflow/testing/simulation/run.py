@@ -196,7 +196,8 @@ class Run:
 
     def _bad_app(self) -> App:
         begun = all(
-            not execution.shape.begets and any(turn.commands for turn in self.turns(execution.id))
+            not execution.shape.begets
+            and any(turn.commands and not turn.status.stalled for turn in self.turns(execution.id))
             for execution in self.executions
         )
         return self.corpus.diverging if begun else self.corpus.ignorant

@@ -179,7 +179,7 @@ async def scoped(ctx: Context, number: int) -> int:
 
 @workflow
 async def begun_later(ctx: Context, number: int) -> bool:
-    return ctx.now().timestamp() * 1000 > EPOCH + 1 and bool(await ctx.call(DOUBLE, number))
+    return ctx.now().timestamp() * 1000 >= EPOCH + 1 and bool(await ctx.call(DOUBLE, number))
 
 
 is_cancelled = ends(Status.CANCELLED)
