@@ -48,7 +48,15 @@ async def renewed(ctx: Context, runs: int) -> None:
         ctx.continue_as_new(runs + 1)
 
 
-APP = App("tests", workflows=[parent, child, stepping, renewed], services=[DOUBLE])
+@workflow
+async def leaving(ctx: Context, n: int) -> int:
+    async for update in ctx.updates(ADD):
+        update.respond(n)
+        return update.payload
+    return n
+
+
+APP = App("tests", workflows=[parent, child, stepping, renewed, leaving], services=[DOUBLE])
 
 
 @pytest.mark.parametrize("policy", ["", "terminate"])
@@ -94,6 +102,16 @@ async def test_an_ended_execution_does_not_go_on_with_a_step_whose_worker_died(
     await host.send(Terminate("e"))
     await host.send(Terminate("e"), Redrive("e"))
     assert host.status() is Status.TERMINATED
+
+
+async def test_who_returns_from_within_an_async_for_is_not_called_stubborn(
+    make_host: MakeHost,
+) -> None:
+    host = make_host(APP)
+    await host.start(leaving, 1)
+    await host.send(m.UpdateRequest("e", "add", 5, "u"))
+    assert host.outcome() == 5
+    assert not host.notes.of("stubborn")
 
 
 async def test_what_a_run_was_asked_the_next_one_is_not_asked_again(make_host: MakeHost) -> None:
