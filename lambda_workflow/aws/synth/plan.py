@@ -217,7 +217,10 @@ class _Plan:
             "RETENTION_DAYS": str(self.options.retention_days),
         }
         targets: list[Target] = [Ref(id_, "arn") for id_ in (INBOX, DEAD, DELAY)]
-        statements = [rights.consume(INBOX, DELAY), rights.histories(TABLE)]
+        statements = [
+            rights.consume(INBOX, DELAY),
+            rights.histories(TABLE, chunks=not self.options.bucket),
+        ]
         if self.options.responses:
             environment["RESPONSE_QUEUE_URL"] = Ref(RESPONSES, "url")
             targets.append(Ref(RESPONSES, "arn"))

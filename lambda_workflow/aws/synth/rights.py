@@ -40,10 +40,15 @@ def send(targets: Sequence[Target]) -> Statement:
     return Statement("Send", ("sqs:SendMessage",), tuple(targets))
 
 
-def histories(table: str) -> Statement:
-    """Keep histories; listing them is not the function's business."""
-    actions = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
-    return Statement("Histories", actions, (Ref(table, "arn"),))
+def histories(table: str, *, chunks: bool) -> Statement:
+    """Keep histories; listing them is not the function's business.
+
+    Args:
+        chunks: whether large payloads are items of the table, which are got one by one.
+    """
+    actions = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
+    got = ("dynamodb:GetItem",) if chunks else ()
+    return Statement("Histories", got + actions, (Ref(table, "arn"),))
 
 
 def items(table: str, prefixes: Sequence[str]) -> Statement:

@@ -1,0 +1,8 @@
+"""The Lambda functions of the services: one for each, and this handler in all of them."""
+
+from __future__ import annotations
+
+from examples.order_pipeline.app import app
+from lambda_workflow.aws.handlers import service_handler
+
+handler = service_handler(*app.adapters.values())

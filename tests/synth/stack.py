@@ -1,0 +1,177 @@
+"""A template as a stack on the moto server, and its functions at work, what they call recorded.
+
+What Lambda does is done here with nothing but the stack's own words: a function's variables, role
+and event source mappings. What moto lacks is done by hand: SAM's form of a function becomes
+CloudFormation's (aws-sam-translator does the same), and the Scheduler group is made beside it.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambda_workflow import App
+from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.config import read_config
+from lambda_workflow.aws.handlers import task_handler, workflow_handler
+from lambda_workflow.aws.worker import Poller
+from lambda_workflow.runtime.log import LogObserver
+from tests.aws.deployed import ShiftedClock
+from tests.synth.template_text import read
+
+ACCOUNT = "123456789012"
+SCHEDULER = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule"
+STACK = "stack"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A stack: its outputs; by function its variables and role; queues and whom they feed."""
+
+    outputs: dict[str, str]
+    environments: dict[str, dict[str, str]]
+    rights: dict[str, list[dict[str, Any]]]
+    triggers: list[tuple[str, str]]
+
+
+def cloudformation(tree: Any) -> Any:
+    """A template that was read, in CloudFormation's long form, functions in its own words."""
+    match tree:
+        case ("!", "Ref", name):
+            return {"Ref": name}
+        case ("!", "GetAtt", path):
+            return {"Fn::GetAtt": path.split(".")}
+        case ("!", name, value):
+            return {f"Fn::{name}": cloudformation(value)}
+        case {"Type": "AWS::Serverless::Function", "Properties": properties}:
+            changed = {**properties, "Code": {"ZipFile": "pass"}}
+            del changed["CodeUri"]
+            return {"Type": "AWS::Lambda::Function", "Properties": cloudformation(changed)}
+        case dict():
+            return {key: cloudformation(value) for key, value in tree.items()}
+        case list():
+            return [cloudformation(item) for item in tree]
+        case _:
+            return tree
+
+
+def without_group(tree: Any, group: str) -> Any:
+    """References to the Scheduler group, as its name and ARN: moto's CloudFormation has none."""
+    match tree:
+        case {"Ref": "TimerGroup"}:
+            return group
+        case {"Fn::GetAtt": ["TimerGroup", _]}:
+            return f"{SCHEDULER}-group/{group}"
+        case dict():
+            return {k: without_group(v, group) for k, v in tree.items() if k != "TimerGroup"}
+        case list():
+            return [without_group(item, group) for item in tree]
+        case str():
+            return tree.replace("${TimerGroup}", group)
+        case _:
+            return tree
+
+
+async def create(aws: Aws, text: str, **parameters: str) -> Deployed:
+    """Create the stack of a template, and read back what it says."""
+    tree = cloudformation(read(text))
+    group = f"{tree['Parameters']['Name']['Default']}-timers"
+    if "TimerGroup" in tree["Resources"]:
+        await aws.call("scheduler", "CreateScheduleGroup", Name=group)
+    body = json.dumps(without_group(tree, group))
+    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    await aws.call("cloudformation", "CreateStack", StackName=STACK, TemplateBody=body,
+                   Parameters=given, Capabilities=["CAPABILITY_IAM"])  # fmt: skip
+    (made,) = (await aws.call("cloudformation", "DescribeStacks", StackName=STACK))["Stacks"]
+    assert made["StackStatus"] == "CREATE_COMPLETE"
+    outputs = {found["OutputKey"]: found["OutputValue"] for found in made["Outputs"]}
+    environments, rights = {}, {}
+    for found in (await aws.call("lambda", "ListFunctions"))["Functions"]:
+        name = found["FunctionName"]
+        environments[name] = found["Environment"]["Variables"]
+        role = found["Role"].rpartition("/")[2]
+        policy = await aws.call("iam", "GetRolePolicy", RoleName=role, PolicyName="own")
+        rights[name] = ast.literal_eval(policy["PolicyDocument"])["Statement"]  # so moto
+    triggers = []
+    for found in (await aws.call("lambda", "ListEventSourceMappings"))["EventSourceMappings"]:
+        assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        triggers.append((found["EventSourceArn"], found["FunctionArn"].rpartition(":")[2]))
+        # moto would take messages from the queue by itself, and lose them
+        await aws.call("lambda", "DeleteEventSourceMapping", UUID=found["UUID"])
+    return Deployed(outputs, environments, rights, triggers)
+
+
+@dataclass
+class Recorder(Aws):
+    """AWS for one function: everything that it calls, as (action, ARN)."""
+
+    calls: set[tuple[str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    async def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
+        for action in _actions(service, operation):
+            self.calls.add((action, _arn(service, params)))
+        if operation == "CreateSchedule":
+            self.calls.add(("iam:PassRole", params["Target"]["RoleArn"]))
+        return await super().call(service, operation, **params)
+
+
+def _actions(service: str, operation: str) -> list[str]:
+    return [f"{service}:{operation.removesuffix('Batch')}"]
+
+
+def _arn(service: str, params: dict[str, Any]) -> str:
+    match service:
+        case "sqs":
+            return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{params['QueueUrl'].rpartition('/')[2]}"
+        case "dynamodb":
+            table = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{params['TableName']}"
+            return f"{table}/index/{params['IndexName']}" if "IndexName" in params else table
+        case "s3":
+            return f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"
+        case "scheduler":
+            return f"{SCHEDULER}/{params['GroupName']}/{params['Name']}"
+        case _:
+            raise AssertionError(f"a function called {service}")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The functions at work."""
+
+    clock: ShiftedClock
+    calls: dict[str, set[tuple[str, str]]]
+
+
+@asynccontextmanager
+async def at_work(app: App, deployed: Deployed) -> AsyncIterator[Run]:
+    """Feed each function from its queues, as its event source mappings say."""
+    recorders = {name: Recorder() for name in deployed.environments}
+    clock, pollers = ShiftedClock(), []
+    for arn, name in deployed.triggers:
+        aws, environment = recorders[name], deployed.environments[name]
+        url = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{arn.rpartition(':')[2]}"
+        if name.endswith("-workflow"):
+            config = read_config(environment)
+            handle = workflow_handler(app, config, aws, clock=clock, observer=LogObserver())
+        else:
+            config = read_config(environment, required=())
+            handle = task_handler(*app.adapters.values(), config=config, aws=aws, clock=clock)
+        pollers.append(asyncio.create_task(Poller(aws, url, handle, wait_seconds=1).run()))
+    try:
+        yield Run(clock, {name: recorder.calls for name, recorder in recorders.items()})
+    finally:
+        for poller in pollers:
+            poller.cancel()
+        for poller in pollers:
+            with suppress(asyncio.CancelledError):
+                await poller
+        for recorder in recorders.values():
+            await recorder.close()

@@ -1,0 +1,221 @@
+"""A stack made of a template works; its functions' roles allow what they do, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_workflow import App, Context, ExecutionFailed, Service, serve, workflow
+from lambda_workflow.aws.backend import client_for
+from lambda_workflow.aws.client import ATTEMPTS_MAX, Aws
+from lambda_workflow.aws.config import PREFIX, AwsConfig, read_config
+from lambda_workflow.aws.synth.sam import to_sam
+from lambda_workflow.cli.loading import load_app
+from lambda_workflow.runtime.client import Client
+from tests.aws.deployed import put, take, until, until_left
+from tests.aws.server.process import Server
+from tests.synth.apps import stack_of
+from tests.synth.stack import ACCOUNT, Deployed, Run, at_work, create
+
+ROOT = Path(__file__).parents[2]
+URL = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/"
+ELSEWHERE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:elsewhere"
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/of-the-test"
+# What AWS itself does with a function's role, outside of the function.
+LAMBDAS = {"sqs:GetQueueAttributes", "logs:CreateLogStream", "logs:PutLogEvents"}
+KMS = {"kms:Decrypt", "kms:GenerateDataKey"}
+
+MILL = Service("mill", str, str)
+PRESS = Service("press", str, str, timeout=timedelta(hours=2))
+STAMP = Service("stamp", str, str)
+
+
+@workflow
+async def rest(ctx: Context, sheet: str) -> str:
+    await ctx.sleep(timedelta(hours=1))
+    return sheet
+
+
+@workflow
+async def make(ctx: Context, sheet: str) -> str:
+    """One use of everything that a workflow on AWS may do."""
+    large = await ctx.call(MILL, sheet * 50_000)
+    pressed = await ctx.call(PRESS, large)
+    ctx.send(STAMP, pressed[:10])
+    await ctx.sleep(timedelta(seconds=1))
+    return await ctx.call(rest, pressed[:10])
+
+
+@serve(MILL)
+async def mill(sheet: str) -> str:
+    return sheet.upper()
+
+
+@serve(PRESS)
+async def press(sheet: str) -> str:
+    return sheet
+
+
+app = App("paper", workflows=[make, rest], adapters=[mill, press], services=[STAMP])
+
+
+@pytest.fixture
+async def aws(server: Server) -> AsyncIterator[Aws]:
+    opened = Aws()
+    yield opened
+    await opened.close()
+
+
+def client_config(deployed: Deployed) -> AwsConfig:
+    """What a client needs, from the outputs alone."""
+    outputs = deployed.outputs
+    given = {"TABLE": outputs["TableName"], "QUEUE_URL": outputs["WorkflowQueueUrl"]}
+    given["BUCKET"] = outputs.get("BucketName", "")
+    return read_config({PREFIX + name: value for name, value in given.items()})
+
+
+def allows(statement: dict[str, Any], action: str, arn: str) -> bool:
+    return action in statement["Action"] and any(
+        fnmatchcase(arn, pattern) for pattern in statement["Resource"]
+    )
+
+
+async def jump(server: Server, run: Run, seconds: float) -> None:
+    run.clock.shift += int(seconds * 1000)
+    server.advance(seconds)
+
+
+async def provoke(server: Server, deployed: Deployed, run: Run) -> None:
+    """An unreadable message in each queue; the dead-letter queue answers the second time."""
+    for arn, function in deployed.triggers:
+        queue = arn.rpartition(":")[2]
+        dead = deployed.environments[function][f"{PREFIX}DLQ_URL"].rpartition("/")[2]
+        server.fault("sqs", "SendMessage", "error", count=ATTEMPTS_MAX, name=dead)
+        await put(URL + queue, "unreadable", *(("all", queue) if queue.endswith(".fifo") else ()))
+        await until(lambda queue=queue: is_hurried(server, queue))  # type: ignore[misc]  # a default
+        await jump(server, run, 5)
+        await until_left(URL + queue, 0)
+
+
+def is_hurried(server: Server, queue: str) -> bool:
+    return bool(server.requests("sqs", "ChangeMessageVisibilityBatch", queue))
+
+
+async def use(server: Server, client: Client, run: Run) -> str:
+    """Run the workflow through, time and all."""
+    handle = await client.start(make, "a", execution_id="sheet-1")
+    result = asyncio.create_task(handle.result(timeout=timedelta(hours=3)))
+    while not result.done():
+        await asyncio.sleep(0.2)
+        await jump(server, run, 300)
+    return await result
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"bucket": True, "responses": True, "deduplicate": True, "kms": True}],
+    ids=["defaults", "everything"],
+)
+async def test_rights_are_those_that_are_used(server: Server, aws: Aws, given: Any) -> None:
+    await aws.call("sqs", "CreateQueue", QueueName="elsewhere")
+    parameters = {"ServiceStampQueueArn": ELSEWHERE} | (
+        {"KmsKeyArn": KEY} if "kms" in given else {}
+    )
+    deployed = await create(aws, to_sam(stack_of(app, **given)), **parameters)
+    client = client_for(app, client_config(deployed))
+    try:
+        async with at_work(app, deployed) as run:
+            assert await use(server, client, run) == "A" * 10
+            assert len(await take(f"{URL}elsewhere")) == 1
+            await provoke(server, deployed, run)
+    finally:
+        await client.close()
+    if "responses" in given:
+        assert len(await take(deployed.outputs["ResponseQueueUrl"])) == 2
+    for name, calls in run.calls.items():
+        statements = deployed.rights[name]
+        for action, arn in calls:
+            assert any(allows(s, action, arn) for s in statements), (name, action, arn)
+        unused = {
+            (action, arn)
+            for statement in statements
+            for action in statement["Action"]
+            for arn in statement["Resource"]
+            if action not in LAMBDAS | KMS
+            if not any(allows({"Action": [action], "Resource": [arn]}, *call) for call in calls)
+        }
+        assert unused == set(), name
+    assert {name.rpartition("-")[2] for name in run.calls} == {"workflow", "mill", "press"}
+
+
+EXPENSE = {"employee": "ada", "purpose": "a train", "amount": 240, "manager": "grace"}
+EXAMPLES: dict[str, tuple[str, Any]] = {
+    "bank_transaction": ("transfer", {"source": "alice", "target": "bob", "amount": "250.00"}),
+    "expense_approval": ("approve_expense", {**EXPENSE, "director": "alan"}),
+    "greeter": ("greet", ["Ada", "Grace"]),
+    "remind_user": ("remind", {"user": "ada", "text": "water the plants"}),
+    "trip_saga": ("book_trip", {"traveller": "ada", "city": "Zermatt", "nights": 3}),
+}
+RESULTS = {
+    "bank_transaction": "amount=Decimal('250.00')",
+    "expense_approval": "Decision(approved=True, by='grace', note='bon voyage')",
+    "greeter": "Hello, Ada! Hello, Grace!",
+    "remind_user": "2",
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_an_example_runs_on_its_committed_template(
+    server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    started, request = EXAMPLES[name]
+    example = load_app(f"examples.{name}.app:app")
+    text = (ROOT / "infra" / name / "template.yaml").read_text(encoding="utf-8")
+    deployed = await create(aws, text, **({"KmsKeyArn": KEY} if "KmsKeyArn" in text else {}))
+    client = client_for(example, client_config(deployed))
+    chosen = example.workflow(started)
+    decoded = chosen.request_codec.decode(request, "the request")
+    try:
+        async with at_work(example, deployed) as run:
+            handle = await client.start(chosen, decoded, execution_id="example-1")
+            if name == "expense_approval":
+                token = await told(capsys, "token: ")
+                await client.complete_callback(token, {"approved": True, "note": "bon voyage"})
+            result = asyncio.create_task(handle.result(timeout=timedelta(days=3)))
+            while not result.done():
+                await asyncio.sleep(0.2)
+                await jump(server, run, 3000)
+            if name == "trip_saga":
+                with pytest.raises(ExecutionFailed, match="no cars in Zermatt"):
+                    await result
+            else:
+                assert RESULTS[name] in str(await result)
+    finally:
+        await client.close()
+    if name == "remind_user":
+        (answer,) = await take(deployed.outputs["ResponseQueueUrl"])
+        assert "example-1" in answer["Body"]
+    if name == "trip_saga":
+        assert capsys.readouterr().err.count("cancelled: ") == 2
+    for function, calls in run.calls.items():
+        for action, arn in calls:
+            assert any(allows(s, action, arn) for s in deployed.rights[function]), (action, arn)
+
+
+async def told(capsys: pytest.CaptureFixture[str], label: str) -> str:
+    """The word that an adapter has printed behind a label."""
+    printed = ""
+
+    def is_there() -> bool:
+        nonlocal printed
+        printed += capsys.readouterr().err
+        return label in printed
+
+    await until(is_there)
+    return printed.partition(label)[2].split()[0]
