@@ -195,3 +195,18 @@ def test_the_handlers_of_the_examples_are_there(file: Path) -> None:
     handlers = {found.handler for found in stack.resources if isinstance(found, Function)}
     package = f"examples.{file.parent.name}"
     assert handlers == {f"{package}.lambda_function.handler", f"{package}.lambda_services.handler"}
+
+
+@STACKS
+def test_no_function_is_stopped_for_being_part_of_a_loop(
+    chosen: App, given: dict[str, Any]
+) -> None:
+    stack = stack_of(chosen, **given)
+    made = [
+        r for r in bare(template(stack))["Resources"].values() if r["Type"].endswith("Function")
+    ]
+    assert made
+    assert {function["Properties"]["RecursiveLoop"] for function in made} == {"Allow"}
+    allowed = configuration(stack, "")["resource"]["aws_lambda_function_recursion_config"]
+    assert {found["recursive_loop"] for found in allowed.values()} == {"Allow"}
+    assert len(allowed) == len(made)

@@ -326,6 +326,7 @@ def _function(function: r.Function) -> dict[str, Any]:
         "MemorySize": function.memory_mb,
         "Timeout": function.timeout_seconds,
         "Role": Ref(function.role, "arn"),
+        "RecursiveLoop": LOOP,
         "LoggingConfig": {
             "LogGroup": Ref(function.log, "name"),
             "LogFormat": "JSON",
@@ -336,6 +337,9 @@ def _function(function: r.Function) -> dict[str, Any]:
     }
 
 
+LOOP: Final = Because(
+    "Allow", "Workflow, queue, service, queue, workflow: a loop that Lambda must not cut."
+)
 LEVEL: Final = Because("INFO", "The ends of executions are told at this level.")
 
 

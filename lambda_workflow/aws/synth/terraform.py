@@ -18,6 +18,7 @@ from lambda_workflow.aws.synth.sam import (
     EXPIRY,
     HIGH_THROUGHPUT,
     LEVEL,
+    LOOP,
     PARTIAL,
     as_json,
     assume,
@@ -217,7 +218,9 @@ class _Terraform:
             case r.LogGroup(name=name, days=days):
                 body = {"name": name, "retention_in_days": days}
             case r.Function():
-                body = _function(resource)
+                loop = {"function_name": Ref(resource.id, "name"), "recursive_loop": LOOP}
+                recursion = ("aws_lambda_function_recursion_config", resource.id, loop)
+                return [(kind, resource.id, _function(resource)), recursion]
             case r.Trigger():
                 body = _trigger(resource)
             case r.LogCount():
