@@ -41,6 +41,7 @@ class Wake:
 
 
 Acceptance = e.Event | Duplicate | Late | Wake
+REPLACED: Final = "another start took its id"  # the reason of an end
 _ENDED: Final = Late("the execution has ended", True)
 _UNKNOWN: Final = Late("no such execution")
 _OTHER_START: Final = Late("the id belongs to an execution that somebody else has started", True)
@@ -59,7 +60,7 @@ def _request(history: History, message: m.Request, now: int) -> Acceptance:
         return Duplicate(history.taken[""])
     if message.replace and options.id:
         if not _is_over(history):  # this ends it; the message comes round once more
-            return e.Terminated(history.clock(now), "another start took its id")
+            return e.Terminated(history.clock(now), REPLACED)
         run = e.Run(started.run.number + 1)
         return replace(_started(history, message, now), run=run)
     origin = started.run.origin or _digest(started.request)

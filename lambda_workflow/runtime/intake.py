@@ -8,7 +8,8 @@ from typing import Any
 
 from lambda_workflow.errors import BackendError, Conflict
 from lambda_workflow.model import events as e
-from lambda_workflow.model.judging import Duplicate, Late, Wake
+from lambda_workflow.model.history import History
+from lambda_workflow.model.judging import REPLACED, Duplicate, Late, Wake
 from lambda_workflow.model.messages import (
     Cancel,
     Message,
@@ -123,6 +124,20 @@ def parts_of(arrivals: Sequence[Arrival]) -> list[list[Arrival]]:
             parts += [[arrival], []] if replaces else [[]]
         parts[-1].append(arrival)
     return parts
+
+
+def replaces_what_it_ended(arrivals: Sequence[Arrival], history: History) -> bool:
+    """Whether a start is to begin, for whose sake the run before was ended in another delivery.
+
+    Its worker may have died before it told of that end, and no other message would bring it up.
+    """
+    if not history.turns or not history.status.closed or history.started is None:
+        return False
+    ended = history.turns[-1].events
+    if not any(isinstance(one, e.Terminated) and one.reason == REPLACED for one in ended):
+        return False
+    first, present = arrivals[0].message, history.started.options.id
+    return isinstance(first, Request) and first.replace and first.options.id != present
 
 
 def _with_secret(message: Message, backend: Backend) -> Message:

@@ -38,7 +38,13 @@ from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.dispatch import (
     dispatch,
 )
-from lambda_workflow.runtime.intake import Arrival, Intake, parts_of, take_in
+from lambda_workflow.runtime.intake import (
+    Arrival,
+    Intake,
+    parts_of,
+    replaces_what_it_ended,
+    take_in,
+)
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Living
 from lambda_workflow.runtime.offload import stored
@@ -108,11 +114,12 @@ class Turns:
         receipts = tuple(a.receipt for a in arrivals if a.receipt is not None)
         async with self._living.alone(execution_id):
             result = TurnResult(None, 0, acked=False)
+            told = False
             parts = parts_of(arrivals)
             for part in parts:
                 taken = receipts if part is parts[-1] else ()
-                result = await self._first(execution_id, part, consumed, taken)
-                consumed = Usage()
+                result = await self._first(execution_id, part, consumed, taken, told=told)
+                consumed, told = Usage(), result.commits > 0
             return result
 
     async def _first(
@@ -121,10 +128,13 @@ class Turns:
         arrivals: Sequence[Arrival],
         consumed: Usage,
         receipts: Sequence[Any],
+        *,
+        told: bool,
     ) -> TurnResult:
+        """One part of what arrived; `told` says that the part before it made a turn."""
         for _ in range(CONFLICTS_MAX):
             try:
-                return await self._turn(execution_id, arrivals, consumed, receipts)
+                return await self._turn(execution_id, arrivals, consumed, receipts, told=told)
             except Conflict as conflict:
                 self._notify("conflict", execution_id, error=str(conflict))
         raise BackendError(
@@ -148,12 +158,15 @@ class Turns:
         arrivals: Sequence[Arrival],
         consumed: Usage,
         receipts: Sequence[Any],
+        *,
+        told: bool,
     ) -> TurnResult:
         live = await self._living.take(execution_id)
         kept = False
         try:
             work = Work(live, receipts, consumed, since=self.backend.clock.now())
-            if live.history.renewal is not None:  # its worker died between two runs
+            begins_anew = not told and replaces_what_it_ended(arrivals, live.history)
+            if live.history.renewal is not None or begins_anew:  # its worker died between two runs
                 await self._committer.repeat(live.history, {live.history.next_number - 1})
             intake = take_in(arrivals, live, self.backend, self.app)
             if live.history.turns or intake.events:

@@ -136,3 +136,26 @@ async def test_a_replacement_without_an_id_could_not_be_known_and_is_a_plain_sta
     await host.send(Request("e", "waits", 2, replace=True))
     assert host.status() is Status.RUNNING
     assert len(starts(host)) == 1
+
+
+async def test_what_is_replaced_tells_of_its_end_though_its_worker_died(host: Host) -> None:
+    parent = e.Callback("memory://inbox", "parent", "parent/1")
+    await host.start(waits, 1, callback=parent)
+    host.queue.failing = True
+    with suppress(BackendError):
+        await host.send(anew("waits", 2))
+    assert host.status() is Status.TERMINATED
+    host.queue.failing = False
+    await host.send(anew("waits", 2))
+    assert starts(host) == ["", "second"]
+    assert [one.response.status for one in host.queue.responses] == ["TERMINATED"]
+    assert [one.message.execution_id for one in host.queue.messages] == ["parent"]
+
+
+async def test_what_is_replaced_tells_of_its_end_once(host: Host) -> None:
+    await host.start(waits, 1)
+    for _ in range(2):
+        await host.send(anew("waits", 2))
+    await host.send(anew("quick", 3, "third"))
+    told = [one.response.status for one in host.queue.responses]
+    assert told == ["TERMINATED", "TERMINATED", "COMPLETED"]
