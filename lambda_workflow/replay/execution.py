@@ -57,7 +57,6 @@ class Execution:
         self.context: Context | None = None
         self.root: OrderedTask[Any] | None = None
         self.facts = 0
-        self.present = 0  # the host's time, which kept facts may be older than
         self.read_only = False
         self._inbox: deque[e.Event] = deque()
         self._turns: deque[Turn] = deque()

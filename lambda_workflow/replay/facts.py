@@ -177,7 +177,7 @@ def _cancel_requested(execution: Execution, event: e.CancelRequested) -> None:
         execution.end(c.End(Status.CANCELLED, event.reason))
         return
     # a cancellation that was kept while BLOCKED or PAUSED leaves its cleanup as much time
-    due = max(execution.loop.now, execution.present) + event.grace_ms
+    due = execution.ledger.told_at() + event.grace_ms
     execution.ledger.arm_own(f"{execution.loop.root.name}~grace", due, "grace")
     execution.root.cancel(event.reason or None)
 

@@ -34,6 +34,7 @@ class Ledger:
 
     Attributes:
         intents: the commands by key, in the order in which they were asked for.
+        present: the host's time, which facts that were kept while BLOCKED or PAUSED are older than.
         unawaited: operations that nobody has awaited yet.
     """
 
@@ -45,6 +46,7 @@ class Ledger:
         self.unawaited: dict[str, Operation[Any]] = {}
         self.timers: dict[str, DurableHandle | Operation[Any] | str] = {}
         self.intents: dict[str, c.Command] = {}
+        self.present = 0
         self._recorded: tuple[c.Command, ...] | None = None
         self._recorded_keys: dict[str, c.Command] | None = None
         self._timer_sites: dict[str, Site] = {}
@@ -100,20 +102,28 @@ class Ledger:
             operation.replayed = self._recorded is not None
         self.intents[f"+{key}"] = command
 
+    def told_at(self) -> int:
+        """When others learn of what begins now: after a fact's time, where that was kept.
+
+        In replay the recorded timers hold it.
+        """
+        return max(self.loop.now, self.present) if self._recorded is None else self.loop.now
+
     def deadline(self, operation: Operation[Any], milliseconds: int) -> None:
         """An operation is to be answered in time."""
         timer = f"{operation.operation}:timeout"
-        self._arm(operation, timer, self.loop.now + milliseconds)
+        self._arm(operation, timer, self.told_at() + milliseconds)
 
     def watch(self, operation: Operation[Any]) -> None:
         """An attempt begins: it has its own time, and is to be heard of."""
         key, attempt = operation.operation, operation.attempt
         if operation.attempt_ms:
-            due = self.loop.now + operation.attempt_ms
+            due = self.told_at() + operation.attempt_ms
             self._arm(operation, f"{key}:attempt{attempt}", due)
         if operation.beat_ms:
-            operation.beat_at = self.loop.now
-            self._arm(operation, f"{key}:beat{attempt}.1", self.loop.now + operation.beat_ms)
+            due = self.told_at() + operation.beat_ms
+            due = self._arm(operation, f"{key}:beat{attempt}.1", due)
+            operation.beat_at = due - operation.beat_ms
 
     def look_again(self, operation: Operation[Any], timer: str) -> bool:
         """It is time to have heard of an attempt: whether it was, and the next look is due."""
@@ -239,13 +249,14 @@ class Ledger:
             self._recorded_keys = {key_of(command): command for command in self._recorded}
         return self._recorded_keys.get(key)
 
-    def _arm(self, operation: Operation[Any], timer: str, due: int) -> None:
+    def _arm(self, operation: Operation[Any], timer: str, due: int) -> int:
         recorded = self._find(f"+{timer}")
         if isinstance(recorded, c.StartTimer):
             due = recorded.due
         self.timers[timer] = operation
         operation.own_timers += (timer,)
         self.intents[f"+{timer}"] = c.StartTimer(timer, due)
+        return due
 
     def _disarm(self, timer: str) -> None:
         if self.timers.pop(timer, None) is None or self.loop.frozen:

@@ -58,7 +58,7 @@ class Player:
         live, blobs = work.live, self._backend.blobs
         if live.execution is None:
             live.execution = await self._replayed(live.history)
-        live.execution.present = live.history.clock(self._backend.clock.now())
+        live.execution.ledger.present = live.history.clock(self._backend.clock.now())
         live.execution.complaints()  # those of the replay were told when they were new
         live.execution.advance([await inflate_event(event, blobs) for event in events])
         await self._run_steps(work, live.execution)
@@ -89,7 +89,7 @@ class Player:
         named = (started.workflow, started.version) if started is not None else ("", "")
         workflow = self._app.workflow(*named)
         execution = Execution(workflow, history.execution_id, self._tools[workflow.name])
-        execution.present = history.clock(self._backend.clock.now())
+        execution.ledger.present = history.clock(self._backend.clock.now())
         execution.replay(await inflate(history.run_turns(), self._backend.blobs))
         return execution
 
