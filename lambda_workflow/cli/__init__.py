@@ -16,6 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from lambda_workflow.cli import (
             answer,
             history,
+            init,
             look,
             orders,
             run,
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="lambda-workflow", description="Durable workflows on plain AWS parts."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (answer, history, look, orders, run, schedule, synth, talk):
+    for command in (answer, history, init, look, orders, run, schedule, synth, talk):
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     sys.path.insert(0, os.getcwd())

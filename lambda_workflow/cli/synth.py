@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from lambda_workflow.cli.loading import load_app
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.runtime.app import App
 
 OPTIONS_FILE: Final = "synth.toml"
 FORMATS: Final = ("sam", "terraform")
@@ -31,16 +32,31 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(command=_synth)
 
 
-def _synth(arguments: argparse.Namespace) -> int:
-    from lambda_workflow.aws.synth.options import Options, read_options
-    from lambda_workflow.aws.synth.template import synthesise
+def written(app: App, address: str, options: Path | None, format: str = "sam") -> str:
+    """The template of an App, with the options of a file.
 
+    Raises:
+        ConfigurationError: it cannot work; says what to change.
+    """
+    try:
+        from lambda_workflow.aws.synth.options import Options, read_options
+        from lambda_workflow.aws.synth.template import synthesise
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "botocore":
+            raise
+        raise ConfigurationError(
+            "templates need an extra: pip install 'lambda-workflow[aws]'"
+        ) from error
+    chosen = Options() if options is None else read_options(options)
+    return synthesise(app, address, chosen, format="terraform" if format == "terraform" else "sam")
+
+
+def _synth(arguments: argparse.Namespace) -> int:
     file = arguments.out or arguments.diff
     beside = Path(file).parent / OPTIONS_FILE if file else Path(OPTIONS_FILE)
-    chosen = Path(arguments.options) if arguments.options else beside
-    is_there = arguments.options or chosen.is_file()
-    options = read_options(chosen) if is_there else Options()
-    text = synthesise(load_app(arguments.app), arguments.app, options, format=arguments.format)
+    found = beside if beside.is_file() else None
+    options = Path(arguments.options) if arguments.options else found
+    text = written(load_app(arguments.app), arguments.app, options, arguments.format)
     if arguments.diff:
         return _diff(text, Path(arguments.diff))
     if arguments.out:
