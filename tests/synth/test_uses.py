@@ -14,8 +14,8 @@ SHIP = RemoteWorkflow("ship", str, str, app="harbour")
 PACK = RemoteWorkflow("pack", str, str, app="store")
 THANK = RemoteWorkflow("thank", str, str, app="office")
 TABLED = [RemoteWorkflow("count", str, str, app="audit")]
+CHOSEN = {"air": RemoteWorkflow("fly", str, str, app="airport")}
 UNUSED = RemoteWorkflow("idle", str, str, app="idlers")
-partners = types.SimpleNamespace()
 module = types.ModuleType("partners")
 module.PACK = PACK  # type: ignore[attr-defined]  # made here
 
@@ -43,7 +43,7 @@ def test_apps_are_found_behind_functions_and_in_nested_ones() -> None:
     assert apps_of(deliver) == ("harbour",)
 
 
-def test_apps_are_found_in_modules_closures_and_lists() -> None:
+def test_apps_are_found_in_modules_closures_and_collections() -> None:
     @workflow
     async def through_a_module(ctx: Context, parcel: str) -> str:
         answer: str = await ctx.call(module.PACK, parcel)
@@ -60,11 +60,16 @@ def test_apps_are_found_in_modules_closures_and_lists() -> None:
         return await ctx.call(TABLED[0], parcel)
 
     @workflow
+    async def through_a_dict(ctx: Context, parcel: str) -> str:
+        return await ctx.call(CHOSEN[parcel], parcel)
+
+    @workflow
     async def through_a_workflow(ctx: Context, parcel: str) -> str:
         return await ctx.call(through_a_list, parcel)
 
     assert apps_of(through_a_module) == ("store",)
     assert apps_of(through_a_closure) == ("office",)
+    assert apps_of(through_a_dict) == ("airport",)
     assert apps_of(through_a_workflow) == ("audit",)
 
 

@@ -65,6 +65,8 @@ def _remotes(function: Any) -> Iterator[RemoteWorkflow[Any, Any]]:
             todo.append(found.function)
         elif isinstance(found, list | tuple):
             todo += found
+        elif isinstance(found, dict):
+            todo += found.values()
         elif isinstance(found, FunctionType) and not found.__module__.startswith("lambda_workflow"):
             todo += _named_in(found)
 
