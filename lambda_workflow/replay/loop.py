@@ -148,6 +148,7 @@ class Loop(asyncio.AbstractEventLoop):
                 handle = ready.popleft()
                 if not handle.cancelled():
                     handle._run()
+                del handle  # else an exception's frames hold its task, and nobody hears of it
             raise LimitExceeded(
                 f"the workflow ran {STEPS_PER_DRAIN_MAX} steps without waiting for anything: "
                 "look for a loop that awaits nothing durable"
