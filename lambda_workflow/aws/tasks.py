@@ -90,7 +90,7 @@ class Tasks:
             update = await self.shop.do(adapter, task)
             return None if update is None else render(update)
         if (earlier := await self._earlier(task)) is not None:
-            return earlier
+            return earlier or None
         update = await self.shop.do(adapter, task)
         body = "" if update is None else render(update)
         if update is None or update.failure is None:

@@ -173,6 +173,31 @@ async def test_a_repeated_task_is_answered_from_its_first_result_if_asked(
     assert (done, payloads) == (([7], [1, 1, 1]) if deduplicate else ([7, 7, 7], [1, 2, 3]))
 
 
+async def test_a_withdrawn_task_that_comes_again_has_no_result(bench: Bench) -> None:
+    bench.config = replace(bench.config, deduplicate=True)
+    began = asyncio.Event()
+
+    @serve(WORK)
+    async def lasting(number: int) -> int:
+        began.set()
+        await asyncio.Event().wait()
+        return number
+
+    handle = task_handler(lasting, config=bench.config)
+    task = Task("e", "e/1", "work", 1, 1, bench.config.queue_url, heartbeat_ms=60_000)
+    await put(bench.url, render_task(task), deduplication="one")
+    doing = asyncio.create_task(bench.handled(handle))
+    await began.wait()
+    withdrawal = replace(task, payload=None, reply=False, cancelled=True)
+    await put(bench.url, render_task(withdrawal), deduplication="two")
+    await bench.handled(handle)
+    assert await doing == []
+    other = task_handler(lasting, config=bench.config)  # a container that knows nothing of it
+    await put(bench.url, render_task(task), deduplication="three")
+    assert await bench.handled(other) == []
+    assert await bench.results() == []
+
+
 async def test_a_failure_is_not_remembered(bench: Bench) -> None:
     bench.config = replace(bench.config, deduplicate=True)
     done: list[int] = []
