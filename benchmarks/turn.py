@@ -135,6 +135,7 @@ def cold(make: Callable[[Table], Aws]) -> dict[str, float]:
             handler = lambda_handler(app, config=config_for(app), aws=make(table))
             deliver(handler, Request("other", "sequential", 1))  # the container is up
             milliseconds = deliver(handler, Update("x", str(length + 1), 7, None, 1))
+            assert len(table.items["x"]) == length + 2, "the result was not taken in"
             if number:  # the first one fills the stand-in's cache
                 times.append(milliseconds)
             del table.items["x"][length + 1 :], table.items["other"]

@@ -30,7 +30,7 @@ class Table:
     def __init__(self) -> None:
         self.items: dict[str, list[dict[str, Any]]] = {}
         self.counts: Counter[tuple[str, str]] = Counter()
-        self._pages: dict[tuple[str, int, int], dict[str, Any]] = {}
+        self._pages: dict[tuple[str, int, int, int], dict[str, Any]] = {}
         self._encoded: dict[bytes, bytes] = {}
 
     def answer(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,23 +53,26 @@ class Table:
         return self._encoded[params]
 
     def _page(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The items below a key, the latest first."""
+        assert params["ScanIndexForward"] is False
         id_ = params["ExpressionAttributeValues"][":id"]["S"]
-        first = int(params.get("ExclusiveStartKey", {}).get("n", {"N": "0"})["N"])
         items = self.items.get(id_, [])
-        key = (id_, first, len(items))
+        start = params.get("ExclusiveStartKey")
+        below = int(start["n"]["N"]) - 1 if start else len(items)
+        key = (id_, below, len(items), int(params.get("Limit", below)))
         if key not in self._pages:
-            self._pages[key] = _cut(items, first)
+            self._pages[key] = _cut(items[:below][::-1], key[-1])
         return self._pages[key]
 
 
-def _cut(items: list[dict[str, Any]], first: int) -> dict[str, Any]:
+def _cut(items: list[dict[str, Any]], most: int) -> dict[str, Any]:
     size = 0
-    for number in range(first, len(items)):
-        size += sum(len(k) + len(next(iter(v.values()))) for k, v in items[number].items())
-        if size > PAGE_BYTES_MAX:
+    for number, item in enumerate(items):
+        size += sum(len(k) + len(str(next(iter(v.values())))) for k, v in item.items())
+        if size > PAGE_BYTES_MAX or number == most:
             last = {name: items[number - 1][name] for name in ("id", "n")}
-            return {"Items": items[first:number], "LastEvaluatedKey": last}
-    return {"Items": items[first:]}
+            return {"Items": items[:number], "LastEvaluatedKey": last}
+    return {"Items": items}
 
 
 class InstantAws(Aws):
