@@ -23,8 +23,8 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Self
 
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.errors import BackendError, ConfigurationError, Conflict
@@ -238,25 +238,15 @@ class DynamoStore:
                 break
         return found
 
-    def _query(self, execution_id: str, start: Any) -> dict[str, Any]:
-        return {
+    def _backwards(self, execution_id: str) -> _Pages:
+        query = {
             "TableName": self._table,
             "KeyConditionExpression": "id = :id",
             "ExpressionAttributeValues": {":id": {"S": execution_id}},
             "ConsistentRead": True,
-            **({"ExclusiveStartKey": start} if start else {}),
+            "ScanIndexForward": False,
         }
-
-    async def _backwards(self, execution_id: str) -> AsyncIterator[Sequence[dict[str, Any]]]:
-        """The items of an execution by pages, the latest first."""
-        start, limit = None, FIRST_ITEMS_MAX
-        while True:
-            query = self._query(execution_id, start) | {"ScanIndexForward": False}
-            page = await self._aws.call("dynamodb", "Query", **query, **_limited(limit))
-            yield page["Items"]
-            start, limit = page.get("LastEvaluatedKey"), 0
-            if start is None:
-                return
+        return _Pages(self._aws, query)
 
     async def _renew(self, execution_id: str, now: int, *, whole: bool) -> None:
         """Move the expiry of the present run's items that have passed half of it, or of all."""
@@ -292,6 +282,27 @@ class DynamoStore:
 
     def _is_kept(self, item: dict[str, Any]) -> bool:
         return int(item["x"]["N"]) * 1000 >= self._clock.now()
+
+
+class _Pages:
+    """Items by pages. No generator, which takes a task of the event loop to leave early."""
+
+    def __init__(self, aws: Aws, query: dict[str, Any]) -> None:
+        self._aws = aws
+        self._query = query
+        self._more: dict[str, Any] | None = {"Limit": FIRST_ITEMS_MAX}
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Sequence[dict[str, Any]]:
+        if self._more is None:
+            raise StopAsyncIteration
+        page = await self._aws.call("dynamodb", "Query", **self._query, **self._more)
+        start = page.get("LastEvaluatedKey")
+        self._more = {"ExclusiveStartKey": start} if start else None
+        items: Sequence[dict[str, Any]] = page["Items"]
+        return items
 
 
 class DynamoBlobs:
@@ -352,10 +363,6 @@ def _header_attributes(header: Header) -> dict[str, Any]:
         "lk": {"S": f"{header.workflow}/{header.status}"},
         "ls": {"S": f"{header.started_at:015d}/{header.execution_id}"},
     }
-
-
-def _limited(limit: int) -> dict[str, int]:
-    return {"Limit": limit} if limit else {}
 
 
 def _listed_bytes(item: dict[str, Any]) -> int:

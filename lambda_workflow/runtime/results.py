@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from lambda_workflow.errors import (
     ExecutionCancelled,
@@ -60,20 +60,8 @@ class Results(ClientBase):
                     return await self._outcome(history)
         raise ResultTimeout(_state(execution_id, header, timeout))
 
-    async def _looks(
-        self, execution_id: str, timeout: timedelta | None
-    ) -> AsyncIterator[Header | None]:
-        """The header, again and again, with growing pauses, until the time is over."""
-        clock = self.backend.clock
-        deadline = None if timeout is None else clock.now() + timeout / timedelta(milliseconds=1)
-        pause, longest = POLL_SECONDS
-        while True:
-            yield await self.backend.store.header(execution_id)
-            if deadline is not None and clock.now() >= deadline:
-                return
-            left = longest if deadline is None else max(0.0, (deadline - clock.now()) / 1000)
-            await self._pause(execution_id, min(pause, left))
-            pause = min(pause * 1.5, longest)
+    def _looks(self, execution_id: str, timeout: timedelta | None) -> _Looks:
+        return _Looks(self.backend, execution_id, timeout, self._pause)
 
     async def _pause(self, execution_id: str, seconds: float) -> None:
         if self._wait is not None:
@@ -110,6 +98,42 @@ class Results(ClientBase):
             details=failure.details,
             stack=failure.stack,
         )
+
+
+class _Looks:
+    """The header of an execution, again and again, with growing pauses, until the time is over.
+
+    No generator: one that is left early has to be closed by a task of the event loop.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        execution_id: str,
+        timeout: timedelta | None,
+        pause: Callable[[str, float], Awaitable[None]],
+    ) -> None:
+        self._backend = backend
+        self._execution_id = execution_id
+        begun = backend.clock.now()
+        self._deadline = None if timeout is None else begun + timeout / timedelta(milliseconds=1)
+        self._pause = pause
+        self._seconds = 0.0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Header | None:
+        first, longest = POLL_SECONDS
+        if self._seconds:
+            left = longest
+            if self._deadline is not None:
+                left = (self._deadline - self._backend.clock.now()) / 1000
+                if left <= 0:
+                    raise StopAsyncIteration
+            await self._pause(self._execution_id, min(self._seconds, left))
+        self._seconds = min(self._seconds * 1.5, longest) or first
+        return await self._backend.store.header(self._execution_id)
 
 
 def _state(execution_id: str, header: Header | None, waited: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -104,3 +105,15 @@ async def test_what_has_expired_is_gone(years: Years) -> None:
     assert await years.backend.store.header("e") is None
     assert list((await years.backend.store.load("e")).texts) == []
     assert list((await years.backend.store.load("e", whole=True)).texts) == []
+
+
+async def test_a_load_that_ends_where_the_present_run_begins_leaves_nothing_to_the_event_loop(
+    years: Years,
+) -> None:
+    await years.send(m.Request("e", "listens", 0))
+    await years.send(m.Signal("e", "word", 2, "s"))
+    before = asyncio.all_tasks()
+    loaded = await years.backend.store.load("e")
+    assert len(loaded.texts) == 1
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before

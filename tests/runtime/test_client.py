@@ -107,6 +107,16 @@ async def test_a_result_is_of_the_workflow_s_type(client: Client) -> None:
     assert await client.result("o-4") == Receipt(8)
 
 
+async def test_who_has_waited_for_a_result_leaves_nothing_to_the_event_loop(
+    client: Client,
+) -> None:
+    before = asyncio.all_tasks()
+    handle = await client.start(buy, Order(21))
+    await handle.result()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
 async def test_an_id_is_made_where_none_is_given(client: Client) -> None:
     ids = {(await client.start(buy, Order(1))).execution_id for _ in range(3)}
     assert len(ids) == 3
