@@ -136,7 +136,8 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
         case c.ScheduleCall() | c.RetryCall():
             return _task(command, history, inbox_url, fresh)
         case c.StartTimer():
-            if command.operation not in history.open or history.status.closed:
+            over = history.status.closed or history.renewal is not None
+            if over or command.operation not in history.open:
                 return None
             dedup = _dedup(execution_id, command.operation, "timer", fresh)
             return ArmTimer(execution_id, command.operation, command.due, dedup)

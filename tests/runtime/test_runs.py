@@ -18,9 +18,11 @@ from lambda_workflow import (
     Workflow,
     workflow,
 )
+from lambda_workflow.model import commands as c
 from lambda_workflow.model import messages as m
+from lambda_workflow.model.events import Failure
 from lambda_workflow.model.exported import read_history, write_history
-from lambda_workflow.ports import Commit
+from lambda_workflow.ports import ArmTimer, Commit
 from lambda_workflow.runtime import playing
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.testing.histories import replay_history
@@ -281,3 +283,23 @@ async def test_new_code_takes_an_execution_on_that_was_too_long(
     for number in range(35, 40):
         await host.send(signal(1, f"s{number}"))
     assert host.status() is Status.RUNNING
+
+
+@workflow
+async def gives_up(ctx: Context, n: int) -> int:
+    if n:
+        return n
+    ctx.call(DOUBLE, n)
+    await ctx.wait_signal(WORD)
+    ctx.continue_as_new(1)
+
+
+async def test_a_retry_of_the_turn_that_ends_its_run_is_not_timed(make_host: MakeHost) -> None:
+    host = make_host(App("tests", workflows=[gives_up], services=[DOUBLE]), check=True)
+    await host.start(gives_up, 0)
+    failed = m.Update("e", "1", None, Failure("Broken", "once"), 1)
+    await host.send(failed, signal(1, "a"))
+    assert host.outcome() == 1
+    assert [type(x) for x in host.history().turns[1].commands] == [c.StartTimer, c.ContinueAsNew]
+    effects = [effect for commit in host.store.commits for effect in commit.effects]
+    assert [effect for effect in effects if isinstance(effect, ArmTimer)] == []
