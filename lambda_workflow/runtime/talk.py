@@ -231,8 +231,8 @@ def _answer(history: History, request: m.UpdateRequest) -> c.Answer | None:
             if is_asked and isinstance(command, c.ContinueAsNew):
                 words = "it continued as new without a reply: ask again"
                 return c.Answer(request.id, None, e.Failure("RunEnded", words))
-    if history.status.closed:
-        raise _closed(request.execution_id, history.status, f"did not reply to {request.name!r}")
+        if turn.status.closed and (is_asked or turn is history.turns[-1]):
+            raise _closed(request.execution_id, turn.status, f"did not reply to {request.name!r}")
     return None
 
 

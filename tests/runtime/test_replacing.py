@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from lambda_workflow import App, Context, Signal, Status, workflow
-from lambda_workflow.errors import BackendError
+from lambda_workflow import App, Client, Context, Signal, Status, Update, workflow
+from lambda_workflow.errors import BackendError, ExecutionClosed
 from lambda_workflow.model import events as e
 from lambda_workflow.model.messages import Message, Request, Terminate
 from lambda_workflow.model.messages import Signal as Told
@@ -16,6 +17,7 @@ from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, Host
 
 GO = Signal("go", int)
+NUDGE = Update("nudge", int, int)
 
 
 @workflow
@@ -159,3 +161,17 @@ async def test_what_is_replaced_tells_of_its_end_once(host: Host) -> None:
     await host.send(anew("quick", 3, "third"))
     told = [one.response.status for one in host.queue.responses]
     assert told == ["TERMINATED", "TERMINATED", "COMPLETED"]
+
+
+async def test_who_waits_for_the_reply_of_what_is_replaced_learns_that_it_has_ended(
+    host: Host,
+) -> None:
+    async def waiting(execution_id: str, seconds: float) -> None:
+        await host.send(*host.queue.take_messages(), anew("waits", 2))
+        await host.memory.advance(seconds)
+
+    await host.start(waits, 1)
+    client = Client(APP, host.memory.backend, wait=waiting)
+    with pytest.raises(ExecutionClosed, match="TERMINATED"):
+        await client.update("e", NUDGE, 1, timeout=timedelta(minutes=1))
+    assert host.status() is Status.RUNNING
