@@ -18,10 +18,10 @@ from typing import TypeVar, assert_never
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.events import SEMANTICS
-from lambda_workflow.model.judging import Acceptance, Duplicate, Late, Wake, judge
+from lambda_workflow.model.judging import Acceptance, Duplicate, Late, Wake, digest, judge
 from lambda_workflow.model.lifecycle import TRANSITIONS, Status
 from lambda_workflow.model.messages import Message
-from lambda_workflow.model.payload import Json, fingerprint
+from lambda_workflow.model.payload import Json
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 
@@ -290,10 +290,3 @@ class History:
             if operation not in retried:
                 self._close(operation)
         self._undecided.clear()
-
-
-def digest(payload: object) -> str:
-    """What two equal payloads have in common, inline or in the blob store."""
-    if isinstance(payload, e.BlobRef):
-        return payload.digest
-    return fingerprint(payload)

@@ -63,8 +63,8 @@ def _request(history: History, message: m.Request, now: int) -> Acceptance:
             return e.Terminated(history.clock(now), REPLACED)
         run = e.Run(started.run.number + 1)
         return replace(_started(history, message, now), run=run)
-    origin = started.run.origin or _digest(started.request)
-    if started.workflow == message.workflow and origin == _digest(message.request):
+    origin = started.run.origin or digest(started.request)
+    if started.workflow == message.workflow and origin == digest(message.request):
         if message.callback == started.callback:
             return Duplicate(history.taken[""])
         return Late("the id belongs to an execution that another one waits for already")
@@ -235,7 +235,8 @@ def _too_late(history: History, operation: str, key: str) -> Duplicate | Late:
     return Late("withdrawn by the workflow" if withdrawn else "no such operation", withdrawn)
 
 
-def _digest(payload: object) -> str:
+def digest(payload: object) -> str:
+    """What two equal payloads have in common, inline or in the blob store."""
     return payload.digest if isinstance(payload, e.BlobRef) else fingerprint(payload)
 
 

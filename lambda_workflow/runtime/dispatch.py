@@ -15,7 +15,7 @@ from typing import Final
 from lambda_workflow.model import commands as c
 from lambda_workflow.model.events import NO_OPTIONS, BlobRef
 from lambda_workflow.model.history import History
-from lambda_workflow.model.ids import deduplication_id, task_id
+from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
@@ -30,7 +30,7 @@ from lambda_workflow.ports import (
     SendResponse,
     SendTask,
 )
-from lambda_workflow.runtime.kin import child_request, ending_effects, withdrawal
+from lambda_workflow.runtime.kin import child_request, dedup_of, ending_effects, withdrawal
 
 BATCH_ENTRIES_MAX: Final = 10  # of one SQS batch request
 
@@ -139,7 +139,7 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
             over = history.status.closed or history.renewal is not None
             if over or command.operation not in history.open:
                 return None
-            dedup = _dedup(execution_id, command.operation, "timer", fresh)
+            dedup = dedup_of(execution_id, command.operation, "timer", fresh)
             return ArmTimer(execution_id, command.operation, command.due, dedup)
         case c.CancelTimer():
             timer = history.opening(command.operation, c.StartTimer)
@@ -151,7 +151,7 @@ def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) ->
         case c.Send() if not fresh:  # a redrive is for what is unanswered; this never will be
             operation = task_id(execution_id, command.operation)
             task = Task(execution_id, operation, command.service, command.payload, 1, reply=False)
-            return SendTask(task, _dedup(execution_id, command.operation, 1, fresh))
+            return SendTask(task, dedup_of(execution_id, command.operation, 1, fresh))
         case _:
             return None
 
@@ -175,8 +175,4 @@ def _task(
         call.heartbeat_ms,
         history.details.get(operation),
     )
-    return SendTask(task, _dedup(execution_id, operation, attempt, fresh))
-
-
-def _dedup(execution_id: str, operation: str, attempt: object, fresh: str) -> str:
-    return deduplication_id(*filter(None, (execution_id, operation, str(attempt), fresh)))
+    return SendTask(task, dedup_of(execution_id, operation, attempt, fresh))

@@ -42,7 +42,7 @@ def child_request(
     )
     callback = None if command.detached else Callback(inbox_url, parent, named)
     message = Request(command.child, command.workflow, command.payload, callback, options=options)
-    return SendMessage(message, _dedup(parent, operation, "child", fresh), _queue(command))
+    return SendMessage(message, dedup_of(parent, operation, "child", fresh), _queue(command))
 
 
 def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = "") -> list[Effect]:
@@ -53,7 +53,7 @@ def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = ""
     """
     opened = history.opened.get(operation)
     parent = history.execution_id
-    dedup = _dedup(parent, operation, "withdraw", fresh)
+    dedup = dedup_of(parent, operation, "withdraw", fresh)
     if isinstance(opened, c.StartChild) and opened.policy != "abandon":
         reason, start = f"its parent {parent} gave it up or ended", task_id(parent, operation)
         message: Cancel | Terminate = Cancel(opened.child, reason, start=start)
@@ -99,7 +99,7 @@ def _outcome(
     else:
         status = command.status
         failure = Failure(_ERRORS[status], command.reason, False)
-    dedup = _dedup(execution_id, "outcome", history.next_number - 1, fresh)
+    dedup = dedup_of(execution_id, "outcome", history.next_number - 1, fresh)
     response = Response(execution_id, started.workflow, status.value, result, failure)
     effects: list[Effect] = [SendResponse(response, dedup)]
     if (owed := started.callback) is not None:
@@ -114,7 +114,7 @@ def refusal(message: Request, reason: str) -> SendMessage | None:
         return None
     failure = Failure("ExecutionAlreadyStarted", f"{message.execution_id}: {reason}", False)
     update = Update(owed.execution_id, operation_of(owed.task_id), None, failure)
-    dedup = _dedup(owed.execution_id, operation_of(owed.task_id), "refused", "")
+    dedup = dedup_of(owed.execution_id, operation_of(owed.task_id), "refused", "")
     return SendMessage(update, dedup, owed.queue_url)
 
 
@@ -122,5 +122,6 @@ def _queue(command: c.StartChild) -> str:
     return f"{APP_ADDRESS}{command.app}" if command.app else ""
 
 
-def _dedup(execution_id: str, operation: str, what: object, fresh: str) -> str:
+def dedup_of(execution_id: str, operation: str, what: object, fresh: str) -> str:
+    """The deduplication id of an effect; `fresh` makes another one of it."""
     return deduplication_id(*filter(None, (execution_id, operation, str(what), fresh)))
