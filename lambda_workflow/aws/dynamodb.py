@@ -188,11 +188,13 @@ class DynamoStore:
         if query.started_before is not None:
             before = f"{query.started_before:015d}"
             below = min(below, before) if below else before
-        found: _Rows = []
+        newest: dict[str, Header] = {}  # one that changes its status meanwhile is met twice
         for name in names:
             for status in statuses:
-                found += await self._partition(f"{name}/{status}", query, below)
-        found.sort(key=lambda pair: pair[0], reverse=True)
+                for place, header in await self._partition(f"{name}/{status}", query, below):
+                    if place not in newest or newest[place].turn < header.turn:
+                        newest[place] = header
+        found = sorted(newest.items(), key=lambda pair: pair[0], reverse=True)
         page = found[: query.limit]
         cursor = _cursor(page[-1][0]) if len(found) > query.limit and page else None
         return Page([header for _, header in page], cursor)

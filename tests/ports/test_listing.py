@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -99,6 +100,21 @@ async def test_a_change_of_status_moves_an_execution_in_the_listing(harness: Har
     assert await listed(harness, Query(status=Status.BLOCKED)) == []
     assert await listed(harness, Query(status=Status.COMPLETED)) == [completed]
     assert await listed(harness, Query()) == [completed]
+
+
+async def test_an_execution_that_ends_while_it_is_listed_is_listed_once(harness: Harness) -> None:
+    store = harness.backend.store
+    for number in range(12):
+        await start(harness, header_of(f"e{number}", BASE + number))
+        ended = header_of(f"e{number}", BASE + number, status=Status.COMPLETED, turn=2)
+        pages = await asyncio.gather(
+            *(store.list(Query()) for _ in range(4)), store.put_header(ended)
+        )
+        for page in pages[:-1]:
+            assert page is not None
+            assert [h.execution_id for h in page.headers] == [
+                f"e{n}" for n in range(number, -1, -1)
+            ]
 
 
 TOLD = {"done": 3, "of": [None, 1.5, "ä\u2028\\"], "": {}}
