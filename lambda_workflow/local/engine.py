@@ -262,8 +262,14 @@ class Engine:
                 self._waiters.pop(execution_id, None)
 
     async def _hand_over(self, update: Update, receipt: Receipt) -> None:
-        """A result for an execution of this engine: its turn deletes the task's row."""
-        self._inbox.hand_over(update, receipt)
+        """A result for an execution of this engine: its turn deletes the task's row.
+
+        An error must not overtake the heartbeats before it: it takes the same way, by the file.
+        """
+        if update.failure is not None:
+            await self._post(update, receipt)
+        else:
+            self._inbox.hand_over(update, receipt)
 
     async def _post(self, update: Update, receipt: Receipt) -> None:
         """A result of a task from the file: whoever owns its execution finds it there."""
