@@ -1,8 +1,13 @@
-"""Queues on SQS: sends in batches of ten, per-entry failures sent again."""
+"""Queues on SQS: sends in batches of ten, per-entry failures sent again.
+
+Law: no two messages to one execution travel in one request. SQS may refuse the first of them and
+take the second; sent again, the first comes too late: a signal before its start would be lost.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,7 +55,11 @@ class SqsQueue:
             url = self._config.inbox_url(send.queue_url)
             entry = Entry(render(send.message), send.message.execution_id, send.deduplication)
             by_url.setdefault(url, []).append(entry)
-        await run_all([send_batch(self._aws, url, entries) for url, entries in by_url.items()])
+        await run_all([self._send_ordered(url, entries) for url, entries in by_url.items()])
+
+    async def _send_ordered(self, url: str, entries: Sequence[Entry]) -> None:
+        for layer in _layers(entries):
+            await send_batch(self._aws, url, layer)
 
     async def send_responses(self, sends: Sequence[SendResponse]) -> None:
         if url := self._config.response_queue_url:
@@ -86,6 +95,19 @@ async def send_batch(aws: Aws, url: str, entries: Sequence[Entry]) -> None:
             await asyncio.sleep(BACKOFF_SECONDS * 2**attempt)
         else:
             raise BackendError(f"{len(left)} messages could not be sent to {url}")
+
+
+def _layers(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The first entries of all groups, then the second ones, and so on."""
+    layers: list[list[Entry]] = []
+    places: Counter[str] = Counter()
+    for entry in entries:
+        place = places[entry.group]
+        places[entry.group] += 1
+        if place == len(layers):
+            layers.append([])
+        layers[place].append(entry)
+    return layers
 
 
 def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
