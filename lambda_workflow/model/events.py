@@ -10,6 +10,7 @@ checker, and a third of the time to make, which a replay of thousands of them is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, ClassVar, Final
 
 from lambda_workflow.model.payload import Json
@@ -59,7 +60,7 @@ class Failure:
     def from_json(cls, data: dict[str, Any]) -> Failure:
         """The error of the wire form; adapters in other languages may leave out all but `type`."""
         stack, after = data.get("stack"), data.get("retry_after", -1)
-        is_delay = type(after) in (int, float) and after >= 0
+        is_delay = type(after) in (int, float) and 0 <= after < inf
         return cls(
             str(data.get("type") or "Error"),
             str(data.get("message") or ""),

@@ -16,6 +16,7 @@ from lambda_workflow.errors import ConfigurationError
 
 EXECUTION_ID_CHARACTERS_MAX: Final = 128  # MessageGroupId's limit
 NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
+_RUN_DIGITS_MAX: Final = 12  # anybody may send an id of any length
 _GROUP_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-_")
 
@@ -70,7 +71,8 @@ def run_prefix(run: int) -> str:
 def run_of(operation: str) -> int:
     """The run that an operation belongs to."""
     run, mark, _ = operation.partition("~")
-    return int(run) if mark and run.isdigit() else 1
+    is_number = run.isascii() and run.isdigit() and len(run) <= _RUN_DIGITS_MAX
+    return int(run) if mark and is_number else 1
 
 
 def deduplication_id(*parts: object) -> str:

@@ -12,6 +12,7 @@ from lambda_workflow.model.ids import (
     check_name,
     deduplication_id,
     operation_of,
+    run_of,
     task_id,
 )
 
@@ -77,3 +78,8 @@ def test_a_deduplication_id_is_readable_where_it_fits_and_a_digest_where_not() -
 def test_a_deduplication_id_of_full_length_stays_as_it_is() -> None:
     assert deduplication_id("x" * 124, "1", 1) == "x" * 124 + ":1:1"
     assert len(deduplication_id("x" * 125, "1", 1)) == 64
+
+
+@pytest.mark.parametrize("run", ["²", "٣", "9" * 5000, "", "-1", "1.5"])
+def test_what_stands_before_the_mark_and_is_no_number_is_no_run(run: str) -> None:
+    assert run_of(f"{run}~1") == 1

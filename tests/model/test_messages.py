@@ -286,3 +286,11 @@ def test_a_task_s_answer_is_for_its_operation_and_attempt() -> None:
 def test_a_response_is_written_literally(response: Response, rest: dict[str, Any]) -> None:
     fixed = {"type": "Response", "execution_id": "e", "workflow": "t"}
     assert json.loads(render_response(response)) == {**fixed, **rest}
+
+
+@pytest.mark.parametrize("after", ["1e400", "-1", '"soon"', "true", "null"])
+def test_a_delay_that_no_clock_can_count_is_none(after: str) -> None:
+    error = f'{{"type":"Busy","message":"","retry_after":{after}}}'
+    update = parse(f'{{"type":"Update","execution_id":"e","task_id":"e/1","error":{error}}}')
+    assert isinstance(update, Update)
+    assert update.failure == Failure("Busy", "")
