@@ -8,10 +8,10 @@ CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples b
 BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench dist clean
+.PHONY: help setup demo test test-all lint format bench dist clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -33,14 +33,18 @@ demo: .venv/.demo  ## run the bank transaction on the embedded engine
 	$(BIN)/lambda-workflow run examples.bank_transaction.app:app transfer \
 		--input @examples/bank_transaction/order.json
 
-test: setup  ## run all tests
+test: setup  ## run the tests, on every core; all but the longest
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-all: setup  ## run the longest tests as well
+	$(BIN)/python -m pytest -n auto --dist worksteal --thorough
 
 lint: setup  ## check style, formatting, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/*/template.yaml
 
 format: setup  ## put imports and layout in order
 	$(BIN)/ruff check --fix .

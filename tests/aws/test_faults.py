@@ -66,7 +66,13 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("fault", CASES, ids=str)
+EACH = [  # one in two says most; `--thorough` takes all
+    pytest.param(fault, id=str(fault), marks=[pytest.mark.thorough] if number % 2 else [])
+    for number, fault in enumerate(CASES)
+]
+
+
+@pytest.mark.parametrize("fault", EACH)
 async def test_executions_end_right_whatever_fails(
     server: Server, fault: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ def puts(server: Server) -> int:
     return len([r for r in server.requests("dynamodb", "PutItem") if not r.failed])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.thorough)])
 async def test_nothing_is_lost_or_recorded_twice(
     server: Server, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

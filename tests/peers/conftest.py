@@ -23,7 +23,9 @@ def server_of_session() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=("memory", "sqlite", "aws"), scope="module")
+@pytest.fixture(
+    params=("memory", "sqlite", pytest.param("aws", marks=pytest.mark.thorough)), scope="module"
+)
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What became of the cases of the module's `family`; only those are run that are asked for."""
     module = request.module

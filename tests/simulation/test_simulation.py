@@ -16,26 +16,35 @@ from lambda_workflow.testing.simulation.shape import Shape
 from lambda_workflow.testing.simulation.simulate import every_point, simulate, simulate_point
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = 1_000
+SEEDS = 400
+SEEDS_THOROUGH = 2_000
 CHUNK = 50
+CHUNKS = [
+    pytest.param(first, marks=[pytest.mark.thorough] if first >= SEEDS else [])
+    for first in range(0, SEEDS_THOROUGH, CHUNK)
+]
 
-POINTS_MAX = 10  # of a shape and a fault; `--shape all` takes every one of them
+POINTS_MAX = 3  # of a shape and a fault
+POINTS_MAX_THOROUGH = 12  # `--shape all` takes every one of them
 
 every_shape = pytest.mark.parametrize(
     "shape", [shape for shape in CORPUS.shapes if shape.alone], ids=lambda shape: shape.name
 )
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize("first", CHUNKS)
 def test_seeds(first: int) -> None:
     broken = [r for r in map(simulate, range(first, first + CHUNK)) if r.broken]
     assert not broken, "\n".join(map(str, broken))
 
 
 @every_shape
-def test_a_worker_may_die_all_along_the_way_of_a_shape(shape: Shape) -> None:
+def test_a_worker_may_die_all_along_the_way_of_a_shape(
+    shape: Shape, request: pytest.FixtureRequest
+) -> None:
     fates = (Fate.KILL_BEFORE, Fate.KILL_AFTER)
-    reports = list(every_point(shape, fates=fates, most=POINTS_MAX))
+    most = POINTS_MAX_THOROUGH if request.config.getoption("--thorough") else POINTS_MAX
+    reports = list(every_point(shape, fates=fates, most=most))
     broken = [report for report in reports if report.broken]
     assert not broken, "\n".join(map(str, broken))
     assert len(reports) > 4

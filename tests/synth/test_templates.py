@@ -56,6 +56,7 @@ def test_examples_with_templates_are_explained() -> None:
         assert f"{file.parent.name}/" in page
 
 
+@pytest.mark.thorough  # `make lint` looks at those that are committed
 def test_cfn_lint_finds_nothing(tmp_path: Path) -> None:
     files = list(TEMPLATES)
     for number, (chosen, given) in enumerate(APPS[1:]):
