@@ -28,10 +28,10 @@
     ├── MessageError                  a message on a queue that cannot be understood
     ├── ExecutionError                reaches the Client's caller
     │   ├── ExecutionFailed           the execution ended in failure; carries its error
-    │   ├── ExecutionNotFound         no execution has this id
     │   │   ├── ExecutionCancelled    … was cancelled
     │   │   ├── ExecutionTerminated   … was terminated
     │   │   └── ExecutionTimedOut     … did not end within its own timeout
+    │   ├── ExecutionNotFound         no execution has this id
     │   ├── ExecutionAlreadyStarted   the id is taken by another workflow or another input
     │   ├── ExecutionClosed           it has ended, and takes no signal, update or answer
     │   ├── UpdateRejected            the workflow refused an update
@@ -323,12 +323,15 @@ class UpdateRejected(ExecutionError):
     """The workflow refused an update.
 
     Attributes:
-        type, details: what the workflow said of its reason.
+        type, message, details: what the workflow said of its reason.
     """
 
-    def __init__(self, text: str, *, type: str = "", details: Any = None) -> None:
+    def __init__(
+        self, text: str, *, type: str = "", message: str = "", details: Any = None
+    ) -> None:
         super().__init__(text)
         self.type = type
+        self.message = message
         self.details = details
 
 

@@ -13,6 +13,7 @@ import string
 from typing import Final
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import check_kind
 
 EXECUTION_ID_CHARACTERS_MAX: Final = 128  # MessageGroupId's limit
 NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
@@ -27,6 +28,7 @@ def check_execution_id(execution_id: str) -> str:
     Raises:
         ConfigurationError: it is empty, too long, or has a character that SQS refuses.
     """
+    check_kind(execution_id, str, "execution id", "text, such as str(id)")
     if not 0 < len(execution_id) <= EXECUTION_ID_CHARACTERS_MAX:
         raise ConfigurationError(
             f"execution id of {len(execution_id)} characters: it must have 1 to "
@@ -46,6 +48,7 @@ def check_name(kind: str, name: str) -> str:
     Raises:
         ConfigurationError: it is empty, too long, or has a character other than A-Z a-z 0-9 - _.
     """
+    check_kind(name, str, f"{kind} name", "text")
     if not 0 < len(name) <= NAME_CHARACTERS_MAX or set(name) - _NAME_CHARACTERS:
         raise ConfigurationError(
             f"{kind} name {name!r}: use 1 to {NAME_CHARACTERS_MAX} letters, digits, '-' and '_'"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from reprlib import Repr
 from typing import Final
 
 _SHOWN_CHARACTERS_MAX: Final = 60  # enough to recognise a value, too little to flood a log
 
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")  # differs on replay, and says nothing
 _repr: Final = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = _SHOWN_CHARACTERS_MAX
 
@@ -49,7 +51,9 @@ class Mismatch(Refused):
 
 def shown(value: object) -> str:
     """A value for a reader: its type, and the value itself cut short."""
-    return "None" if value is None else f"{type(value).__name__} {_repr.repr(value)}"
+    return (
+        "None" if value is None else f"{type(value).__name__} {_ADDRESS.sub('', _repr.repr(value))}"
+    )
 
 
 def at_key(key: object) -> str:

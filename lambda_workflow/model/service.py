@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, overload
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import check_duration, check_kind
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import RetryPolicy
@@ -14,6 +15,7 @@ Req = TypeVar("Req", contravariant=True)
 Res = TypeVar("Res", covariant=True)
 
 TIMEOUT_MAX: Final = timedelta(days=366)  # as long as a timer may be; see replay.loop
+RETRY_FORM: Final = "a RetryPolicy, such as RetryPolicy(attempts=3)"
 
 
 class Service(Generic[Req, Res]):
@@ -75,6 +77,8 @@ class Service(Generic[Req, Res]):
         self.response_label: Final = f"response of {name}"
         self.timeout: Final = check_timeout(timeout, f"service {name!r}")
         self.timeout_ms: Final = _milliseconds(timeout, f"service {name!r}")
+        if retry is not None:
+            check_kind(retry, RetryPolicy, f"retry of service {name!r}", RETRY_FORM)
         self.retry: Final = retry or RetryPolicy()
         self.attempt_ms: Final = _milliseconds(attempt_timeout, f"attempts of service {name!r}")
         self.heartbeat_ms: Final = _milliseconds(
@@ -91,7 +95,10 @@ def check_timeout(timeout: timedelta | None, of: str) -> timedelta | None:
     Raises:
         ConfigurationError: otherwise.
     """
-    if timeout is not None and not timedelta(0) < timeout <= TIMEOUT_MAX:
+    if timeout is None:
+        return None
+    check_duration(timeout, f"timeout of {of}")
+    if not timedelta(0) < timeout <= TIMEOUT_MAX:
         raise ConfigurationError(
             f"timeout of {of} is {timeout}: it must be above 0 and at most {TIMEOUT_MAX.days} days"
         )

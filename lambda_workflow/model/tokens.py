@@ -32,7 +32,7 @@ def read_token(token: str) -> tuple[str, str]:
         InvalidToken: this is no token.
     """
     try:
-        data = token.partition(".")[0].encode("ascii")
+        data = str(token).partition(".")[0].encode("ascii")
         named = base64.urlsafe_b64decode(data + b"=" * (-len(data) % 4)).decode()
     except (UnicodeError, binascii.Error, ValueError):
         named = ""

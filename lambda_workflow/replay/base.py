@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.service import check_timeout
+from lambda_workflow.model.arguments import check_kind
+from lambda_workflow.model.retry import RetryPolicy
+from lambda_workflow.model.service import RETRY_FORM, check_timeout
 from lambda_workflow.replay.loop import OrderedFuture
 from lambda_workflow.replay.tools import Info
 
@@ -52,3 +54,13 @@ def limit_ms(timeout: timedelta | None, of: str) -> int:
         ConfigurationError: it is out of its limits.
     """
     return 0 if timeout is None or check_timeout(timeout, of) is None else milliseconds(timeout)
+
+
+def checked_retry(retry: RetryPolicy, of: str) -> RetryPolicy:
+    """The policy, if it is one.
+
+    Raises:
+        ConfigurationError: it is something else, such as a number of attempts.
+    """
+    check_kind(retry, RetryPolicy, f"retry of a {of}", RETRY_FORM)
+    return retry

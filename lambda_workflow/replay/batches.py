@@ -20,6 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import named
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
@@ -103,8 +104,8 @@ def map_items(
 
     else:
         raise ConfigurationError(
-            f"{label}: {target!r} is no target; give a Service, a Workflow, or an async function "
-            "of the context and an item"
+            f"{label}: {named(target)} is no target; give a Service, a Workflow, or an async "
+            "function of the context and an item"
         )
     return Batch(ctx._execution, begin, ("",) * len(listed), thresholds).run(label, name)
 
@@ -128,8 +129,8 @@ def run_branches(
         names = ("",) * len(listed)
     if wrong := [branch for branch in listed if not callable(branch)]:
         raise ConfigurationError(
-            f"{label}: {wrong[0]!r} is no branch; give async functions of the context, such as "
-            "`lambda ctx: ctx.call(SERVICE, payload)`"
+            f"{label}: {named(wrong[0])} is no branch; give async functions of the context, such "
+            "as `lambda ctx: ctx.call(SERVICE, payload)`"
         )
     thresholds.check(label, len(listed))
     loop = ctx._execution.loop

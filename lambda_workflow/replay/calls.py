@@ -5,19 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar, TypeVarTuple, cast, get_type_hints, overload
+from typing import Any, Final, TypeVar, TypeVarTuple, cast, get_type_hints, overload
 
-from lambda_workflow.errors import (
-    UnknownService,
-)
+from lambda_workflow.errors import ConfigurationError, UnknownService
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
-from lambda_workflow.model.ids import (
-    check_name,
-)
+from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
-from lambda_workflow.replay.base import limit_ms
+from lambda_workflow.replay.base import checked_retry, limit_ms
 from lambda_workflow.replay.children import Children, ParentClosePolicy
 from lambda_workflow.replay.operations import Call, Callback, Child, Step, caller
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
@@ -28,6 +25,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
+
+FUNCTION: Final = "the function itself; what it is to be called with comes after it"
 
 
 class Calls(Children):
@@ -91,13 +90,13 @@ class Calls(Children):
             within_ms = limit_ms(timeout, f"call of {target.name!r}")
         attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
         if options:
-            attempt_ms, beat_ms = _attempt_limits(target, **options)
+            attempt_ms, beat_ms = _attempt_limits(target, options)
         encoded = target.request_codec.encode(payload, target.payload_label)
-        operation = execution.loop.path().operation()
+        operation = execution.loop.operation()
         command = ScheduleCall(operation, target.name, encoded, name, beat_ms)
         call: Call[Any] = Call(execution, command, caller(2), target)
         if retry is not None:
-            call.retry = retry
+            call.retry = checked_retry(retry, "call")
         execution.ledger.register(call, command)
         if within_ms:
             execution.ledger.deadline(call, within_ms)
@@ -118,12 +117,13 @@ class Calls(Children):
         """
         if self._is_frozen():
             return
+        check_kind(service, Service, "what ctx.send is to send to", "a Service")
         self._check_service(service)
         if name:
             check_name("send", name)
         execution = self._execution
         encoded = service.request_codec.encode(payload, service.payload_label)
-        operation = execution.loop.path().operation()
+        operation = execution.loop.operation()
         execution.ledger.add(Send(operation, service.name, encoded, name))
 
     @overload
@@ -153,6 +153,7 @@ class Calls(Children):
             name: what the history shows.
 
         Raises:
+            PayloadError: the type of the answer cannot be one.
             CallbackFailed: (when awaited) the answer was an error.
             CallbackTimedOut: (when awaited) there was no answer, or no heartbeat, in time.
         """
@@ -160,12 +161,15 @@ class Calls(Children):
             return cast("Callback[Any]", _NoCallback(self._execution.loop))
         if name:
             check_name("callback", name)
-        within_ms = limit_ms(timeout, f"callback {name}")
-        beat_ms = limit_ms(heartbeat_timeout, f"heartbeats of callback {name}")
+        label = f"callback {name!r}" if name else "a callback"
+        within_ms = limit_ms(timeout, label)
+        beat_ms = limit_ms(heartbeat_timeout, f"heartbeats of {label}")
+        codec = codec_for(answer)
+        codec.prepare()  # here, not where somebody answers
         execution = self._execution
-        operation = execution.loop.path().operation()
+        operation = execution.loop.operation()
         command = OpenCallback(operation, name)
-        callback: Callback[Any] = Callback(execution, command, caller(2), codec_for(answer))
+        callback: Callback[Any] = Callback(execution, command, caller(2), codec)
         execution.ledger.register(callback, command)
         if within_ms:
             execution.ledger.deadline(callback, within_ms)
@@ -208,14 +212,15 @@ class Calls(Children):
         """
         if self._is_frozen():
             return cast("Step[Any]", self._never())
+        check_kind(function, Callable, "the work of ctx.step", FUNCTION)  # type: ignore[arg-type]  # isinstance takes it
         execution = self._execution
-        operation = execution.loop.path().operation()
+        operation = execution.loop.operation()
         shown = name or getattr(function, "__name__", "step").strip("<>")
         command = RunStep(operation, shown, at_most_once)
         step: Step[Any] = Step(execution, command, caller(2), lambda: function(*args))
         step.is_async = inspect.iscoroutinefunction(function)
         step.codec = _result_codec(function)
-        step.retry = retry
+        step.retry = checked_retry(retry, "step")
         execution.ledger.register(step, command)
         return step
 
@@ -243,14 +248,16 @@ class _NoCallback:
         return self._future.__await__()
 
 
-def _attempt_limits(
-    service: Service[Any, Any],
-    attempt_timeout: timedelta | None = None,
-    heartbeat_timeout: timedelta | None = None,
-) -> tuple[int, int]:
+def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tuple[int, int]:
+    if unknown := options.keys() - {"attempt_timeout", "heartbeat_timeout"}:
+        raise ConfigurationError(
+            f"call of service {service.name!r} has no {min(unknown)}=: id= and parent_close= are "
+            "for calls of workflows; name= is what the history shows"
+        )
+    attempt, beat = options.get("attempt_timeout"), options.get("heartbeat_timeout")
     return (
-        limit_ms(attempt_timeout, f"attempts of {service.name!r}") or service.attempt_ms,
-        limit_ms(heartbeat_timeout, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
+        limit_ms(attempt, f"attempts of {service.name!r}") or service.attempt_ms,
+        limit_ms(beat, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
     )
 
 

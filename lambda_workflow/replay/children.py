@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final, Literal, TypeVar, cast
 
 from lambda_workflow.errors import ConfigurationError, LimitExceeded, UnknownWorkflow
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.commands import StartChild
 from lambda_workflow.model.ids import (
     EXECUTION_ID_CHARACTERS_MAX,
@@ -23,6 +24,8 @@ In = TypeVar("In")
 ParentClosePolicy = Literal["cancel", "terminate", "abandon"]
 """What becomes of a child when its parent ends, or gives it up, before it."""
 
+CALLABLE: Final = "the Service itself (not its adapter or its name), or a workflow"
+STARTABLE: Final = "a workflow; work for a service is handed over by ctx.send"
 DEPTH_MAX: Final = 16  # children of children: more is nearly always a workflow that calls itself
 
 
@@ -45,6 +48,7 @@ class Children(ContextBase):
         """
         if self._is_frozen():
             return id or ""
+        check_kind(workflow, (Workflow, RemoteWorkflow), "what ctx.start is to start", STARTABLE)
         command = self._start_child(workflow, request, id, name)
         detached = StartChild(
             command.operation, command.workflow, command.payload, command.child, command.app,
@@ -65,6 +69,7 @@ class Children(ContextBase):
         retry: object = None,
     ) -> Child[Any]:
         """What `call` does for a workflow."""
+        check_kind(workflow, (Workflow, RemoteWorkflow), "what ctx.call is to call", CALLABLE)
         if retry is not None:
             raise ConfigurationError(
                 f"call of workflow {workflow.name!r}: a child has no retry policy of its own; "
@@ -113,8 +118,8 @@ class Children(ContextBase):
         if name:
             check_name("child", name)
         payload = workflow.request_codec.encode(request, f"request of {workflow.name}")
-        operation = execution.loop.path().operation()
-        chosen = check_execution_id(id) if id else _child_id(self.execution_id, operation)
+        operation = execution.loop.operation()
+        chosen = _child_id(self.execution_id, operation) if id is None else check_execution_id(id)
         return StartChild(operation, workflow.name, payload, chosen, app)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 from lambda_workflow.errors import NonDeterminismError, RunEnded, WorkflowError
+from lambda_workflow.model.arguments import check_duration, check_moment
 from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import codec_for
@@ -57,11 +58,9 @@ class Context(Calls, Inbox, Patterns):
                 15 minutes and to about a minute beyond on AWS.
         """
         if isinstance(duration, datetime):
-            if duration.tzinfo is None:
-                raise WorkflowError(
-                    f"ctx.sleep until {duration!r}: it has no time zone; add tzinfo=UTC"
-                )
+            check_moment(duration, "ctx.sleep: moment")
             duration = duration - self.now()
+        check_duration(duration, "the duration of ctx.sleep")
         await asyncio.sleep(max(0.0, duration.total_seconds()))
 
     def now(self) -> datetime:

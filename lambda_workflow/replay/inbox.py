@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ConfigurationError, DecodeError
+from lambda_workflow.model.arguments import check_kind, check_plain
 from lambda_workflow.model.commands import Answer
 from lambda_workflow.model.events import Failure, UpdateRequested
 from lambda_workflow.model.payload import Json
@@ -16,6 +17,9 @@ from lambda_workflow.replay.loop import OrderedFuture
 T = TypeVar("T")
 Req = TypeVar("Req")
 Res = TypeVar("Res")
+
+SIGNAL: Final = "a Signal; updates are taken by `async for call in ctx.updates(…)`"
+UPDATE: Final = "an Update; signals are taken by ctx.wait_signal and ctx.signals"
 
 
 class UpdateCall(Generic[Req, Res]):
@@ -67,6 +71,7 @@ class Inbox(ContextBase):
         Raises:
             DecodeError: what was sent is not of the signal's type; it counts as taken.
         """
+        check_kind(signal, Signal, "what ctx.wait_signal waits for", SIGNAL)
         if self._is_frozen():
             await self._never()
         event = await self._execution.state.signals[signal.name].get()
@@ -83,6 +88,7 @@ class Inbox(ContextBase):
 
         One whose payload is not of the update's request type is rejected here.
         """
+        check_kind(update, Update, "what ctx.updates takes", UPDATE)
         while True:
             if self._is_frozen():
                 await self._never()
@@ -104,6 +110,7 @@ class Inbox(ContextBase):
         """
         if self._is_frozen():
             await self._never()
+        check_plain(predicate, "the condition of ctx.wait_until", "a plain function")
         if predicate():
             return
         execution = self._execution

@@ -129,6 +129,20 @@ class Loop(asyncio.AbstractEventLoop):
         task = asyncio.current_task(self)
         return task.path if isinstance(task, OrderedTask) else self.callbacks
 
+    def operation(self) -> str:
+        """The id of the operation that the running code starts.
+
+        Raises:
+            WorkflowError: it is not workflow code that runs, but a step, or code of somebody else.
+        """
+        path = self.path()
+        if path is self.callbacks and asyncio._get_running_loop() is not self:
+            raise WorkflowError(
+                "the context was used outside of workflow code, such as inside of a step: a step "
+                "takes values and returns one; make the operation in the workflow itself"
+            )
+        return path.operation()
+
     def drain(self) -> None:
         """Run what is ready until nothing is, or until `stopped`.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, cast, ove
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service
-from lambda_workflow.replay.base import ContextBase
+from lambda_workflow.replay.base import ContextBase, checked_retry
 from lambda_workflow.replay.batch_result import BatchResult
 from lambda_workflow.replay.batches import Thresholds, map_items, run_branches
 from lambda_workflow.replay.block_retry import retry_block
@@ -197,6 +197,7 @@ class Patterns(ContextBase):
         ctx = self._asked()
         if name:
             check_name("retry", name)
+        checked_retry(policy, "block")
         return retry_block(ctx, partial(block, ctx, *args), policy, name)
 
     def saga(self, *, parallel: bool = False) -> Saga:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lambda_workflow.errors import ConfigurationError, PollTimedOut
+from lambda_workflow.model.arguments import check_plain
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import ATTEMPTS_MAX, RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
@@ -108,6 +109,7 @@ def plan(
         check_name("poll", name)
     label = f"poll {name!r}" if name else "poll"
     check_timeout(timeout, label)
+    check_plain(until, f"{label}: until", "a plain function of what the check gives")
     if (every is None) == (backoff is None):
         raise ConfigurationError(
             f"{label}: give either every=timedelta(…), the same pause after each check, or "

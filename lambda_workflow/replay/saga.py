@@ -26,10 +26,12 @@ from lambda_workflow.errors import (
     Suspended,
     WorkflowError,
 )
+from lambda_workflow.model.arguments import named
 from lambda_workflow.model.commands import OpenScope
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
+from lambda_workflow.replay.base import checked_retry
 from lambda_workflow.replay.block_retry import retry_block
 from lambda_workflow.replay.nesting import outlast
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
@@ -90,6 +92,8 @@ class Saga:
             raise WorkflowError(
                 "on_rollback after the saga has ended: register inside of `async with ctx.saga()`"
             )
+        if retry is not None:
+            checked_retry(retry, "compensation")
         if isinstance(target, Service | Workflow | RemoteWorkflow):
             options: dict[str, Any] = {"timeout": timeout, "name": name, "retry": retry}
             self._compensations.append(self._call(target, *args, **options))
@@ -99,8 +103,8 @@ class Saga:
             self._compensations.append(partial(retry_block, self._ctx, block, policy))
         else:
             raise ConfigurationError(
-                f"on_rollback: {target!r} cannot undo anything; give a Service, a Workflow, or an "
-                "async function of the context"
+                f"on_rollback: {named(target)} cannot undo anything; give a Service, a Workflow, "
+                "or an async function of the context"
             )
 
     def _call(

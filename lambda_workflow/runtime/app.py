@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from lambda_workflow.errors import ConfigurationError, UnknownWorkflow
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.workflow import Workflow
@@ -16,6 +17,7 @@ from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.versions import UNROUTED, by_version, newest, routed
 
 Named = TypeVar("Named")
+Part = TypeVar("Part")
 
 
 class App:
@@ -49,6 +51,9 @@ class App:
         self.name: Final = check_name("app", name)
         self.version: Final = version
         self.schedules: Final = _by_name("schedule", ((s.name, s) for s in schedules or ()))
+        workflows = _parts("workflows", workflows, Workflow, "workflows, made by `@workflow`")
+        services = _parts("services", services, Service, "Services")
+        adapters = _parts("adapters", adapters, Adapter, "adapters, made by `@serve`")
         keeper = [] if schedules is None else [schedule_workflow(self.schedules)]
         self.versions: Final = by_version([*workflows, *keeper])
         self.workflows: Final = MappingProxyType({n: newest(v) for n, v in self.versions.items()})
@@ -112,6 +117,14 @@ def _by_name(kind: str, parts: Iterable[tuple[str, Named]]) -> Mapping[str, Name
             raise ConfigurationError(f"two {kind}s are named {name!r}: give one another name")
         found[name] = part
     return MappingProxyType(found)
+
+
+def _parts(what: str, parts: Iterable[Part], kind: type, give: str) -> list[Part]:
+    check_kind(parts, Iterable, f"App({what}=…)", f"a list of {give}")
+    listed = list(parts)
+    for part in listed:
+        check_kind(part, kind, f"a part of App({what}=[…])", give)
+    return listed
 
 
 def _check_variables(names: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from lambda_workflow.errors import (
     InvalidToken,
     WorkflowError,
 )
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.commands import OpenCallback
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.failures import as_details, clipped
@@ -83,6 +84,8 @@ class Callbacks(ClientBase):
         Raises:
             As `complete_callback`.
         """
+        check_kind(type, str, "the error's type", "text, such as 'Declined'")
+        check_kind(message, str, "the error's message", "text")
         history, operation = await self._open_callback(token)
         failure = Failure(type, clipped(message), False, as_details(details))
         dedup = _dedup(history, operation, fingerprint(failure.to_json()))

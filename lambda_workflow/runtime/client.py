@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
+from lambda_workflow.model.arguments import check_kind, check_moment
 from lambda_workflow.model.exported import write_history
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
@@ -65,6 +67,11 @@ class Client(Starting, Talk, Controls, Callbacks):
             tags: those that an execution must have, all of them, with these texts. On AWS this
                 reads the listing of all executions that fit the other arguments: give a time range.
         """
+        check_kind(workflow, (str, NoneType), "workflow", "its name, such as workflow.name")
+        check_kind(status, (Status, NoneType), "status", "a Status, such as Status.RUNNING")
+        for moment, told in ((started_after, "started_after"), (started_before, "started_before")):
+            if moment is not None:
+                check_moment(moment, told)
         after = round(started_after.timestamp() * 1000) if started_after else None
         before = round(started_before.timestamp() * 1000) if started_before else None
         query = Query(workflow, status, after, before, limit, cursor, dict(tags or {}))

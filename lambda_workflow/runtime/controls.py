@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from lambda_workflow.errors import ConfigurationError, ExecutionClosed
+from lambda_workflow.model.arguments import check_duration
 from lambda_workflow.model.messages import Cancel, Pause, Redrive, Resume, Terminate
 from lambda_workflow.runtime.client_base import ClientBase, not_found
 
@@ -95,6 +96,7 @@ def grace_ms(grace: timedelta) -> int:
     Raises:
         ConfigurationError: it is negative, or longer than 365 days.
     """
+    check_duration(grace, "grace")
     if not timedelta(0) <= grace <= GRACE_MAX:
         raise ConfigurationError(f"grace={grace}: it must be between nothing and 365 days")
     return round(grace / timedelta(milliseconds=1))

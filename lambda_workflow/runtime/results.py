@@ -15,6 +15,7 @@ from lambda_workflow.errors import (
 )
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.arguments import check_duration
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.ports import Backend, Header
@@ -116,6 +117,8 @@ class _Looks:
         self._backend = backend
         self._execution_id = execution_id
         begun = backend.clock.now()
+        if timeout is not None:
+            check_duration(timeout, "timeout")
         self._deadline = None if timeout is None else begun + timeout / timedelta(milliseconds=1)
         self._pause = pause
         self._seconds = 0.0
@@ -139,7 +142,10 @@ class _Looks:
 def _state(execution_id: str, header: Header | None, waited: object) -> str:
     """Why there is no result yet, and what to do."""
     if header is None:
-        return f"execution {execution_id} is not started yet after {waited}; it goes on, ask again"
+        return (
+            f"there is no execution {execution_id} after {waited}: its first turn is still to "
+            "come, or this is not its id"
+        )
     if header.status is Status.BLOCKED:
         return (
             f"execution {execution_id} is BLOCKED after {waited}: {header.reason}\nIt goes on with "

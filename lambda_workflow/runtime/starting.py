@@ -24,6 +24,7 @@ from lambda_workflow.errors import (
 )
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
+from lambda_workflow.model.arguments import check_duration, check_kind, check_moment
 from lambda_workflow.model.history import digest
 from lambda_workflow.model.ids import check_execution_id, deduplication_id
 from lambda_workflow.model.payload import Json, codec_for, dumps, fingerprint
@@ -45,6 +46,7 @@ T = TypeVar("T")
 OnConflict = Literal["same_request", "use_existing", "fail", "terminate_existing"]
 
 YEAR: Final = timedelta(days=366)  # hosts keep timers for a little longer than this
+SIGNAL_FORM: Final = "the Signal and its payload: signal=(SIGNAL, payload)"
 TAGS_MAX: Final = 10  # they travel in every listing
 TAG_NAME_CHARACTERS_MAX: Final = 64
 TAG_CHARACTERS_MAX: Final = 128
@@ -108,12 +110,13 @@ class Starting(Results):
             ExecutionClosed: there is a signal, and the execution to go on with has ended.
             ConfigurationError, LimitExceeded: an option is wrong, or too large.
         """
+        check_kind(workflow, Workflow, "what to start", "a workflow, made by `@workflow`")
         self.app.check_newest(workflow)
         if on_conflict not in get_args(OnConflict):
             known = ", ".join(get_args(OnConflict))
             raise ConfigurationError(f"on_conflict={on_conflict!r}: use one of {known}")
         payload = workflow.request_codec.encode(request, "request")
-        chosen = check_execution_id(execution_id or f"{workflow.name}-{secrets.token_hex(8)}")
+        chosen = _chosen_id(execution_id, workflow.name)
         not_before = self._not_before(delay, start_at)
         options = e.StartOptions(
             id=secrets.token_urlsafe(12),
@@ -126,6 +129,7 @@ class Starting(Results):
         told = None
         if signal is not None:
             anew = on_conflict == "terminate_existing"  # each such start has a signal of its own
+            check_kind(signal, tuple, "signal", SIGNAL_FORM)
             told = telling(chosen, *signal, options.id if anew else signal_id)
         start = Start(chosen, workflow.name, payload, options, on_conflict, told)
         begun_by = await self._begin(start, is_new=execution_id is None)
@@ -204,11 +208,11 @@ class Starting(Results):
         if start_at is not None:
             if delay is not None:
                 raise ConfigurationError("start: give `delay` or `start_at`, not both")
-            if start_at.tzinfo is None:
-                raise ConfigurationError(f"start_at={start_at!r}: it needs a time zone: tzinfo=UTC")
+            check_moment(start_at, "start_at")
             delay = max(timedelta(0), start_at - datetime.fromtimestamp(now / 1000, UTC))
         if delay is None:
             return 0
+        check_duration(delay, "delay")
         if not timedelta(0) <= delay <= YEAR:
             raise ConfigurationError(f"delay={delay}: it must be between nothing and 366 days")
         return now + round(delay / timedelta(milliseconds=1)) if delay else 0
@@ -216,6 +220,7 @@ class Starting(Results):
     def _timeout_ms(self, timeout: timedelta | None, not_before: int) -> int:
         if timeout is None:
             return 0
+        check_duration(timeout, "execution_timeout")
         span = round(timeout / timedelta(milliseconds=1))
         ahead = max(0, not_before - self.backend.clock.now())
         if span <= 0 or timedelta(milliseconds=span + ahead) > YEAR:
@@ -226,7 +231,14 @@ class Starting(Results):
         return span
 
 
+def _chosen_id(execution_id: str | None, workflow: str) -> str:
+    if execution_id is None:
+        return check_execution_id(f"{workflow}-{secrets.token_hex(8)}")
+    return check_execution_id(execution_id)  # an empty one is a slip, no wish for a random one
+
+
 def _checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    check_kind(tags, Mapping, "tags", "texts by name, such as {'team': 'blue'}")
     if len(tags) > TAGS_MAX:
         raise LimitExceeded(
             f"{len(tags)} tags: the limit is {TAGS_MAX}; put the rest into the memo"

@@ -22,6 +22,7 @@ from lambda_workflow.errors import (
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.lifecycle import Status
@@ -42,6 +43,7 @@ Arg = TypeVar("Arg")
 Req = TypeVar("Req")
 Res = TypeVar("Res")
 
+ID: Final = "its id; a Handle has it as `execution_id`"
 LOOKS: Final = 20  # for an execution whose first turn is still to come
 LOOK_SECONDS: Final = 0.05
 
@@ -111,6 +113,7 @@ class Talk(Results):
             NonDeterminismError: this process has code that does not fit the history.
             WorkflowError: the query function tries to change something.
         """
+        check_kind(query, Query, "what to ask", "a function that `@flow.query` has made one")
         history = await load_history(self.backend, execution_id)
         code = self._code_of(history)
         asked = code.queries.get(query.name)
@@ -199,6 +202,7 @@ class Talk(Results):
         raise UpdateRejected(
             f"execution {request.execution_id} refused update {request.name!r}: {failure.message}",
             type=failure.type,
+            message=failure.message,
             details=failure.details,
         )
 
@@ -254,6 +258,8 @@ def signal_send(signal: m.Signal) -> SendMessage:
 
 def telling(execution_id: str, signal: Signal[T], payload: T, id: str | None) -> m.Signal:
     """The message of a signal."""
+    check_kind(execution_id, str, "the execution to signal", ID)
+    check_kind(signal, Signal, "what to tell it", "a Signal, which has a name and a type")
     given = id or secrets.token_urlsafe(12)
     return m.Signal(execution_id, signal.name, signal.accepts(payload), given)
 
@@ -262,6 +268,8 @@ def asking(
     execution_id: str, update: Update[Req, Any], payload: Req, id: str | None
 ) -> m.UpdateRequest:
     """The message of an update."""
+    check_kind(execution_id, str, "the execution to ask", ID)
+    check_kind(update, Update, "what to ask it", "an Update, which has a name and two types")
     given = id or secrets.token_urlsafe(12)
     return m.UpdateRequest(execution_id, update.name, update.accepts(payload), given)
 

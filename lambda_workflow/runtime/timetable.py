@@ -23,6 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import check_duration
 
 if TYPE_CHECKING:
     from cronsim import CronSim
@@ -65,6 +66,8 @@ class Timetable:
         zone_of(self.timezone)
         if self.cron is not None:
             _cron(self.cron, _EPOCH)
+        if self.every is not None:
+            check_duration(self.every, "every")
         if self.every is not None and not EVERY_MIN <= self.every <= EVERY_MAX:
             raise ConfigurationError(
                 f"every={self.every}: from {EVERY_MIN} to {EVERY_MAX.days} days; for months and "

@@ -205,7 +205,8 @@ class Turns:
         await self._block(
             work,
             LimitExceeded(
-                f"{RUNS_MAX} runs in a row have continued as new without waiting for anything"
+                f"{RUNS_MAX} runs in a row have continued as new without waiting for anything: "
+                "let the code wait for a call, a timer or a signal before it does"
             ),
         )
 

@@ -110,7 +110,11 @@ def test_a_sleep_is_a_timer_or_over_at_once(until: Any, due: int | None) -> None
 
 
 REFUSED: list[tuple[Any, type[WorkflowError], str]] = [
-    (lambda ctx: ctx.sleep(datetime(2026, 1, 1)), WorkflowError, "no time zone; add tzinfo=UTC"),  # noqa: DTZ001  # the point of it
+    (
+        lambda ctx: ctx.sleep(datetime(2026, 1, 1)),  # noqa: DTZ001  # the point of it
+        WorkflowError,
+        "it needs a time zone: tzinfo=UTC",
+    ),
     (lambda ctx: ctx.sleep(timedelta(days=367)), LimitExceeded, "more than 366 days"),
     (lambda ctx: ctx.call(DOUBLE, "x"), EncodeError, "payload of double"),
     (lambda ctx: ctx.call(DOUBLE, 1, name="a b"), ConfigurationError, "call name 'a b'"),

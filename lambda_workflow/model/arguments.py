@@ -1,0 +1,73 @@
+"""Arguments of a wrong kind, told in words: what a type checker refuses, where there is one.
+
+What is told names nothing that differs from process to process, such as an address in memory: it
+may end up in a history, and has to be the same on replay.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from datetime import datetime, timedelta
+from reprlib import Repr
+from typing import Any, Final
+
+from lambda_workflow.errors import ConfigurationError
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+_repr: Final = Repr()
+_repr.maxstring = _repr.maxother = 60  # enough to recognise it, too little to flood a log
+
+
+def check_kind(value: object, kinds: type | tuple[type, ...], what: str, give: str) -> None:
+    """Refuse a value that is of none of the kinds.
+
+    Raises:
+        ConfigurationError: `{what} is {value}: give {give}`.
+    """
+    if not isinstance(value, kinds):
+        raise ConfigurationError(f"{what} is {named(value)}: give {give}")
+
+
+def check_duration(value: object, what: str) -> None:
+    """Refuse what is no timedelta, such as a number of seconds.
+
+    Raises:
+        ConfigurationError: says what to write.
+    """
+    if not isinstance(value, timedelta):
+        is_number = isinstance(value, int | float)
+        example = f"timedelta(seconds={value})" if is_number else "timedelta(seconds=30)"
+        raise ConfigurationError(f"{what} is {named(value)}: give a timedelta, such as {example}")
+
+
+def check_moment(value: object, what: str) -> None:
+    """Refuse what is no datetime, or has no time zone.
+
+    Raises:
+        ConfigurationError: says what to write.
+    """
+    check_kind(value, datetime, what, "a datetime with a time zone")
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ConfigurationError(f"{what}={value!r}: it needs a time zone: tzinfo=UTC")
+
+
+def check_plain(function: Any, what: str, give: str) -> None:
+    """Refuse a condition that is no function, or `async`: its coroutine would always be true.
+
+    Raises:
+        ConfigurationError: `{what} is {function}: give {give}`.
+    """
+    if not callable(function) or inspect.iscoroutinefunction(function):
+        raise ConfigurationError(f"{what} is {named(function)}: give {give}")
+
+
+def named(value: object) -> str:
+    """A value for a reader, the same in each process."""
+    if inspect.iscoroutinefunction(value):
+        return f"the async function {value.__name__!r}"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__!r}"
+    if inspect.iscoroutine(value):
+        return f"the coroutine of {value.__qualname__!r}"
+    return _ADDRESS.sub("", _repr.repr(value))
