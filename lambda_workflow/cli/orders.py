@@ -1,4 +1,4 @@
-"""`lambda-workflow cancel|terminate|pause|resume`: an order to one execution."""
+"""`lambda-workflow cancel|terminate|pause|resume|redrive`: an order to one execution."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _HELP: Final = {
     "terminate": "end an execution at once",
     "pause": "hold an execution; what arrives is kept",
     "resume": "let a paused execution go on",
+    "redrive": "try a BLOCKED execution again",
 }
 
 
@@ -26,7 +27,7 @@ def add_to(commands: Any) -> None:
     for order, told in _HELP.items():
         parser = commands.add_parser(order, help=told)
         parser.add_argument("id", metavar="ID", help="the execution id")
-        if order != "resume":
+        if order not in ("resume", "redrive"):
             parser.add_argument("--reason", metavar="TEXT", default="", help="for the history")
         if order == "cancel":
             parser.add_argument(
@@ -57,4 +58,5 @@ _ORDERS: Final[dict[str, Callable[[Client, Any], Coroutine[Any, Any, None]]]] = 
     "terminate": lambda client, given: client.terminate(given.id, given.reason),
     "pause": lambda client, given: client.pause(given.id, given.reason),
     "resume": lambda client, given: client.resume(given.id),
+    "redrive": lambda client, given: client.redrive(given.id),
 }

@@ -1,4 +1,4 @@
-"""`lambda-workflow cancel|terminate|pause|resume`, beside a `run` in another terminal."""
+"""`lambda-workflow cancel|terminate|pause|resume|redrive`, beside a `run` in another terminal."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ async def flow(ctx: Context, n: int) -> int:
 
 app = App("test", workflows=[flow])
 """
+WRONG = FLOW.replace("App, Context", "App, Context, Service").replace(
+    "asyncio.sleep(3600)", "ctx.call(Service('missing', int, int), n)"
+)
 RUN = [*COMMAND, "run", "flow:app", "flow", "--input", "1", "--id", "e"]
 
 
@@ -100,3 +103,24 @@ def test_a_paused_execution_that_is_run_again_says_so(
     ended = order(folder, "resume", "e")
     assert ended.returncode == 2
     assert "has ended (TERMINATED)" in ended.stderr
+
+
+def test_a_blocked_execution_is_redriven_once_the_code_is_mended(folder: Path) -> None:
+    (folder / "flow.py").write_text(WRONG)
+    blocked = subprocess.run(RUN, cwd=folder, env=_environment(), capture_output=True, check=False)
+    assert b"BLOCKED" in blocked.stderr
+    (folder / "flow.py").write_text(FLOW.replace("3600", "3600 if n > 1 else 0"))
+    other = [*COMMAND, "run", "flow:app", "flow", "--input", "2", "--id", "other"]
+    with subprocess.Popen(
+        other, cwd=folder, env=_environment(), text=True, stdout=-1, stderr=-1
+    ) as engine:
+        read_until(engine, "timer")
+        redriven = order(folder, "redrive", "e")
+        assert (redriven.returncode, redriven.stderr.strip()) == (
+            0,
+            "e: redrive is sent; its engine or worker obeys it",
+        )
+        while "status\tCOMPLETED" not in order(folder, "describe", "e").stdout:
+            assert engine.poll() is None
+        engine.kill()
+    assert order(folder, "redrive", "nobody").returncode == 2
