@@ -169,12 +169,14 @@ class Context(Calls, Inbox, Patterns):
         """End this run, and begin the next with an empty history: same execution id, new request.
 
         Signals that nobody has taken go with it; what is still open is given up. The code begins
-        from its start, as the newest version that the App has. Ends in an exception that must pass:
-        do not catch BaseException around it.
+        from its start, as the newest version that the App has. Ends in an exception that should
+        pass; code that catches it ends its run all the same, when it returns.
 
         Raises:
             EncodeError: the request is not of the workflow's request type.
         """
-        self._is_frozen()  # a query must not come to it
         codec = self._execution.workflow.request_codec
-        raise RunEnded(codec.encode(request, "request of the next run"))
+        ended = RunEnded(codec.encode(request, "request of the next run"))
+        if not self._is_frozen():  # raises in a query, which must not come to it
+            self._execution.renewal = ended
+        raise ended

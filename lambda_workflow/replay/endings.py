@@ -30,12 +30,19 @@ def finish(execution: Execution, root: OrderedTask[Any]) -> None:
             execution.end(c.End(Status.CANCELLED, reason))
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is the outcome
         if (renewed := _renewal(error)) is not None:
-            execution.end(c.ContinueAsNew(renewed.request, execution.state.signals_left()))
+            _renew(execution, renewed)
             return
         stack = "".join(traceback.format_exception(error))
         execution.end(c.Fail(failure_of(error, stack)))
     else:
-        _completed(execution, result)
+        if execution.renewal is not None:  # caught by `gather(return_exceptions=True)`, for one
+            _renew(execution, execution.renewal)
+        else:
+            _completed(execution, result)
+
+
+def _renew(execution: Execution, ended: RunEnded) -> None:
+    execution.end(c.ContinueAsNew(ended.request, execution.state.signals_left()))
 
 
 def _completed(execution: Execution, result: Any) -> None:

@@ -20,7 +20,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lambda_workflow.errors import LimitExceeded, WorkflowError
+from lambda_workflow.errors import LimitExceeded, RunEnded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
@@ -51,6 +51,7 @@ class Execution:
         self.loop = self.ledger.loop
         self.outcome: c.Ending | None = None
         self.fault: WorkflowError | None = None
+        self.renewal: RunEnded | None = None  # what `ctx.continue_as_new` has raised
         self.info: Info | None = None
         self.options = e.NO_OPTIONS
         self.state = Narrative()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -114,7 +115,28 @@ async def calls(ctx: Context, n: int) -> list[int]:
     return await ctx.call(counts, n, id="child")
 
 
-WORKFLOWS: list[Workflow[Any, Any]] = [counts, collects, leaves, forever, spins, grouped, calls]
+@workflow
+async def catches(ctx: Context, way: str) -> str:
+    """Does not let the end of its run pass."""
+    if not way:
+        return f"run {ctx.info.run}"
+
+    async def end() -> None:
+        ctx.continue_as_new("")
+
+    if way == "gather":
+        await asyncio.gather(end(), return_exceptions=True)
+    elif way == "task":
+        asyncio.create_task(end())  # noqa: RUF006  # nobody looks at it
+    else:
+        with contextlib.suppress(BaseException):
+            await end()
+    return str(await ctx.call(ADD, 1))
+
+
+WORKFLOWS: list[Workflow[Any, Any]] = [
+    counts, collects, leaves, forever, spins, grouped, calls, catches,
+]  # fmt: skip
 APP = App("runs", workflows=WORKFLOWS, adapters=[add, slow])
 
 
@@ -133,6 +155,14 @@ async def test_a_run_follows_the_other_under_one_id(host: Host) -> None:
         assert listed[0].started_at == starts[0].at
         again = await client.start(counts, 0, execution_id="e")
         assert await again.result() == [10, 10, 2]
+
+
+@pytest.mark.parametrize("way", ["gather", "task", "except"])
+async def test_code_that_catches_the_end_of_its_run_ends_it_by_returning(
+    host: Host, way: str
+) -> None:
+    async with host(APP) as client:
+        assert await host.result(await client.start(catches, way)) == "run 2"
 
 
 async def test_signals_that_nobody_took_go_with_it_once_and_in_order(host: Host) -> None:
