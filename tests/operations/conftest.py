@@ -34,3 +34,16 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
     from tests.operations.host_aws import AwsHost
 
     return AwsHost()
+
+
+LONG_ON_AWS = (
+    "test_attempts", "test_parent_close", "test_pause", "test_schedules", "test_start_options",
+    "test_updates", "test_versions",
+)  # fmt: skip
+"""What waits much there; memory and SQLite run it always, AWS with `--thorough`."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    room = item.path.stem
+    if room in LONG_ON_AWS and "[aws" in item.name:
+        item.add_marker(pytest.mark.thorough)

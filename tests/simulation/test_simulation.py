@@ -16,7 +16,7 @@ from lambda_workflow.testing.simulation.shape import Shape
 from lambda_workflow.testing.simulation.simulate import every_point, simulate, simulate_point
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = 400
+SEEDS = 300
 SEEDS_THOROUGH = 2_000
 CHUNK = 50
 CHUNKS = [
