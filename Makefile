@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples benchmarks services)
+CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples benchmarks) services/lambda_workflow_services
 BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
@@ -23,8 +23,8 @@ help:  ## list the targets
 	$(PIP_INSTALL) -e '.[cli]'
 	@touch $@
 
-.venv/.setup: .venv/.made pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[aws,cli,dev,schedules]'
+.venv/.setup: .venv/.made pyproject.toml services/pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[aws,cli,dev,schedules]' -e 'services[aws,http]'
 	@touch .venv/.demo $@
 
 setup: .venv/.setup  ## make .venv with everything that development needs
@@ -44,7 +44,7 @@ lint: setup  ## check style, formatting, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint infra/*/template.yaml
+	$(BIN)/cfn-lint infra/*/template.yaml infra/services/*/template.yaml
 
 format: setup  ## put imports and layout in order
 	$(BIN)/ruff check --fix .

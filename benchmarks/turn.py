@@ -29,7 +29,8 @@ from typing import Any
 from benchmarks.shared.instant import InstantAws, Table, config_for, through_client
 from lambda_workflow import App, Context, Service, workflow
 from lambda_workflow.aws.client import Aws
-from lambda_workflow.aws.handlers import Handler, lambda_handler
+from lambda_workflow.aws.entry import Handler
+from lambda_workflow.aws.handlers import lambda_handler
 from lambda_workflow.model.messages import Message, Request, Update
 from lambda_workflow.model.wire import render
 

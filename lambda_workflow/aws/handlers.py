@@ -1,8 +1,7 @@
 """The entry points of Lambda functions: one for the workflows, one for services.
 
 Laws
- 1. One event loop for the container's life; clients are made once, in Lambda's init phase, which
-    has the full CPU however small the function is. What is wrong is told at the first event.
+ 1. One event loop for the container's life; clients are made once (entry.py).
  2. What the queue gets told: an empty list acknowledges all, ids named in it come again.
  3. A message that nobody can read goes to the dead-letter queue with its body and the reason.
  4. A failure that may pass shortens the wait for the next try before it is reported.
@@ -14,15 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from lambda_workflow.aws.backend import SystemClock, aws_backend
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig, read_config
+from lambda_workflow.aws.entry import Event, Handler, entry
 from lambda_workflow.aws.letters import DeadLetterQueue
+from lambda_workflow.aws.present import PRESENT
 from lambda_workflow.aws.tasks import Tasks
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
@@ -36,18 +35,15 @@ from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.turns import Turns
 
-IN_LAMBDA: Final = "AWS_LAMBDA_FUNCTION_NAME"
 RETRY_SECONDS_MAX: Final = 300  # between two deliveries of what failed
-RESERVED_SECONDS: Final = 1.0  # of the function's time, for the answer
-
-Event = Mapping[str, Any]
-Handler = Callable[[Event, Any], dict[str, Any]]
 
 
 class AsyncHandler(Protocol):
     """A handler for hosts that have an event loop."""
 
-    def __call__(self, event: Event, seconds_max: float | None = None) -> Awaitable[dict[str, Any]]:
+    def __call__(
+        self, event: Event, seconds_max: float | None = None
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """Answer a batch; what has not ended after `seconds_max` is reported as failed."""
         ...
 
@@ -83,6 +79,7 @@ def workflow_handler(
     letters = DeadLetterQueue(aws, chosen.dlq_url)
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
+        PRESENT.set(aws)
         records = [_record(found) for found in event["Records"]]
         if _is_from(event, chosen.delay_queue_url):
             timers = AwsTimers(aws, chosen, backend.clock)
@@ -124,6 +121,7 @@ def task_handler(
     tasks = Tasks(aws, chosen, by_name, letters, clock or SystemClock())
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
+        PRESENT.set(aws)
         records = [_record(found) for found in event["Records"]]
         done = await asyncio.gather(*(tasks.answer(record, seconds_max) for record in records))
         failed = {r.id for r, is_done in zip(records, done, strict=True) if not is_done}
@@ -178,30 +176,7 @@ async def _hurry(aws: Aws, event: Event, failed: set[str]) -> None:
 
 
 def _entry(make: Callable[[], AsyncHandler]) -> Handler:
-    runner = asyncio.Runner()
-    handlers: list[AsyncHandler] = []
-    if IN_LAMBDA in os.environ:  # elsewhere an import must not go and look for credentials
-        with suppress(Exception):
-            handlers.append(make())
-
-    async def run(event: Event, seconds_max: float | None) -> dict[str, Any]:
-        if not handlers:
-            handlers.append(make())
-        return await handlers[0](event, seconds_max)
-
-    def handler(event: Event, context: Any) -> dict[str, Any]:
-        return runner.run(run(event, _seconds_left(context)))
-
-    return handler
-
-
-def _seconds_left(context: Any) -> float | None:
-    """Law 5; None outside of Lambda."""
-    ask = getattr(context, "get_remaining_time_in_millis", None)
-    if ask is None:
-        return None
-    left: float = ask() / 1000
-    return max(left - RESERVED_SECONDS, left / 2)
+    return entry(make, lambda handle, event, seconds_max: handle(event, seconds_max))
 
 
 def _queue_url(arn: str) -> str:

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from lambda_workflow import Service, ServiceError, Task, serve
+from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig
-from lambda_workflow.aws.handlers import AsyncHandler, Handler, service_handler, task_handler
+from lambda_workflow.aws.entry import Handler
+from lambda_workflow.aws.handlers import AsyncHandler, service_handler, task_handler
+from lambda_workflow.aws.present import aws_client
 from lambda_workflow.model.messages import Update
 from lambda_workflow.model.wire import parse, render_task
 from tests.aws.deployed import deploy, event_of, lease, put, take
@@ -247,3 +250,23 @@ async def test_one_task_fails_and_its_neighbours_are_answered(bench: Bench) -> N
     bodies = [json.loads(m["Body"]) for m in messages if m["MessageId"] in failed]
     assert [body["payload"] for body in bodies] == [3]
     assert sorted(str(update.payload) for update in await bench.results()) == ["0", "1", "2", "4"]
+
+
+async def test_an_adapter_calls_aws_by_the_connections_of_its_function(bench: Bench) -> None:
+    @serve(WORK)
+    async def count(number: int) -> int:
+        return len((await aws_client().call("sqs", "ListQueues"))["QueueUrls"])
+
+    aws = Aws()
+    await bench.task(1, 1)
+    try:
+        assert await bench.handled(task_handler(count, config=bench.config, aws=aws)) == []
+        assert aws.counts["sqs", "ListQueues"] == 1
+    finally:
+        await aws.close()
+    assert [update.payload for update in await bench.results()] != [0]
+
+
+async def test_outside_of_a_function_an_event_loop_has_one_client(server: Server) -> None:
+    assert aws_client() is aws_client()
+    await aws_client().close()

@@ -1,0 +1,57 @@
+"""Where Lambda comes in: a plain function around one event loop, which the container keeps.
+
+The clients are made in Lambda's init phase, which has the full CPU however small the function is.
+What is wrong there is told at the first event, where somebody sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+IN_LAMBDA: Final = "AWS_LAMBDA_FUNCTION_NAME"
+RESERVED_SECONDS: Final = 1.0  # of the function's time, for the answer
+
+Event = Mapping[str, Any]
+Handler = Callable[[Event, Any], Any]
+T = TypeVar("T")
+
+
+def entry(
+    make: Callable[[], T], answer: Callable[[T, Event, float | None], Coroutine[Any, Any, Any]]
+) -> Handler:
+    """A handler for Lambda.
+
+    Args:
+        make: makes what answers, once: at import in Lambda, at the first event elsewhere, where an
+            import must not go and look for credentials.
+        answer: the answer to an event, given what was made and the seconds left, None outside of
+            Lambda.
+    """
+    runner = asyncio.Runner()
+    made: list[T] = []
+    if IN_LAMBDA in os.environ:
+        with suppress(Exception):
+            made.append(make())
+
+    async def run(event: Event, seconds_max: float | None) -> Any:
+        if not made:
+            made.append(make())
+        return await answer(made[0], event, seconds_max)
+
+    def handler(event: Event, context: Any) -> Any:
+        return runner.run(run(event, _seconds_left(context)))
+
+    return handler
+
+
+def _seconds_left(context: Any) -> float | None:
+    """Of the function's time, less what the answer takes; None outside of Lambda."""
+    ask = getattr(context, "get_remaining_time_in_millis", None)
+    if ask is None:
+        return None
+    left: float = ask() / 1000
+    return max(left - RESERVED_SECONDS, left / 2)

@@ -1,0 +1,33 @@
+"""AWS, as an adapter or a step at work on it reaches it: `await aws_client().call(…)`."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from lambda_workflow.aws.client import Aws
+
+PRESENT: Final[ContextVar[Aws | None]] = ContextVar("lambda_workflow_aws", default=None)
+
+_own: WeakKeyDictionary[asyncio.AbstractEventLoop, Aws] = WeakKeyDictionary()
+
+
+def aws_client() -> Aws:
+    """AWS for the adapter or step that calls this.
+
+    In a Lambda function and in the worker these are the function's own connections, made in its
+    init phase; in the embedded engine, one object for each event loop, configured as boto3 is.
+
+    Raises:
+        ConfigurationError: there is no region.
+        RuntimeError: no event loop runs here, as in the thread of a plain `def` adapter: use an
+            `async def`, or boto3.
+    """
+    if (present := PRESENT.get()) is not None:
+        return present
+    loop = asyncio.get_running_loop()
+    if loop not in _own:
+        _own[loop] = Aws()
+    return _own[loop]
