@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
+from lambda_workflow.model.history import History
 from lambda_workflow.model.messages import Cancel, Pause, Resume, Terminate
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header
@@ -15,6 +16,8 @@ from lambda_workflow.runtime.talk import asking, replied, telling
 
 if TYPE_CHECKING:
     from lambda_workflow.runtime.client import Client
+
+FIRST_TURN: Final = timedelta(seconds=10)  # a function's cold start, and some
 
 Out = TypeVar("Out")
 T = TypeVar("T")
@@ -50,9 +53,22 @@ class Handle(Generic[Out]):
         return result
 
     async def describe(self) -> Header:
-        """Where it stands; see `Client.describe`."""
+        """Where it stands; waits for its first turn, up to 10 s. See `Client.describe`."""
         await self._begun()
+        async for header in self._client._looks(self.execution_id, FIRST_TURN):
+            if header is not None:
+                return header
         return await self._client.describe(self.execution_id)
+
+    async def history(self) -> History:
+        """Its whole history; waits as `describe` does. See `Client.history`."""
+        await self.describe()
+        return await self._client.history(self.execution_id)
+
+    async def export(self) -> str:
+        """Its history as a JSON document; waits as `describe` does. See `Client.export`."""
+        await self.describe()
+        return await self._client.export(self.execution_id)
 
     async def signal(self, signal: Signal[T], payload: T, *, id: str | None = None) -> None:
         """Tell it something, which may be before its first turn; see `Client.signal`."""
@@ -80,8 +96,8 @@ class Handle(Generic[Out]):
     @overload
     async def query(self, query: Query[Arg, Res], argument: Arg) -> Res: ...
     async def query(self, query: Query[Any, Any], argument: Any = None) -> Any:
-        """Ask a query of its code; see `Client.query`."""
-        await self._begun()
+        """Ask a query of its code; waits as `describe` does. See `Client.query`."""
+        await self.describe()
         return await self._client.query(self.execution_id, query, argument)
 
     async def cancel(self, reason: str = "", *, grace: timedelta = GRACE) -> None:
@@ -104,6 +120,11 @@ class Handle(Generic[Out]):
         """Let it go on; see `Client.resume`."""
         await self._begun()
         await self._client._order(Resume(self.execution_id), is_started=True)
+
+    async def redrive(self) -> None:
+        """Set it going again; waits as `describe` does. See `Client.redrive`."""
+        await self.describe()
+        await self._client.redrive(self.execution_id)
 
     async def _begun(self, timeout: timedelta | None = None) -> None:
         if self._begun_by:

@@ -83,6 +83,22 @@ async def status(client: Client, execution_id: str) -> Status:
     return (await client.describe(execution_id)).status
 
 
+# handles
+
+
+async def test_a_handle_waits_for_the_first_turn(host: Host) -> None:
+    async with host(app) as client:
+        one = await client.start(waits, 1)
+        assert (await one.describe()).status is Status.RUNNING
+        history = await (await client.start(waits, 1)).history()
+        assert history.started is not None
+        assert "waits" in await (await client.start(waits, 1)).export()
+        another = await client.start(waits, 1)
+        await another.redrive()
+        await another.signal(GO, 1)
+        assert await host.result(another) == 2
+
+
 # conflicts of ids
 
 
