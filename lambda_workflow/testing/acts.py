@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
+from lambda_workflow.model.arguments import check_duration
 from lambda_workflow.model.messages import (
     GRACE_MS,
     Cancel,
@@ -98,5 +99,9 @@ def after(delay: timedelta) -> Moment:
     """So long after the start, or after the call of `Simulation.do`.
 
     `after(timedelta(hours=1)).signal(CANCEL, "changed my mind")`
+
+    Raises:
+        ConfigurationError: the delay is no timedelta.
     """
+    check_duration(delay, "after")
     return Moment(delay)

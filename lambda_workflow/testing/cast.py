@@ -74,6 +74,13 @@ class Cast:
         played = (fake.target for fake in self.workflows.values())
         return [*self.children, *(t for t in played if not isinstance(t, RemoteWorkflow | Service))]
 
+    @property
+    def unasked(self) -> list[str]:
+        """The callbacks that a part is there for, and that were never opened."""
+        asked = {name for name, given in self._given.items() if given}
+        parts = self.callbacks.values()
+        return [f"callback({p.name!r})" for p in parts if f"FakeCallback {p.name}" not in asked]
+
     def answer(self, part: Fake[Any, Any] | FakeCallback, key: str) -> Answer:
         """What is answered to a key; the same as before, if it comes again."""
         whose = part.name if isinstance(part, FakeCallback) else part.target.name

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar, overload
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import check_duration, check_kind
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.service import Service
@@ -28,6 +29,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 AT_ONCE: Final = timedelta(0)
+TARGETS: Final = "a Service, or a workflow that is called, not its name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Pace:
 
     after: timedelta = AT_ONCE
     beats_every: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        check_duration(self.after, "after")
+        if self.beats_every is not None:
+            check_duration(self.beats_every, "beats_every")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +175,11 @@ def fake(target: Target) -> Fake[Any, Any]:
 
     Say with `.returns(…)`, `.raises(…)`, `.runs(…)` what it answers; a type checker refuses an
     answer of another type than the target's.
+
+    Raises:
+        ConfigurationError: it is neither.
     """
+    check_kind(target, (Service, Workflow, RemoteWorkflow), "what is faked", TARGETS)
     return Fake(target)
 
 
@@ -212,7 +223,11 @@ def callback(name: str = "") -> FakeCallback:
 
     Without a name: all those that nobody else answers. The first callback gets the first answer,
     the next one the second, and the last answer repeats.
+
+    Raises:
+        ConfigurationError: the name is no text.
     """
+    check_kind(name, str, "the callback", "the name that the workflow gives it")
     return FakeCallback(name)
 
 

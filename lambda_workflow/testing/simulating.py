@@ -110,9 +110,10 @@ class Simulation(Generic[In, Out]):
         seen = self._advance(float("inf"))
         if not seen.status.closed:
             waits = ", ".join(map(str, seen.pending)) or "something that is no operation"
+            unasked = "".join(f"; nobody asked {part}" for part in self._stage.cast.unasked)
             raise Endless(
                 f"{self.workflow.name!r} waits for ever, for {waits}: does a fake stay silent, or "
-                "is an answer from outside missing?"
+                f"is an answer from outside missing?{unasked}"
             )
         outcome: Out | ExecutionFailed
         try:

@@ -19,7 +19,7 @@ from lambda_workflow import (
     Task,
     workflow,
 )
-from lambda_workflow.testing import SimulationError, fake, simulate
+from lambda_workflow.testing import SimulationError, after, callback, fake, simulate
 from tests.testing.shop import CHARGE, SHIP, Order, Receipt, sell
 
 TEA = Order("tea")
@@ -142,3 +142,17 @@ def test_an_error_class_is_refused() -> None:
     wrong: Any = OSError
     with pytest.raises(ConfigurationError, match="pass an exception"):
         fake(ADD).raises(wrong)
+
+
+def test_arguments_of_a_wrong_kind_are_refused_with_the_kind_to_give() -> None:
+    any_fake: Any = fake
+    any_moment: Any = after
+    any_callback: Any = callback
+    with pytest.raises(ConfigurationError, match="what is faked is 'add': give a Service"):
+        any_fake("add")
+    with pytest.raises(ConfigurationError, match=r"after is 3: give a timedelta, such as timedel"):
+        any_moment(3)
+    with pytest.raises(ConfigurationError, match="give a timedelta"):
+        any_fake(ADD).returns(1, after=3)
+    with pytest.raises(ConfigurationError, match="the callback is 1: give the name"):
+        any_callback(1)

@@ -333,6 +333,8 @@ def test_a_workflow_that_waits_for_an_answer_that_never_comes_is_told() -> None:
 
     with pytest.raises(Endless, match=r"waits for ever, for callback 1 \(word\)"):
         simulate(patient, 1)
+    with pytest.raises(Endless, match=r"nobody asked callback\('wrod'\)$"):
+        simulate(patient, 1, callback("wrod").returns("yes"))
 
 
 def test_chaos_spares_neither_signals_nor_answers() -> None:
