@@ -143,7 +143,8 @@ class Commit:
     """One turn to be stored, with what it causes and what it answers.
 
     Attributes:
-        turn, text: the record, and its text as the store keeps it.
+        turn, text: the record, and its text as the store keeps it: at most
+            `runtime.offload.RECORD_BYTES_MAX` bytes, or a reference to where it is.
         header: the listing's line after this turn.
         effects: what has to be dispatched once the record is stored.
         receipts: the host's own handles of the messages that this turn answers.

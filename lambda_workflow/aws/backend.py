@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from lambda_workflow.aws.client import Aws, AwsError
+from lambda_workflow.aws.blobs import DynamoBlobs, NoBlobs, S3Blobs
+from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig, read_config
-from lambda_workflow.aws.dynamodb import DynamoBlobs, DynamoStore
+from lambda_workflow.aws.dynamodb import DynamoStore
 from lambda_workflow.aws.sqs import SqsQueue
 from lambda_workflow.aws.timers import AwsTimers
-from lambda_workflow.errors import BackendError
 from lambda_workflow.ports import Backend, Blobs, Clock, Observer, Quiet
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
@@ -26,44 +26,6 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for real."""
         await asyncio.sleep(seconds)
-
-
-class S3Blobs:
-    """Large payloads in a bucket, under `payloads/`."""
-
-    def __init__(self, aws: Aws, bucket: str) -> None:
-        self._aws = aws
-        self._bucket = bucket
-
-    async def put(self, key: str, content: bytes) -> None:
-        await self._aws.call(
-            "s3", "PutObject", Bucket=self._bucket, Key=f"payloads/{key}", Body=content
-        )
-
-    async def get(self, key: str) -> bytes:
-        try:
-            answer = await self._aws.call(
-                "s3", "GetObject", Bucket=self._bucket, Key=f"payloads/{key}"
-            )
-        except AwsError as error:
-            raise BackendError(f"the payload {key} is not in bucket {self._bucket}") from error
-        return bytes(answer["Body"])
-
-
-class NoBlobs:
-    """Where a service function has neither bucket nor table, payloads must be small."""
-
-    async def put(self, key: str, content: bytes) -> None:
-        raise self._nowhere(key)
-
-    async def get(self, key: str) -> bytes:
-        raise self._nowhere(key)
-
-    def _nowhere(self, key: str) -> BackendError:
-        return BackendError(
-            f"the payload {key} is over 32 KB: set LAMBDA_WORKFLOW_BUCKET, or where the workflow "
-            "function has none LAMBDA_WORKFLOW_TABLE, to the workflow function's own"
-        )
 
 
 def blobs_for(aws: Aws, config: AwsConfig, clock: Clock | None = None) -> Blobs:

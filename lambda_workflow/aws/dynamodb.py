@@ -9,9 +9,7 @@ Laws
     is renewed when a turn comes in the second half of that time, so that no live execution that
     wakes at least once in HORIZON_DAYS / 2 loses its history. Nor does one that replaces a closed
     one: what that has left is renewed with its first turn.
- 4. A record that no item can hold (a turn that starts thousands of calls) stands in chunk items,
-    named by its content and put before the item that refers to it.
- 5. The item of a turn with which a later run begins has the mark `b`. Reading goes backwards, and
+ 4. The item of a turn with which a later run begins has the mark `b`. Reading goes backwards, and
     ends there: what it costs does not grow with the runs before. An execution is gone as soon as
     one of these items has expired or is missing. Only they, and the header, are renewed: of an
     execution that lives for years the earlier runs expire.
@@ -19,31 +17,22 @@ Laws
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any, Final, Self
 
 from lambda_workflow.aws.client import Aws, AwsError
-from lambda_workflow.errors import BackendError, ConfigurationError, Conflict
+from lambda_workflow.aws.listing import INDEX, Listing, header_attributes, is_kept, listed_bytes
+from lambda_workflow.errors import Conflict
 from lambda_workflow.model.events import Started
-from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
-from lambda_workflow.model.usage import Usage, read_units
+from lambda_workflow.model.usage import read_units
 from lambda_workflow.ports import Clock, Commit, Effect, Header, Loaded, Page, Query
 
-INDEX: Final = "listing"
 FIRST_ITEMS_MAX: Final = 64  # of the first page read: nearly always all, and of many runs not many
 HORIZON_DAYS: Final = 800  # twice the longest timer (366 days) and more
-CHUNK_BYTES: Final = 390_000  # an item may have 400 KB
 _DAY_MS: Final = 24 * 3_600_000
 _HALF_MS: Final = HORIZON_DAYS * _DAY_MS // 2
-_Rows = list[tuple[str, Header]]
-_CHUNK_KEY: Final = "blob:"
 _KEYS_BYTES: Final = 5 + 2 + 6  # names, turn and expiry of an item, beside the id and the record
-_LISTED_BYTES: Final = 7 + 3  # names of the header's attributes, and the turn that it is of
 
 
 def table_definition(name: str) -> dict[str, Any]:
@@ -89,9 +78,8 @@ class DynamoStore:
         self._aws = aws
         self._table = table
         self._clock = clock
-        self._workflows = tuple(workflows)
         self._retention_ms = retention_days * _DAY_MS
-        self._chunks = DynamoBlobs(aws, table, clock)
+        self._listing = Listing(aws, table, clock, workflows)
 
     async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
         texts: list[str] = []
@@ -99,13 +87,12 @@ class DynamoStore:
         keys = len(execution_id) + _KEYS_BYTES
         async for items in self._backwards(execution_id):
             for item in items:
-                size += keys + _listed_bytes(item)
-                if complete and not whole:  # of an earlier run, and paid for
-                    size += len(item["d"]["S"].encode() if "d" in item else "")
-                    continue
-                text = item["d"]["S"] if "d" in item else await self._text(item)
+                text = item["d"]["S"]
+                size += keys + listed_bytes(item)
                 size += len(text) if text.isascii() else len(text.encode())
-                if not self._is_kept(item) or (below and item["n"]["N"] != below):
+                if complete and not whole:  # of an earlier run, and paid for
+                    continue
+                if not is_kept(item, self._clock.now()) or (below and item["n"]["N"] != below):
                     return Loaded(texts[:complete][::-1], read_units(size))
                 texts.append(text)
                 below = str(int(item["n"]["N"]) - 1)
@@ -120,14 +107,13 @@ class DynamoStore:
         item: dict[str, Any] = {
             "id": {"S": execution_id},
             "n": {"N": str(turn.number)},
+            "d": {"S": commit.text},
             "x": {"N": str(self._expiry(commit.header))},
         }
-        record = await self._record(commit.text)
-        item |= record
         if commit.begins_run:
             item["b"] = {"BOOL": True}
         if turn.number == 1:
-            item |= _header_attributes(commit.header)
+            item |= header_attributes(commit.header)
         try:
             await self._aws.call(
                 "dynamodb",
@@ -140,8 +126,7 @@ class DynamoStore:
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise
-            present = error.response.get("Item", {})
-            if any(present.get(name) != value for name, value in record.items()):
+            if error.response.get("Item", {}).get("d") != item["d"]:
                 raise Conflict(
                     f"turn {turn.number} of execution {execution_id} was committed by another "
                     "worker"
@@ -152,93 +137,13 @@ class DynamoStore:
         return commit.effects
 
     async def put_header(self, header: Header) -> None:
-        values = {f":{k}": v for k, v in _header_attributes(header).items()}
-        values[":x"] = {"N": str(self._expiry(header))}
-        try:
-            await self._aws.call(
-                "dynamodb",
-                "UpdateItem",
-                TableName=self._table,
-                Key={"id": {"S": header.execution_id}, "n": {"N": "1"}},
-                UpdateExpression="SET h = :h, ht = :ht, lk = :lk, ls = :ls, x = :x",
-                ConditionExpression="ht < :ht",
-                ExpressionAttributeValues=values,
-            )
-        except AwsError as error:
-            if error.code != "ConditionalCheckFailedException":
-                raise
+        await self._listing.put(header, self._expiry(header))
 
     async def header(self, execution_id: str) -> Header | None:
-        answer = await self._aws.call(
-            "dynamodb",
-            "GetItem",
-            TableName=self._table,
-            Key={"id": {"S": execution_id}, "n": {"N": "1"}},
-            ConsistentRead=True,
-            ProjectionExpression="id, h, x",
-        )
-        item = answer.get("Item")
-        return _header(item) if item and self._is_kept(item) else None
+        return await self._listing.get(execution_id)
 
     async def list(self, query: Query) -> Page:
-        """Queries one partition of the index for each workflow and status, and merges them."""
-        names = (query.workflow,) if query.workflow is not None else self._workflows
-        statuses = (query.status,) if query.status is not None else tuple(Status)
-        below = _parse_cursor(query.cursor) if query.cursor else None
-        if query.started_before is not None:
-            before = f"{query.started_before:015d}"
-            below = min(below, before) if below else before
-        newest: dict[str, Header] = {}  # one that changes its status meanwhile is met twice
-        for name in names:
-            for status in statuses:
-                for place, header in await self._partition(f"{name}/{status}", query, below):
-                    if place not in newest or newest[place].turn < header.turn:
-                        newest[place] = header
-        found = sorted(newest.items(), key=lambda pair: pair[0], reverse=True)
-        page = found[: query.limit]
-        cursor = _cursor(page[-1][0]) if len(found) > query.limit and page else None
-        return Page([header for _, header in page], cursor)
-
-    async def _record(self, text: str) -> dict[str, Any]:
-        """Law 4: the attribute that holds a record, or names its chunks."""
-        content = text.encode()
-        if len(content) <= CHUNK_BYTES:
-            return {"d": {"S": text}}
-        key = f"turn/{hashlib.sha256(content).hexdigest()}"
-        await self._chunks.put(key, content)
-        return {"r": {"S": key}}
-
-    async def _text(self, item: dict[str, Any]) -> str:
-        if "r" in item:
-            return (await self._chunks.get(item["r"]["S"])).decode()
-        return str(item["d"]["S"])
-
-    async def _partition(self, key: str, query: Query, below: str | None) -> _Rows:
-        low = f"{0 if query.started_after is None else query.started_after + 1:015d}"
-        found: _Rows = []
-        start = None
-        while len(found) <= query.limit:
-            page = await self._aws.call(
-                "dynamodb",
-                "Query",
-                TableName=self._table,
-                IndexName=INDEX,
-                KeyConditionExpression="lk = :k AND ls BETWEEN :low AND :high",
-                ExpressionAttributeValues={
-                    ":k": {"S": key},
-                    ":low": {"S": low},
-                    ":high": {"S": below or "~"},
-                },
-                ScanIndexForward=False,
-                **({} if query.tags else {"Limit": query.limit + 2}),  # or as much as a page holds
-                **({"ExclusiveStartKey": start} if start else {}),
-            )
-            items = [i for i in page["Items"] if i["ls"]["S"] != below and self._is_kept(i)]
-            rows = [(item["ls"]["S"], _header(item)) for item in items]
-            found += [row for row in rows if query.tags.items() <= row[1].tags.items()]
-            if (start := page.get("LastEvaluatedKey")) is None:
-                break
-        return found
+        return await self._listing.page(query)
 
     def _backwards(self, execution_id: str) -> _Pages:
         query = {
@@ -282,9 +187,6 @@ class DynamoStore:
         kept = self._retention_ms if header.closed_at is not None else HORIZON_DAYS * _DAY_MS
         return (self._clock.now() + kept) // 1000
 
-    def _is_kept(self, item: dict[str, Any]) -> bool:
-        return int(item["x"]["N"]) * 1000 >= self._clock.now()
-
 
 class _Pages:
     """Items by pages. No generator, which takes a task of the event loop to leave early."""
@@ -307,94 +209,7 @@ class _Pages:
         return items
 
 
-class DynamoBlobs:
-    """Large payloads as chunk items of the same table."""
-
-    def __init__(self, aws: Aws, table: str, clock: Clock) -> None:
-        self._aws = aws
-        self._table = table
-        self._clock = clock
-
-    async def put(self, key: str, content: bytes) -> None:
-        count = -(-len(content) // CHUNK_BYTES) or 1
-        expiry = (self._clock.now() + HORIZON_DAYS * _DAY_MS) // 1000
-        for number in reversed(range(count)):  # the first chunk last: it says that all are there
-            chunk = content[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]
-            item = {
-                "id": {"S": _CHUNK_KEY + key},
-                "n": {"N": str(number)},
-                "d": {"B": chunk},
-                "c": {"N": str(count)},
-                "x": {"N": str(expiry)},
-            }
-            await self._aws.call("dynamodb", "PutItem", TableName=self._table, Item=item)
-
-    async def get(self, key: str) -> bytes:
-        chunks: list[bytes] = []
-        count = 1
-        while len(chunks) < count:
-            answer = await self._aws.call(
-                "dynamodb",
-                "GetItem",
-                TableName=self._table,
-                Key={"id": {"S": _CHUNK_KEY + key}, "n": {"N": str(len(chunks))}},
-                ConsistentRead=True,
-            )
-            if (item := answer.get("Item")) is None:
-                raise BackendError(f"the payload {key} is not in table {self._table}")
-            chunks.append(bytes(item["d"]["B"]))
-            count = int(item["c"]["N"])
-        return b"".join(chunks)
-
-
-def _header_attributes(header: Header) -> dict[str, Any]:
-    row: Any = [
-        header.workflow,
-        header.status.value,
-        header.started_at,
-        header.turn,
-        header.closed_at,
-        header.reason,
-        header.usage.to_json(),
-    ]
-    if header.custom is not None or header.tags or header.memo is not None:
-        row += [header.custom, dict(header.tags), header.memo]
-    return {
-        "h": {"S": json.dumps(row, separators=(",", ":"))},
-        "ht": {"N": str(header.turn)},
-        "lk": {"S": f"{header.workflow}/{header.status}"},
-        "ls": {"S": f"{header.started_at:015d}/{header.execution_id}"},
-    }
-
-
-def _listed_bytes(item: dict[str, Any]) -> int:
-    if "h" not in item:
-        return 0
-    texts = (item["h"]["S"], item["lk"]["S"], item["ls"]["S"])
-    return _LISTED_BYTES + sum(len(text.encode()) for text in texts)
-
-
-def _header(item: dict[str, Any]) -> Header:
-    row = json.loads(item["h"]["S"])
-    workflow, status, started, turn, closed, reason, usage, *told = row
-    return Header(
-        item["id"]["S"], workflow, Status(status), started, turn, closed, reason, Usage(*usage),
-        *told,
-    )  # fmt: skip
-
-
 def _replaces(turn: Turn) -> bool:
     """Whether it begins anew under the id of an execution that has ended."""
     first = turn.events[0] if turn.events and turn.number > 1 else None
     return isinstance(first, Started) and not first.run.since
-
-
-def _cursor(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode()
-
-
-def _parse_cursor(cursor: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode()
-    except (binascii.Error, UnicodeError) as error:
-        raise ConfigurationError(f"cursor {cursor!r} is not one that a listing returned") from error

@@ -4,6 +4,7 @@ An execution id becomes an SQS FIFO MessageGroupId, which allows 128 characters 
 and punctuation, and no space (SQS documentation, `SendMessage`). An operation id is the path of the
 task that started it and a counter within that task: `3`, `2.1`. A task id, which a service sees,
 is `<execution id>/<operation id>`: unique everywhere, and so fit to be an idempotency key.
+On AWS a table keeps other items beside those of executions; their prefixes no execution id has.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from lambda_workflow.model.arguments import check_kind
 
 EXECUTION_ID_CHARACTERS_MAX: Final = 128  # MessageGroupId's limit
 NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
+BLOB_PREFIX: Final = "blob:"  # of the items that hold large payloads
+TASK_PREFIX: Final = "task:"  # … and of those by which service functions know a task again
 _RUN_DIGITS_MAX: Final = 12  # anybody may send an id of any length
 _GROUP_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
 _NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-_")
 
 
 def check_execution_id(execution_id: str) -> str:
-    """Return the id if SQS takes it as a MessageGroupId.
+    """Return the id if SQS takes it as a MessageGroupId, and it is no other item's key.
 
     Raises:
-        ConfigurationError: it is empty, too long, or has a character that SQS refuses.
+        ConfigurationError: it is empty, too long, has a character that SQS refuses, or begins as
+            the table's other items do.
     """
     check_kind(execution_id, str, "execution id", "text, such as str(id)")
     if not 0 < len(execution_id) <= EXECUTION_ID_CHARACTERS_MAX:
@@ -38,6 +42,12 @@ def check_execution_id(execution_id: str) -> str:
         raise ConfigurationError(
             f"execution id {execution_id!r} has {bad[0]!r}: use letters, digits and punctuation, "
             "no space (it becomes an SQS message group id)"
+        )
+    if execution_id.startswith((BLOB_PREFIX, TASK_PREFIX)):
+        prefix = execution_id.partition(":")[0]
+        raise ConfigurationError(
+            f"execution id {execution_id!r} begins with '{prefix}:', as other items of the table "
+            f"do: choose another beginning, such as '{prefix}-'"
         )
     return execution_id
 

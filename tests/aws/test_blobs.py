@@ -11,6 +11,7 @@ from lambda_workflow import App, Context, Service, serve, workflow
 from lambda_workflow.aws.backend import client_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.handlers import workflow_handler
+from lambda_workflow.errors import ConfigurationError
 from tests.aws.deployed import SOON, deploy, event_of, lease, take, working
 from tests.aws.server.process import Server
 
@@ -78,6 +79,22 @@ async def test_many_payloads_in_one_turn_do_not_burst_its_record(server: Server)
     async with working(app, config) as client:
         handle = await client.start(many, 40, execution_id="e")
         assert await handle.result(SOON) == 40 * 30_000
+
+
+async def test_no_execution_can_have_the_id_of_another_item(server: Server) -> None:
+    config = await deploy(app.adapters)
+    aws = Aws()
+    try:
+        async with working(app, config) as client:
+            await (await client.start(large, text_of(40_000), execution_id="e")).result(SOON)
+            scan = await aws.call("dynamodb", "Scan", TableName=config.table)
+            others = {item["id"]["S"] for item in scan["Items"]} - {"e"}
+            assert others
+            for taken in others:
+                with pytest.raises(ConfigurationError, match="as other items of the table do"):
+                    await client.start(large, "x", execution_id=taken)
+    finally:
+        await aws.close()
     assert not [put for put in server.requests("dynamodb", "PutItem") if put.failed]
 
 

@@ -21,7 +21,18 @@ PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 @pytest.mark.parametrize(
-    "execution_id", ["a", "x" * 128, PUNCTUATION, string.ascii_letters + string.digits, "a/b:c#1"]
+    "execution_id",
+    [
+        "a",
+        "x" * 128,
+        PUNCTUATION,
+        string.ascii_letters + string.digits,
+        "a/b:c#1",
+        "blob",
+        "task-1",
+        "a/blob:1",
+        "schedule:daily",
+    ],
 )
 def test_an_execution_id_is_what_sqs_takes_as_a_group(execution_id: str) -> None:
     assert check_execution_id(execution_id) == execution_id
@@ -36,6 +47,8 @@ def test_an_execution_id_is_what_sqs_takes_as_a_group(execution_id: str) -> None
         ("a\n", "has '\\n'"),
         ("naïve", "has 'ï'"),
         ("٣", "has '٣'"),
+        ("blob:1", "begins with 'blob:', as other items of the table do"),
+        ("task:e/1", "choose another beginning, such as 'task-'"),
     ],
 )
 def test_another_execution_id_is_refused_with_what_is_wrong(execution_id: str, told: str) -> None:

@@ -166,6 +166,8 @@ MALFORMED: list[tuple[Any, str]] = [
     (update(execution_id=""), "`execution_id`: execution id of 0 characters"),
     (update(execution_id=7), "`execution_id`: execution id of 0 characters"),
     (update(execution_id="a b"), "`execution_id`: execution id 'a b' has ' '"),
+    (update(execution_id="blob:a"), "`execution_id`: execution id 'blob:a' begins with 'blob:'"),
+    (request(execution_id="task:a"), "`execution_id`: execution id 'task:a' begins with 'task:'"),
     (update(execution_id="x" * 129), "`execution_id`: execution id of 129 characters"),
     ({"execution_id": "e"}, "`type` is None: expected one of Request, Update, Timer, "),
     ({"execution_id": "e", "type": "Wat"}, "`type` is 'Wat': expected"),

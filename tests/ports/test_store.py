@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,20 @@ from lambda_workflow.model.events import Run, Started
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn, decode_turn, encode_turn
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import PutHeader
+from lambda_workflow.ports import Commit, PutHeader
 from lambda_workflow.runtime.dispatch import dispatch
+from lambda_workflow.runtime.offload import (
+    INLINE_BYTES_MAX,
+    RECORD_BYTES_MAX,
+    deposit_record,
+    fetch_records,
+)
+from lambda_workflow.runtime.starting import (
+    MEMO_BYTES_MAX,
+    TAG_CHARACTERS_MAX,
+    TAG_NAME_CHARACTERS_MAX,
+    TAGS_MAX,
+)
 from tests.ports.harness import Harness
 from tests.ports.made import (
     LONG_ID,
@@ -130,15 +143,46 @@ async def test_records_near_the_limit_come_back_over_several_pages(harness: Harn
 
 
 async def test_a_record_of_any_size_is_stored_once(harness: Harness) -> None:
+    """By the door that turns use: what no item can hold goes into the blob store before."""
     store = harness.backend.store
-    large = commit_of("e", turn(1, 10, "ü" * 600_000))
-    await store.commit(large)
-    await store.commit(large)
+    large = turn(1, 10, "ü" * 600_000)
+    await store.commit(await kept(harness, large))
+    await store.commit(await kept(harness, large))
     with pytest.raises(Conflict):
-        await store.commit(commit_of("e", turn(1, 10, "é" * 600_000)))
-    await store.commit(commit_of("e", turn(2, 20, "small")))
-    texts = list((await store.load("e")).texts)
-    assert texts == [large.text, encode_turn(turn(2, 20, "small"))]
+        await store.commit(await kept(harness, turn(1, 10, "é" * 600_000)))
+    await store.commit(await kept(harness, turn(2, 20, "small")))
+    texts = await fetch_records((await store.load("e")).texts, harness.backend.blobs)
+    assert texts == [encode_turn(large), encode_turn(turn(2, 20, "small"))]
+
+
+async def test_the_largest_record_goes_with_the_largest_header(harness: Harness) -> None:
+    """What a header may have: a status just inline, a full memo, and tags, in any script."""
+    store = harness.backend.store
+    large: dict[str, Any] = {
+        "custom": "ü" * (INLINE_BYTES_MAX // 2 - 1),  # two bytes each in UTF-8, and its quotes
+        "memo": "ü" * (MEMO_BYTES_MAX // 2 - 1),
+        "tags": {
+            f"{n}" * TAG_NAME_CHARACTERS_MAX: "世" * TAG_CHARACTERS_MAX for n in range(TAGS_MAX)
+        },
+    }
+    usual = len(encode_turn(turn(1, 10)).encode())
+    first = turn(1, 10, "x" * (RECORD_BYTES_MAX - usual))
+    for execution_id, told in ((ODD_ID, large), (LONG_ID, {})):  # with the record, and after it
+        commit = commit_of(execution_id, first, (), header_of(execution_id, 10, **told))
+        kept = await deposit_record(commit.text, execution_id, harness.backend.blobs)
+        assert kept == commit.text
+        await store.commit(commit)
+        assert list((await store.load(execution_id)).texts) == [commit.text]
+    later = header_of(LONG_ID, 10, turn=2, **large)
+    await store.put_header(later)
+    assert await store.header(LONG_ID) == later
+    assert await store.header(ODD_ID) == header_of(ODD_ID, 10, **large)
+
+
+async def kept(harness: Harness, turn: Turn) -> Commit:
+    """A turn as `runtime.committing` hands it to the store."""
+    commit = commit_of("e", turn)
+    return replace(commit, text=await deposit_record(commit.text, "e", harness.backend.blobs))
 
 
 async def test_the_header_is_projected_and_an_older_one_ignored(harness: Harness) -> None:

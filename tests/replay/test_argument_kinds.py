@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from lambda_workflow import Context, Service, Signal, Update, WorkflowError, serve, workflow
+from lambda_workflow import (
+    Context,
+    RemoteWorkflow,
+    Service,
+    Signal,
+    Update,
+    WorkflowError,
+    serve,
+    workflow,
+)
 from lambda_workflow.model.arguments import named
 from tests.replay.driving import DOUBLE, drive, flow, result
 
@@ -35,6 +44,7 @@ async def updates(ctx: Any) -> None:
         return
 
 
+ELSEWHERE = RemoteWorkflow("child", int, int, app="other")
 SECOND = timedelta(seconds=1)
 NAIVE = datetime(2027, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -45,6 +55,10 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         "timeout of call of 'double' is 5: give a timedelta, such as timedelta(seconds=5)",
     ),
     "the id of a service's call": (lambda ctx: ctx.call(DOUBLE, 1, id="x"), "has no id=: id= and"),
+    "a child with another item's id": (
+        lambda ctx: ctx.call(ELSEWHERE, 1, id="blob:1"),
+        "execution id 'blob:1' begins with 'blob:'",
+    ),
     "a number as a policy": (
         lambda ctx: ctx.call(DOUBLE, 1, retry=3),
         "retry of a call is 3: give a RetryPolicy, such as RetryPolicy(attempts=3)",

@@ -170,6 +170,8 @@ async def test_what_cannot_be_started_is_refused_before_anything_is_sent(
         await client.start(wait, "one")  # type: ignore[misc]  # the point of it
     with pytest.raises(ConfigurationError, match="execution id 'a b' has ' '"):
         await client.start(wait, 1, execution_id="a b")
+    with pytest.raises(ConfigurationError, match="execution id 'task:1' begins with 'task:'"):
+        await client.start(wait, 1, execution_id="task:1")
     assert host.queue.messages == []
 
 
