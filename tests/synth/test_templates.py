@@ -15,10 +15,11 @@ import pytest
 
 from lambda_workflow import App
 from lambda_workflow.aws.dynamodb import table_definition
+from lambda_workflow.aws.synth.cloudformation import EXPIRY
 from lambda_workflow.aws.synth.options import read_options
 from lambda_workflow.aws.synth.plan import plan
 from lambda_workflow.aws.synth.resources import Function
-from lambda_workflow.aws.synth.sam import EXPIRY, template
+from lambda_workflow.aws.synth.sam import template
 from lambda_workflow.aws.synth.template import Format, synthesise
 from lambda_workflow.aws.synth.terraform import configuration
 from lambda_workflow.cli.loading import load_app

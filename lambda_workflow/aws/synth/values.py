@@ -74,6 +74,13 @@ class Because:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A tree with references in it, as JSON text."""
+
+    tree: Any
+
+
 Value = str | int | Ref | Param | Builtin | UrlOfArn | Text | Because
 
 NAME: Parameter = Parameter("name", "What the names of all resources begin with.")

@@ -1,0 +1,177 @@
+"""Resources → type and properties, in CloudFormation's words; references stand as they are."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lambda_workflow.aws.dynamodb import table_definition
+from lambda_workflow.aws.synth import resources as r
+from lambda_workflow.aws.synth.dashboards import dashboard
+from lambda_workflow.aws.synth.policies import assume, policy
+from lambda_workflow.aws.synth.values import Because, Json, Ref
+
+EXPIRY: Final = "x"  # the attribute of dynamodb.py that TTL looks at
+Extras = dict[str, Any]
+_KEPT: Final = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+
+
+def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
+    """Type, properties, and what stands beside them."""
+    match resource:
+        case r.Queue():
+            return "AWS::SQS::Queue", _queue(resource), {}
+        case r.Table():
+            return "AWS::DynamoDB::Table", _table(resource), _KEPT
+        case r.Bucket():
+            return "AWS::S3::Bucket", _bucket(resource), _KEPT
+        case r.ScheduleGroup(name=name):
+            return "AWS::Scheduler::ScheduleGroup", {"Name": name}, {}
+        case r.Role():
+            return "AWS::IAM::Role", _role(resource), {}
+        case r.LogGroup(name=name, days=days):
+            return "AWS::Logs::LogGroup", {"LogGroupName": name, "RetentionInDays": days}, {}
+        case r.Function():
+            return "AWS::Serverless::Function", _function(resource), {}
+        case r.Trigger():
+            return "AWS::Lambda::EventSourceMapping", _trigger(resource), {}
+        case r.LogCount():
+            return "AWS::Logs::MetricFilter", _count(resource), {}
+        case r.Alarm():
+            return "AWS::CloudWatch::Alarm", _alarm(resource), {}
+        case r.Dashboard(name=name):
+            body = Json(dashboard(resource))
+            return "AWS::CloudWatch::Dashboard", {"DashboardName": name, "DashboardBody": body}, {}
+
+
+def _queue(queue: r.Queue) -> dict[str, Any]:
+    found: dict[str, Any] = {"QueueName": queue.name}
+    if queue.fifo:
+        found["FifoQueue"] = True
+        found["ContentBasedDeduplication"] = DEDUPLICATED
+        found["DeduplicationScope"] = HIGH_THROUGHPUT
+        found["FifoThroughputLimit"] = "perMessageGroupId"
+    if queue.visibility_seconds:
+        found["VisibilityTimeout"] = queue.visibility_seconds
+    found["MessageRetentionPeriod"] = queue.retention_seconds
+    if queue.receives:
+        found["RedrivePolicy"] = {
+            "deadLetterTargetArn": Ref(queue.dead_letters, "arn"),
+            "maxReceiveCount": queue.receives,
+        }
+    return found | ({"KmsMasterKeyId": queue.kms_key} if queue.kms_key
+                    else {"SqsManagedSseEnabled": True})  # fmt: skip
+
+
+DEDUPLICATED: Final = Because(True, "Scheduler's messages need it; all others have explicit ids.")
+HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits count per group.")
+
+
+def _table(table: r.Table) -> dict[str, Any]:
+    made = table_definition("")
+    key = {"KMSMasterKeyId": table.kms_key} if table.kms_key else {}
+    return {
+        **made,
+        "TableName": table.name,
+        "TimeToLiveSpecification": {"AttributeName": EXPIRY, "Enabled": True},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": table.recovery},
+        "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", **key},
+        "DeletionProtectionEnabled": table.protected,
+    }
+
+
+def _bucket(bucket: r.Bucket) -> dict[str, Any]:
+    algorithm = {"SSEAlgorithm": "AES256"}
+    if bucket.kms_key:
+        algorithm = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": bucket.kms_key}  # type: ignore[dict-item]  # rendered later
+    rule = {"Id": "expiry", "Status": "Enabled", "ExpirationInDays": bucket.expiry_days}
+    encryption = {"ServerSideEncryptionByDefault": algorithm}
+    return {
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+        "LifecycleConfiguration": {"Rules": [rule]},
+    }
+
+
+def _role(role: r.Role) -> dict[str, Any]:
+    own = {"PolicyName": "own", "PolicyDocument": policy(role)}
+    return {"AssumeRolePolicyDocument": assume(role), "Policies": [own]}
+
+
+def _function(function: r.Function) -> dict[str, Any]:
+    return {
+        "FunctionName": function.name,
+        "CodeUri": function.code,
+        "Handler": function.handler,
+        "Runtime": f"python{function.python}",
+        "Architectures": ["arm64"],
+        "MemorySize": function.memory_mb,
+        "Timeout": function.timeout_seconds,
+        "Role": Ref(function.role, "arn"),
+        "RecursiveLoop": LOOP,
+        "LoggingConfig": {
+            "LogGroup": Ref(function.log, "name"),
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": LEVEL,
+            "SystemLogLevel": "WARN",
+        },
+        "Environment": {"Variables": function.environment},
+    }
+
+
+LOOP: Final = Because(
+    "Allow", "Workflow, queue, service, queue, workflow: a loop that Lambda must not cut."
+)
+LEVEL: Final = Because("INFO", "The ends of executions are told at this level.")
+
+
+def _trigger(trigger: r.Trigger) -> dict[str, Any]:
+    return {
+        "EventSourceArn": Ref(trigger.queue, "arn"),
+        "FunctionName": Ref(trigger.function, "name"),
+        "BatchSize": trigger.batch,
+        "FunctionResponseTypes": PARTIAL,
+        "ScalingConfig": {"MaximumConcurrency": trigger.concurrency},
+    }
+
+
+PARTIAL: Final = Because(
+    ["ReportBatchItemFailures"], "Only what failed comes again, not the whole batch."
+)
+
+
+def _count(count: r.LogCount) -> dict[str, Any]:
+    return {
+        "LogGroupName": Ref(count.log, "name"),
+        "FilterPattern": count.pattern,
+        "MetricTransformations": [
+            {
+                "MetricNamespace": count.metric.namespace,
+                "MetricName": count.metric.name,
+                "MetricValue": "1",
+                "Unit": "Count",
+            }
+        ],
+    }
+
+
+def _alarm(alarm: r.Alarm) -> dict[str, Any]:
+    dimensions = [{"Name": n, "Value": v} for n, v in alarm.metric.dimensions.items()]
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.why,
+        "Namespace": alarm.metric.namespace,
+        "MetricName": alarm.metric.name,
+        **({"Dimensions": dimensions} if dimensions else {}),
+        "Statistic": alarm.statistic,
+        "Period": 60,
+        "EvaluationPeriods": alarm.periods,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": alarm.threshold,
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": alarm.topic,
+    }

@@ -1,0 +1,233 @@
+"""Resources → blocks, in the words of HashiCorp's AWS provider; references stand as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lambda_workflow.aws.dynamodb import table_definition
+from lambda_workflow.aws.synth import resources as r
+from lambda_workflow.aws.synth.cloudformation import (
+    DEDUPLICATED,
+    EXPIRY,
+    HIGH_THROUGHPUT,
+    LEVEL,
+    LOOP,
+    PARTIAL,
+)
+from lambda_workflow.aws.synth.dashboards import dashboard
+from lambda_workflow.aws.synth.policies import assume, policy
+from lambda_workflow.aws.synth.values import Because, Json, Param, Parameter, Ref, Text, plain
+
+TYPES: Final[dict[type, str]] = {
+    r.Queue: "aws_sqs_queue",
+    r.Table: "aws_dynamodb_table",
+    r.Bucket: "aws_s3_bucket",
+    r.ScheduleGroup: "aws_scheduler_schedule_group",
+    r.Role: "aws_iam_role",
+    r.LogGroup: "aws_cloudwatch_log_group",
+    r.Function: "aws_lambda_function",
+    r.Trigger: "aws_lambda_event_source_mapping",
+    r.LogCount: "aws_cloudwatch_log_metric_filter",
+    r.Alarm: "aws_cloudwatch_metric_alarm",
+    r.Dashboard: "aws_cloudwatch_dashboard",
+}
+PACKAGE: Final = Parameter("package", "The zip file with the functions' code, built for arm64.")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Text in which references stand already."""
+
+    text: str
+
+
+def blocks(resource: r.Resource) -> list[tuple[str, str, dict[str, Any]]]:
+    """Type, name and body of each block that a resource becomes."""
+    kind = TYPES[type(resource)]
+    match resource:
+        case r.Queue():
+            body = _queue(resource)
+        case r.Table():
+            body = _table(resource)
+        case r.Bucket():
+            return [(kind, resource.id, _KEPT), *_bucket(resource)]
+        case r.ScheduleGroup(name=name):
+            body = {"name": name}
+        case r.Role():
+            body = {"assume_role_policy": Json(assume(resource))}
+            rules = {"name": "own", "role": Ref(resource.id, "name"),
+                     "policy": Json(_policy(resource))}  # fmt: skip
+            return [(kind, resource.id, body), ("aws_iam_role_policy", resource.id, rules)]
+        case r.LogGroup(name=name, days=days):
+            body = {"name": name, "retention_in_days": days}
+        case r.Function():
+            loop = {"function_name": Ref(resource.id, "name"), "recursive_loop": LOOP}
+            recursion = ("aws_lambda_function_recursion_config", resource.id, loop)
+            return [(kind, resource.id, _function(resource)), recursion]
+        case r.Trigger():
+            body = _trigger(resource)
+        case r.LogCount():
+            body = _count(resource)
+        case r.Alarm():
+            body = _alarm(resource)
+        case r.Dashboard(name=name):
+            body = {"dashboard_name": name, "dashboard_body": Json(dashboard(resource))}
+    return [(kind, resource.id, body)]
+
+
+def local(id_: str) -> str:
+    """An id as Terraform wants it."""
+    return id_.lower().replace("-", "_")
+
+
+def _policy(role: r.Role) -> dict[str, Any]:
+    """A log group's ARN has no `:*` here, as it has in CloudFormation."""
+    made = policy(role)
+    for statement in made["Statement"]:
+        statement["Resource"] = [
+            Text((t, ":*")) if isinstance(t, Ref) and t.attribute == "streams" else t
+            for t in statement["Resource"]
+        ]
+    return made
+
+
+def _queue(queue: r.Queue) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": queue.name}
+    if queue.fifo:
+        body["fifo_queue"] = True
+        body["content_based_deduplication"] = DEDUPLICATED
+        body["deduplication_scope"] = HIGH_THROUGHPUT
+        body["fifo_throughput_limit"] = "perMessageGroupId"
+    if queue.visibility_seconds:
+        body["visibility_timeout_seconds"] = queue.visibility_seconds
+    body["message_retention_seconds"] = queue.retention_seconds
+    body |= (
+        {"kms_master_key_id": queue.kms_key} if queue.kms_key else {"sqs_managed_sse_enabled": True}
+    )
+    if queue.receives:
+        redrive = {"deadLetterTargetArn": Ref(queue.dead_letters, "arn"),
+                   "maxReceiveCount": plain(queue.receives)}  # fmt: skip
+        body["redrive_policy"] = Because(Json(redrive), queue.receives.reason)
+    return body
+
+
+def _table(table: r.Table) -> dict[str, Any]:
+    made = table_definition("")
+    encryption: dict[str, Any] = {"enabled": True}
+    if table.kms_key:
+        encryption["kms_key_arn"] = table.kms_key
+    return {
+        "name": table.name,
+        "billing_mode": made["BillingMode"],
+        **_keys(made["KeySchema"]),
+        "attribute": [
+            {"name": a["AttributeName"], "type": a["AttributeType"]}
+            for a in made["AttributeDefinitions"]
+        ],
+        "global_secondary_index": [
+            {
+                "name": index["IndexName"],
+                **_keys(index["KeySchema"]),
+                "projection_type": index["Projection"]["ProjectionType"],
+                "non_key_attributes": index["Projection"]["NonKeyAttributes"],
+            }
+            for index in made["GlobalSecondaryIndexes"]
+        ],
+        "ttl": {"attribute_name": EXPIRY, "enabled": True},
+        "point_in_time_recovery": {"enabled": table.recovery},
+        "server_side_encryption": encryption,
+        "deletion_protection_enabled": table.protected,
+        **_KEPT,
+    }
+
+
+def _keys(schema: list[dict[str, str]]) -> dict[str, str]:
+    names = {"HASH": "hash_key", "RANGE": "range_key"}
+    return {names[key["KeyType"]]: key["AttributeName"] for key in schema}
+
+
+_KEPT: Final = {"lifecycle": {"prevent_destroy": True}}
+
+
+def _bucket(bucket: r.Bucket) -> list[tuple[str, str, dict[str, Any]]]:
+    name = {"bucket": Ref(bucket.id, "name")}
+    default: dict[str, Any] = {"sse_algorithm": "AES256"}
+    if bucket.kms_key:
+        default = {"sse_algorithm": "aws:kms", "kms_master_key_id": bucket.kms_key}
+    closed = ("block_public_acls", "block_public_policy", "ignore_public_acls",
+              "restrict_public_buckets")  # fmt: skip
+    expiry = {"id": "expiry", "status": "Enabled", "filter": {},
+              "expiration": {"days": bucket.expiry_days}}  # fmt: skip
+    encryption = {"apply_server_side_encryption_by_default": default}
+    return [
+        ("aws_s3_bucket_public_access_block", bucket.id, name | dict.fromkeys(closed, True)),
+        ("aws_s3_bucket_server_side_encryption_configuration", bucket.id,
+         name | {"rule": encryption}),
+        ("aws_s3_bucket_lifecycle_configuration", bucket.id, name | {"rule": expiry}),
+    ]  # fmt: skip
+
+
+def _function(function: r.Function) -> dict[str, Any]:
+    package = Param(PACKAGE.id)
+    return {
+        "function_name": function.name,
+        "filename": package,
+        "source_code_hash": Raw(f"${{filebase64sha256(var.{local(PACKAGE.id)})}}"),
+        "handler": function.handler,
+        "runtime": f"python{function.python}",
+        "architectures": ["arm64"],
+        "memory_size": function.memory_mb,
+        "timeout": function.timeout_seconds,
+        "role": Ref(function.role, "arn"),
+        "logging_config": {
+            "log_group": Ref(function.log, "name"),
+            "log_format": "JSON",
+            "application_log_level": LEVEL,
+            "system_log_level": "WARN",
+        },
+        "environment": {"variables": function.environment},
+        "depends_on": [f"aws_iam_role_policy.{local(function.role)}"],
+    }
+
+
+def _trigger(trigger: r.Trigger) -> dict[str, Any]:
+    return {
+        "event_source_arn": Ref(trigger.queue, "arn"),
+        "function_name": Ref(trigger.function, "arn"),
+        "batch_size": trigger.batch,
+        "function_response_types": PARTIAL,
+        "scaling_config": {"maximum_concurrency": trigger.concurrency},
+    }
+
+
+def _count(count: r.LogCount) -> dict[str, Any]:
+    metric = {
+        "namespace": count.metric.namespace,
+        "name": count.metric.name,
+        "value": "1",
+        "unit": "Count",
+    }
+    return {
+        "name": count.metric.name,
+        "log_group_name": Ref(count.log, "name"),
+        "pattern": count.pattern,
+        "metric_transformation": metric,
+    }
+
+
+def _alarm(alarm: r.Alarm) -> dict[str, Any]:
+    return {
+        "alarm_name": alarm.name,
+        "alarm_description": alarm.why,
+        "namespace": alarm.metric.namespace,
+        "metric_name": alarm.metric.name,
+        **({"dimensions": alarm.metric.dimensions} if alarm.metric.dimensions else {}),
+        "statistic": alarm.statistic,
+        "period": 60,
+        "evaluation_periods": alarm.periods,
+        "comparison_operator": "GreaterThanThreshold",
+        "threshold": alarm.threshold,
+        "treat_missing_data": "notBreaching",
+        "alarm_actions": alarm.topic,
+    }
