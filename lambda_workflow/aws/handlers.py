@@ -19,9 +19,10 @@ from typing import Any, Final, Protocol
 from lambda_workflow.aws.backend import SystemClock, aws_backend
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig, read_config
+from lambda_workflow.aws.deployment import deploy, is_deployment
 from lambda_workflow.aws.entry import Event, Handler, entry
 from lambda_workflow.aws.letters import DeadLetterQueue
-from lambda_workflow.aws.present import PRESENT
+from lambda_workflow.aws.present import CONFIG, PRESENT
 from lambda_workflow.aws.tasks import Tasks
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
@@ -31,6 +32,7 @@ from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Clock, Observer
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
+from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.turns import Turns
@@ -55,8 +57,8 @@ def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None
     """The entry point of the workflow function: `handler = lambda_handler(app)`.
 
     Takes events of the FIFO queue and of the delay queue; the event source mappings must have
-    `ReportBatchItemFailures`. Environment variables are read when the function is loaded in Lambda,
-    at the first event elsewhere.
+    `ReportBatchItemFailures`. A deployment invokes it to make the App's schedules. Environment
+    variables are read when the function is loaded in Lambda, at the first event elsewhere.
 
     Raises:
         ConfigurationError: (from the handler) variables are missing; names all of them.
@@ -80,6 +82,8 @@ def workflow_handler(
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         PRESENT.set(aws)
+        if is_deployment(event):
+            return await deploy(Client(app, backend), event)
         records = [_record(found) for found in event["Records"]]
         if _is_from(event, chosen.delay_queue_url):
             timers = AwsTimers(aws, chosen, backend.clock)
@@ -122,6 +126,7 @@ def task_handler(
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         PRESENT.set(aws)
+        CONFIG.set(chosen)
         records = [_record(found) for found in event["Records"]]
         done = await asyncio.gather(*(tasks.answer(record, seconds_max) for record in records))
         failed = {r.id for r, is_done in zip(records, done, strict=True) if not is_done}
