@@ -8,7 +8,7 @@ CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples b
 BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench dist clean
+.PHONY: help setup sam demo test test-all lint format bench dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -28,6 +28,14 @@ help:  ## list the targets
 	@touch .venv/.demo $@
 
 setup: .venv/.setup  ## make .venv with everything that development needs
+
+.venv-sam/.made: constraints-sam.txt
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		-c constraints-sam.txt aws-sam-cli
+	@touch $@
+
+sam: .venv-sam/.made  ## make .venv-sam with the SAM CLI, without which the tests that need it are skipped
 
 demo: .venv/.demo  ## run the bank transaction on the embedded engine
 	$(BIN)/lambda-workflow run examples.bank_transaction.app:app transfer \
@@ -58,5 +66,5 @@ dist: setup  ## build the wheel and the sdist
 	$(BIN)/python -m build
 
 clean:  ## remove everything that make made
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-sam build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,14 @@
-"""What every test shares: async tests run on asyncio, and the longest ones only when asked for."""
+"""What every test shares: async tests run on asyncio, the longest ones only when asked for, and those
+that need the SAM CLI where it is."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import pytest
+
+SAM: Final = Path(__file__).parents[1] / ".venv-sam"
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "thorough: long, and run only with --thorough")
+    config.addinivalue_line("markers", "sam: needs the SAM CLI, which `make sam` installs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not (SAM / ".made").exists():
+        for item in items:
+            if item.get_closest_marker("sam"):
+                item.add_marker(pytest.mark.skip(reason="`make sam` makes the environment of it"))
     if config.getoption("--thorough"):
         return
     left = [item for item in items if item.get_closest_marker("thorough")]

@@ -12,7 +12,8 @@ from tests.tidy.tree import ROOT, files, sources
 
 TOP_LEVEL = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
-    "benchmarks", "constraints.txt", "docs", "examples", "infra", "lambda_workflow",
+    "benchmarks", "constraints-sam.txt",
+    "constraints.txt", "docs", "examples", "infra", "lambda_workflow",
     "pyproject.toml", "pytest_lambda_workflow.py", "services", "tests",
 }  # fmt: skip
 

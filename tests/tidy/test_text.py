@@ -60,14 +60,15 @@ def test_text_files_end_with_one_newline() -> None:
 
 def test_there_are_no_lock_files() -> None:
     locks = [path for path in files() if re.search(r"(?:\.lock|-lock\.\w+|Pipfile)$", path)]
-    assert not locks, "constraints.txt is the one list of versions"
+    assert not locks, "constraints.txt and constraints-sam.txt list the versions"
 
 
-def test_constraints_are_exact_versions() -> None:
-    lines = [line for line in texts()["constraints.txt"].splitlines() if not line.startswith("#")]
+@pytest.mark.parametrize("path", ["constraints.txt", "constraints-sam.txt"])
+def test_constraints_are_exact_versions(path: str) -> None:
+    lines = [line for line in texts()[path].splitlines() if not line.startswith("#")]
     exact = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+(?: ; .+)?")
     assert [line for line in lines if not exact.fullmatch(line)] == []
-    assert lines == sorted(lines, key=str.lower), "sort constraints.txt"
+    assert lines == sorted(lines, key=str.lower), f"sort {path}"
 
 
 def test_every_python_file_says_what_it_is() -> None:
