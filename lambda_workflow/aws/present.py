@@ -8,8 +8,10 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.config import AwsConfig, read_config
 
 PRESENT: Final[ContextVar[Aws | None]] = ContextVar("lambda_workflow_aws", default=None)
+CONFIG: Final[ContextVar[AwsConfig | None]] = ContextVar("lambda_workflow_config", default=None)
 
 _own: WeakKeyDictionary[asyncio.AbstractEventLoop, Aws] = WeakKeyDictionary()
 
@@ -31,3 +33,12 @@ def aws_client() -> Aws:
     if loop not in _own:
         _own[loop] = Aws()
     return _own[loop]
+
+
+def present_config() -> AwsConfig:
+    """The configuration of the function that is at work; by environment variables elsewhere.
+
+    Raises:
+        ConfigurationError: variables are wrong; names all of them.
+    """
+    return CONFIG.get() or read_config(required=())

@@ -1,0 +1,45 @@
+"""What arrives on a service's queue beside tasks: events of an event bus.
+
+A rule's target is the queue. Each adapter of the function that has an `on_event` handler gets each
+event; a failure of one brings the event back to all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lambda_workflow.errors import MessageError, ServiceError
+from lambda_workflow.model.bus_events import BusEvent, parse_bus_event
+from lambda_workflow.runtime.serve import Adapter, run_function
+
+
+async def hear(body: str, adapters: Iterable[Adapter[Any, Any]], why: str) -> None:
+    """Give a message that is no task to those who take events.
+
+    Args:
+        why: what is wrong with it as a task.
+
+    Raises:
+        MessageError: it is no event either, nobody takes events, or one refuses it for good.
+    """
+    try:
+        event = parse_bus_event(body)
+    except MessageError:
+        raise MessageError(why) from None
+    handlers = [a.event_function for a in adapters if a.event_function is not None]
+    if not handlers:
+        raise MessageError(
+            f"{_named(event)} is no task, and no adapter here takes events: @ADAPTER.on_event"
+        )
+    for handler in handlers:
+        try:
+            await run_function(handler, event)
+        except ServiceError as error:
+            if error.retryable:
+                raise
+            raise MessageError(f"{_named(event)}: {error.type}: {error}") from error
+
+
+def _named(event: BusEvent) -> str:
+    return f"event {event.id} ({event.source}: {event.detail_type})"
