@@ -1,5 +1,6 @@
-"""What every test shares: async tests run on asyncio, the longest ones only when asked for, and those
-that need the SAM CLI where it is."""
+"""What every test shares: async tests run on asyncio, the longest ones only when asked for, and
+those that need the SAM CLI where it is.
+"""
 
 from __future__ import annotations
 
