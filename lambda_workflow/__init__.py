@@ -61,6 +61,7 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.heartbeats import heartbeat, heartbeat_sync, task_info
 from lambda_workflow.runtime.schedule import Schedule
+from lambda_workflow.runtime.later import Later
 from lambda_workflow.runtime.serve import Adapter, serve
 from lambda_workflow.runtime.steps import StepInfo, step_info
 
@@ -100,6 +101,7 @@ __all__ = [
     "ItemStatus",
     "LimitExceeded",
     "MessageError",
+    "Later",
     "NonDeterminismError",
     "NonDeterministicCall",
     "OperationFailed",

@@ -42,7 +42,8 @@
         └── Conflict                  another worker committed this turn first
 
 Suspended is no error and not in this tree: it is a BaseException that unwinds a workflow's stack
-at the end of a turn, after the turn's outcome is fixed.
+at the end of a turn, after the turn's outcome is fixed. Nor is Later (runtime/later.py), with which
+a service adapter ends to come back to its task.
 """
 
 from __future__ import annotations

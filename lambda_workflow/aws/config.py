@@ -25,6 +25,7 @@ VARIABLES: Final = {
     "QUEUE_ARN": "the ARN of the FIFO queue, which Scheduler needs",
     "BUCKET": "the S3 bucket for payloads over 32 KB; chunks in the table without it",
     "RETENTION_DAYS": "how long a finished execution is kept, 1 to 3650; 30 if not set",
+    "SERVICE_QUEUE_URL": "the URL of the service's own queue, for tasks that come back Later",
     "DEDUPLICATE": "1 makes service functions answer a repeated task from its first result",
 }
 
@@ -46,6 +47,7 @@ class AwsConfig:
     deduplicate: bool = False
     service_queue_urls: Mapping[str, str] = field(default_factory=dict)
     app_queue_urls: Mapping[str, str] = field(default_factory=dict)
+    own_queue_url: str = ""
 
     def service_queue_url(self, service: str) -> str:
         """The queue of a service.
@@ -57,6 +59,22 @@ class AwsConfig:
         if not url:
             raise ConfigurationError(
                 f"service {service!r} has no queue: set {variable_of(service)} to its URL"
+            )
+        return url
+
+    def return_url(self, service: str) -> str:
+        """The queue that a service's function puts a task back on.
+
+        Raises:
+            ConfigurationError: neither its variable nor the one that workflows have is set, or it
+                is a FIFO queue, which has no delay of one message.
+        """
+        url = self.own_queue_url or self.service_queue_urls.get(variable_of(service), "")
+        if not url or url.endswith(".fifo"):
+            said = f"{PREFIX}SERVICE_QUEUE_URL is {url!r}" if url else "it is not set"
+            raise ConfigurationError(
+                f"service {service!r} raised Later, and its task cannot be put back: set "
+                f"{PREFIX}SERVICE_QUEUE_URL to the URL of its own standard queue ({said})"
             )
         return url
 
@@ -113,6 +131,7 @@ def read_config(
     if wrong:
         raise ConfigurationError("; ".join(wrong))
     services = {k: v for k, v in env.items() if k.startswith(f"{PREFIX}SERVICE_")}
+    services.pop(f"{PREFIX}SERVICE_QUEUE_URL", None)
     apps = {k: v.strip() for k, v in env.items() if k.startswith(f"{PREFIX}APP_")}
     return AwsConfig(
         given["TABLE"],
@@ -128,4 +147,5 @@ def read_config(
         given["DEDUPLICATE"] == "1",
         services,
         apps,
+        given["SERVICE_QUEUE_URL"],
     )

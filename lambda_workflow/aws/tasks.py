@@ -1,7 +1,8 @@
 """The tasks of a service's queue: done, answered, broken off, or moved away.
 
 A task without an answer (`ctx.send`) that fails comes again, as often as the queue's receive count
-allows, and then goes to its dead-letter queue.
+allows, and then goes to its dead-letter queue. One that is to come back later is sent to the queue
+it came from once more, with a delay, before this delivery of it is acknowledged.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from lambda_workflow.aws.letters import DeadLetterQueue
 from lambda_workflow.aws.sqs import Entry, send_batch
 from lambda_workflow.errors import MessageError
 from lambda_workflow.model.ids import deduplication_id
-from lambda_workflow.model.messages import Heartbeat, Task
-from lambda_workflow.model.wire import parse_task, render
+from lambda_workflow.model.messages import Heartbeat, Task, Update
+from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.ports import Blobs, Clock
+from lambda_workflow.runtime.attend import Postponed
 from lambda_workflow.runtime.batch import Record
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.workshop import Unheard, Workshop
@@ -86,16 +88,23 @@ class Tasks:
         return found
 
     async def _body(self, adapter: Adapter[Any, Any], task: Task) -> str | None:
-        if task.cancelled or not self.config.deduplicate:
-            update = await self.shop.do(adapter, task)
-            return None if update is None else render(update)
-        if (earlier := await self._earlier(task)) is not None:
+        if task.cancelled and self.config.deduplicate:
+            await self._keep(task, "")  # should it come back Later to another process
+        elif (earlier := await self._earlier(task)) is not None:
             return earlier or None
-        update = await self.shop.do(adapter, task)
-        body = "" if update is None else render(update)
-        if update is None or update.failure is None:
+        done = await self.shop.do(adapter, task)
+        if isinstance(done, Postponed):
+            await self._put_back(adapter.service.name, done)
+            return None
+        body = "" if done is None else render(done)
+        if self.config.deduplicate and not task.cancelled and _is_final(task, done):
             await self._keep(task, body)
         return body or None
+
+    async def _put_back(self, service: str, postponed: Postponed) -> None:
+        url, seconds = self.config.return_url(service), -(-postponed.delay_ms // 1000)
+        entry = Entry(render_task(postponed.task), delay_seconds=seconds)
+        await send_batch(self.aws, url, [entry])
 
     async def _keep(self, task: Task, body: str) -> None:
         await self.aws.call(
@@ -131,3 +140,8 @@ class Tasks:
 
     def _blobs(self) -> Blobs:
         return blobs_for(self.aws, self.config, self.clock)
+
+
+def _is_final(task: Task, done: Update | None) -> bool:
+    """Whether a repeated delivery is to be answered the same, whichever attempt it is of."""
+    return not task.reply if done is None else done.failure is None

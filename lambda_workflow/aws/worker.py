@@ -14,7 +14,7 @@ import logging
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lambda_workflow.aws.client import Aws, AwsError
@@ -127,7 +127,8 @@ async def run_worker(
     if chosen.delay_queue_url:
         sources[chosen.delay_queue_url] = handle
     for name, adapter in app.adapters.items():
-        sources[chosen.service_queue_url(name)] = task_handler(adapter, config=chosen)
+        url = chosen.service_queue_url(name)
+        sources[url] = task_handler(adapter, config=replace(chosen, own_queue_url=url))
     try:
         async with asyncio.TaskGroup() as tasks:
             for url, handler in sources.items():

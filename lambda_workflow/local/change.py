@@ -47,6 +47,14 @@ PUT_TASK: Final = Statement(
     "(?,?,?,?,?)",
     " ON CONFLICT DO NOTHING",
 )
+POSTPONE_TASK: Final = Statement(
+    PUT_TASK.head,
+    PUT_TASK.row,
+    " ON CONFLICT (task_id, attempt) DO UPDATE SET body=excluded.body, owner=excluded.owner",
+)
+FREE_TASK: Final = Statement(
+    "UPDATE tasks SET owner=NULL WHERE", "(task_id=? AND attempt=?)", between=" OR "
+)
 PUT_TIMER: Final = Statement(
     "INSERT INTO timers (due, execution_id, operation) VALUES",
     "(?,?,?)",
@@ -85,6 +93,8 @@ _ORDER: Final = (
     DROP_TIMER,
     DROP_RESPONSE,
     PUT_TASK,
+    POSTPONE_TASK,
+    FREE_TASK,
     PUT_TIMER,
     PUT_MESSAGE,
     PUT_HEADER,

@@ -5,7 +5,9 @@ Laws
  2. At most `concurrency` adapters work at once; the others' tasks wait their turn in memory.
  3. An adapter's error is a result. Only the host's own trouble makes a task come again; and an
     error at a task whose result nobody waits for, some times, before it becomes a dead letter.
- 4. A withdrawal waits for no room.
+ 4. A withdrawal waits for no room. It takes with it what is postponed or was not begun.
+ 5. A task that is to come back later takes no room: it waits in its row, of which this engine
+    remembers the time. When that has come the row is free for any engine.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
+from lambda_workflow.local.alarm import Alarm
 from lambda_workflow.local.backoff import back_off, insist
+from lambda_workflow.local.registry import TimerKey
 from lambda_workflow.local.sqlite import Receipt, task_receipt
 from lambda_workflow.model.messages import Heartbeat, Task, Update
 from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
-from lambda_workflow.runtime.workshop import Unheard, Workshop
+from lambda_workflow.runtime.attend import Postponed
+from lambda_workflow.runtime.workshop import Outcome, Unheard, Workshop
 
 # Is given a result and the receipt of its task's row, and makes sure that it is stored.
 Deliver = Callable[[Update, Receipt], Awaitable[None]]
@@ -32,13 +37,19 @@ SEND_ATTEMPTS_MAX: Final = 5  # at a task that nobody waits for, as a queue's re
 
 
 class Disposal(Protocol):
-    """Where a task goes that has no result."""
+    """What becomes of the row of a task that has no result."""
 
     async def drop(self, receipts: Sequence[Receipt]) -> None:
-        """Delete the row."""
+        """Delete it."""
 
     async def bury(self, task: Task, reason: str) -> None:
-        """Move the row to the dead letters."""
+        """Move it to the dead letters."""
+
+    async def postpone(self, task: Task) -> None:
+        """Keep the task as it is to come back."""
+
+    async def release(self, keys: Sequence[tuple[str, int]]) -> None:
+        """Make rows free, for any engine that serves them."""
 
 
 class Crew:
@@ -47,6 +58,7 @@ class Crew:
     Args:
         held: the receipts of rows that are in work in this engine; shared with the inbox.
         eased: called whenever there is room for more.
+        freed: called when rows were made free.
     """
 
     def __init__(
@@ -55,11 +67,13 @@ class Crew:
         held: set[Receipt],
         eased: Callable[[], None],
         *,
+        freed: Callable[[], None],
         backend: Backend,
         concurrency: int,
         disposal: Disposal,
     ) -> None:
         self._app: Final = app
+        self._freed = freed
         self._disposal = disposal
         self._shop = Workshop(lambda: backend.blobs, self._beat, backend.clock.now)
         self._held = held
@@ -68,22 +82,34 @@ class Crew:
         self._concurrency = concurrency
         self._waiting: deque[tuple[Task, Deliver]] = deque()
         self._working: set[asyncio.Task[None]] = set()
+        self._releasing: set[asyncio.Task[None]] = set()
+        self._postponed: set[TimerKey] = set()
+        self._alarm = Alarm(backend.clock, self._read, self._release, eased)
         self._stopped = False
 
     @property
     def busy(self) -> bool:
-        """Whether a task is in work or waits."""
-        return bool(self._working or self._waiting)
+        """Whether a task is in work or waits for room."""
+        return bool(self._working or self._waiting or self._releasing)
 
     @property
     def free(self) -> int:
         """How many more tasks could begin at once."""
         return max(0, self._concurrency - len(self._working) - len(self._waiting))
 
+    def next_due(self) -> int | None:
+        """When the next task comes back; None if none is to."""
+        if not self._alarm.unread:
+            return self._alarm.next_due()
+        return min((due for due, *_ in self._postponed), default=None)
+
+    async def run(self) -> None:
+        """Bring back what was postponed, until cancelled."""
+        await self._alarm.run()
+
     def has(self, task: Task) -> bool:
         """Whether an attempt of what this withdraws is at work or waits here."""
-        held = (replace(task, attempt=n, cancelled=False) for n in range(1, task.attempt + 1))
-        return any(task_receipt(one) in self._held for one in held)
+        return any(task_receipt(one) in self._held for one in _withdrawn(task))
 
     def take(self, task: Task, deliver: Deliver) -> None:
         """Perform a task as soon as there is room, unless its row is in work already."""
@@ -103,11 +129,14 @@ class Crew:
         if self._working:
             _, late = await asyncio.wait(list(self._working), timeout=seconds)
             await _cancel(late)
+        await _cancel(self._releasing)
 
     async def cancel(self) -> None:
         """Break off all work, and forget what waits."""
         self._waiting.clear()
-        await _cancel(list(self._working))
+        self._postponed.clear()
+        self._alarm.reset()
+        await _cancel([*self._working, *self._releasing])
 
     def _begin(self, task: Task, deliver: Deliver) -> None:
         work = asyncio.create_task(self._work(task, deliver))
@@ -122,18 +151,13 @@ class Crew:
             self._eased()
 
     async def _work(self, task: Task, deliver: Deliver) -> None:
-        receipt = task_receipt(task)
-        update: Update | None = None
+        outcomes: list[Outcome] = []
         failures = 0
         while True:
             try:
-                if update is None:
-                    update = await self._shop.do(self._app.adapters[task.service], task)
-                if update is None:
-                    await self._disposal.drop([receipt])
-                    self._held.discard(receipt)
-                else:
-                    await deliver(update, receipt)
+                if not outcomes:
+                    outcomes.append(await self._shop.do(self._app.adapters[task.service], task))
+                await self._settle(task, outcomes[0], deliver)
                 return
             except Exception as error:  # noqa: BLE001  # the host's trouble: the task comes again
                 failures += 1
@@ -141,6 +165,35 @@ class Crew:
                     await insist(self._backend, partial(self._bury, task, str(error)))
                     return
                 await back_off(self._backend, task.execution_id, failures, error)
+
+    async def _settle(self, task: Task, outcome: Outcome, deliver: Deliver) -> None:
+        receipt = task_receipt(task)
+        if isinstance(outcome, Update):
+            await deliver(outcome, receipt)
+            return
+        if isinstance(outcome, Postponed):
+            await self._disposal.postpone(outcome.task)
+            key = outcome.due, task.task_id, str(task.attempt)
+            self._postponed.add(key)
+            self._alarm.arm(key)
+        else:
+            begun = (task_receipt(one) for one in _withdrawn(task))
+            await self._disposal.drop([receipt, *(one for one in begun if one not in self._held)])
+        self._held.discard(receipt)
+
+    async def _read(self, after: TimerKey) -> tuple[Sequence[TimerKey], TimerKey | None]:
+        return sorted(key for key in self._postponed if key > after), None
+
+    def _release(self, keys: Sequence[TimerKey]) -> None:
+        self._postponed.difference_update(keys)
+        rows = [(task_id, int(attempt)) for _, task_id, attempt in keys]
+        work = asyncio.create_task(self._free(rows))
+        self._releasing.add(work)
+        work.add_done_callback(self._releasing.discard)
+
+    async def _free(self, rows: Sequence[tuple[str, int]]) -> None:
+        await insist(self._backend, lambda: self._disposal.release(rows))
+        self._freed()
 
     async def _bury(self, task: Task, reason: str) -> None:
         await self._disposal.bury(task, reason)
@@ -151,6 +204,12 @@ class Crew:
     async def _beat(self, task: Task, message: Heartbeat) -> None:
         send = SendMessage(message, secrets.token_hex(16), task.callback_queue_url)
         await self._backend.queue.send_messages([send])
+
+
+def _withdrawn(task: Task) -> list[Task]:
+    """The attempts that a task withdraws, if it does."""
+    attempts = range(1, task.attempt + 1) if task.cancelled else ()
+    return [replace(task, attempt=n, cancelled=False) for n in attempts]
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -123,7 +123,7 @@ class Engine:
         except BaseException:
             await file.aclose()
             raise
-        loops = (self._scout.run(), self._alarm.run(), self._presence.run())
+        loops = (self._scout.run(), self._alarm.run(), self._crew.run(), self._presence.run())
         self._loops = [self._group.create_task(loop) for loop in loops]
         return self
 
@@ -133,10 +133,10 @@ class Engine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        watch, alarm, presence = self._loops
+        *watching, presence = self._loops
         try:
-            watch.cancel()
-            alarm.cancel()
+            for loop in watching:
+                loop.cancel()
             await self._crew.finish(self._grace_seconds)
             await self._inbox.finish(self._grace_seconds)
             await self._presence.leave()
@@ -218,6 +218,7 @@ class Engine:
             self._app,
             self._inbox.held,
             self._eased,
+            freed=lambda: self._scout.wake(),  # noqa: PLW0108  # it is made after the crew
             backend=backend,
             concurrency=self._service_concurrency,
             disposal=file,
@@ -303,5 +304,6 @@ class Engine:
             return
         if self._inbox.busy or self._crew.busy or self._scout.busy:
             return
-        if (due := self._alarm.next_due()) is not None:
+        dues = (self._alarm.next_due(), self._crew.next_due())
+        if (due := min((due for due in dues if due is not None), default=None)) is not None:
             clock.skip_to(due)

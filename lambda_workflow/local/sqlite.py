@@ -139,6 +139,22 @@ class SqliteFile:
             rows.setdefault(receipt.statement, []).append(receipt.row)
         await self.writer.write(c.Change(rows, self.sink.owner if self.sink else None))
 
+    async def postpone(self, task: Task) -> None:
+        """Keep a task as it is to come back.
+
+        It stays this engine's until then, so that the file is not asked for it.
+        """
+        owner = self.sink.owner if self.sink else None
+        row = (*task_key(task), task.service, owner, render_task(task))
+        await self.writer.write(c.Change({c.POSTPONE_TASK: [row]}, owner))
+
+    async def release(self, keys: Sequence[tuple[str, int]]) -> None:
+        """Make rows of postponed tasks free, for any engine that serves them."""
+        rows: list[c.Row] = list(keys)
+        await self.writer.write(
+            c.Change({c.FREE_TASK: rows}, self.sink.owner if self.sink else None)
+        )
+
     async def bury(self, task: Task, reason: str) -> None:
         """Move a task's row to the dead letters."""
         letter = (self.backend.clock.now(), task.execution_id, reason, render_task(task))

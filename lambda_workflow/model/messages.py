@@ -9,12 +9,14 @@ A payload over the inline limit travels as a BlobRef; the receiving side fetches
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lambda_workflow.model.events import NO_OPTIONS, BlobRef, Callback, Failure, StartOptions
 from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.payload import Json
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 GRACE_MS: Final = 300_000  # five minutes for what a cancelled workflow has to tidy up
 
 
@@ -164,6 +166,10 @@ class Task:
     attempt: int
     callback_queue_url: str = ""
     heartbeat_ms: int = 0
+        deadline_ms: until when anybody waits for this attempt, since the epoch; 0 for ever.
+        state: what the adapter gave its `Later`.
+        not_before: when it is to come back to the adapter, in milliseconds since the epoch.
+        beat_at: when it was last heard of before it came back.
     details: Json = None
     reply: bool = True
     cancelled: bool = False
@@ -176,6 +182,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Response:
+    deadline_ms: int = 0
+    state: Json = None
+    not_before: int = 0
+    beat_at: int = 0
+
+    @property
+    def deadline(self) -> datetime | None:
+        """Until when anybody waits for this attempt; None for ever."""
+        return _EPOCH + timedelta(milliseconds=self.deadline_ms) if self.deadline_ms else None
     """The outcome of an execution, for the response queue; `failure` is None when it completed."""
 
     execution_id: str

@@ -32,6 +32,8 @@ from lambda_workflow.model.messages import (
 from lambda_workflow.model.payload import Json, dumps, loads
 
 _PAYLOAD: Final = "payload"
+_TIMES: Final = ("deadline_ms", "not_before", "beat_at")
+_TIME_MAX: Final = 253_402_300_799_000  # the end of the year 9999, the last that a datetime has
 
 
 def render(message: Message) -> str:
@@ -124,6 +126,11 @@ def render_task(task: Task) -> str:
         data["cancelled"] = True
     _put(data, _PAYLOAD, task.payload)
     return dumps(data)
+    for name in _TIMES:
+        if value := getattr(task, name):
+            data[name] = value
+    if task.state is not None:
+        data["state"] = task.state
 
 
 def render_response(response: Response) -> str:
@@ -183,6 +190,10 @@ def parse_task(body: str) -> Task:
         data.get("cancelled") is True,
     )
 
+        min(_whole(data, "deadline_ms", 0), _TIME_MAX),
+        data.get("state"),
+        _whole(data, "not_before", 0),
+        _whole(data, "beat_at", 0),
 
 def _request(execution_id: str, data: dict[str, Any]) -> Request:
     callback = data.get("callback")

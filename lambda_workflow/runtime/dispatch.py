@@ -15,7 +15,7 @@ from typing import Final
 from lambda_workflow.model import commands as c
 from lambda_workflow.model.events import NO_OPTIONS, BlobRef
 from lambda_workflow.model.history import History
-from lambda_workflow.model.ids import task_id
+from lambda_workflow.model.ids import run_of, run_prefix, task_id
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
@@ -174,5 +174,19 @@ def _task(
         inbox_url,
         call.heartbeat_ms,
         history.details.get(operation),
+        deadline_ms=_deadline(operation, attempt, history),
     )
     return SendTask(task, dedup_of(execution_id, operation, attempt, fresh))
+
+
+def _deadline(operation: str, attempt: int, history: History) -> int:
+    """When the first timer strikes that ends an attempt, its call, or the execution."""
+    timers = (
+        history.opening(name, c.StartTimer)
+        for name in (
+            f"{operation}:attempt{attempt}",
+            f"{operation}:timeout",
+            f"{run_prefix(run_of(operation))}~timeout",
+        )
+    )
+    return min((timer.due for timer in timers if timer is not None), default=0)

@@ -51,14 +51,33 @@ class Work:
     _kept: Json = None
     _is_kept: bool = False
 
+    def __post_init__(self) -> None:
+        if self.task.beat_at:  # it was here before
+            self._sent_at = self.task.beat_at
+            self._kept, self._is_kept = self.task.state, self.task.state is not None
+
+    @property
+    def sent_at(self) -> int | None:
+        """When it was last heard of; None if not yet."""
+        return self._sent_at
+
     async def beat(self, details: Json) -> None:
         """A sign of life."""
         self.check()
         self._kept, self._is_kept = details, True
-        interval = (self.task.heartbeat_ms or UNASKED_MS) // 2
-        if self._sent_at is None or self.now() - self._sent_at >= interval:
+        if self._sent_at is None or self.now() - self._sent_at >= self._interval:
             await self.flush()
         self.check()
+
+    @property
+    def _interval(self) -> int:
+        return (self.task.heartbeat_ms or UNASKED_MS) // 2
+
+    async def leave(self, state: Json, until: int) -> None:
+        """The adapter ends until then: a sign of life, unless it is back in time to give one."""
+        self._kept, self._is_kept = state, True
+        if self._sent_at is None or until - self._sent_at > self._interval:
+            await self.flush()
 
     async def flush(self) -> None:
         """Send what was kept back."""

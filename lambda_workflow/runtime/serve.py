@@ -1,6 +1,6 @@
 """Service adapters: the code that does a service's work, and how its end becomes a result.
 
-Law: whatever an adapter does, its task ends in exactly one Update, or comes again.
+Law: whatever an adapter does, its task ends in exactly one Update, comes again, or comes Later.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.heartbeats import WORK, Work
 from lambda_workflow.runtime.offload import deposit, fetch
+from lambda_workflow.runtime.later import later_of
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
@@ -88,7 +89,8 @@ def serve(service: Service[Req, Res]) -> _Serve[Req, Res]:
     The function takes the payload, and if it likes the Task (its `task_id` is the idempotency key,
     the same for every attempt). A plain function runs in a thread. What it raises becomes an error
     result, retried by the call's policy; `ServiceError` says type, details and whether to retry.
-    Work that takes long says `await heartbeat(details)` now and then.
+    Work that takes long says `await heartbeat(details)` now and then; work that goes on elsewhere
+    is left with `raise Later(…)`.
     """
     return _Serve(service)
 
@@ -116,6 +118,7 @@ async def perform(
 
 
 async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
+        Later: the adapter raised it; the task must come back then.
     service = adapter.service
     try:
         payload = await fetch(task.payload, blobs) if _is_ref(task.payload) else task.payload
@@ -132,8 +135,12 @@ async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
     except ServiceError as error:
         return task.update(failure=failure_of(error))
     except Exception as error:  # noqa: BLE001  # the law above: the workflow decides about it
-        stack = "".join(traceback.format_exception(error))
-        return task.update(failure=failure_of(error, stack))
+        return task.update(failure=_told(error))
+    except BaseExceptionGroup as group:  # of a task group with a Later in it
+        meant = later_of(group)
+        if not isinstance(meant, Exception):
+            raise meant from None
+        return task.update(failure=_told(meant))
     return task.update(await deposit(answer, task.execution_id, blobs))
 
 
@@ -147,3 +154,7 @@ async def run_function(function: Callable[..., Any], *args: Any) -> Any:
         return await function(*args)
     result = await asyncio.to_thread(function, *args)
     return await result if inspect.isawaitable(result) else result
+def _told(error: Exception) -> Failure:
+    return failure_of(error, "".join(traceback.format_exception(error)))
+
+

@@ -7,6 +7,7 @@ Laws
  3. A withdrawal of what is not at work here goes to the adapter's `on_cancel` handler, if it has
     one: what an earlier delivery or another process has begun may have to be undone.
  4. Who fails at a task that nobody waits for has nobody to tell: the task comes again.
+ 5. What was withdrawn is not put back for later, and not begun again when it comes back.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from typing import Any, Final
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.ports import Blobs
+from lambda_workflow.runtime.attend import Postponed, attend
 from lambda_workflow.runtime.heartbeats import Post, Work
-from lambda_workflow.runtime.serve import Adapter, perform, run_function
+from lambda_workflow.runtime.serve import Adapter, run_function
 
 WITHDRAWN_MAX: Final = 10_000  # remembered: a task that is late by more is done for nothing
+
+
+Outcome = Update | Postponed | None
 
 
 class Unheard(WorkflowError):
@@ -49,11 +54,11 @@ class Workshop:
         self._blobs = blobs
         self._post = post
         self._now = now
-        self._at_work: dict[str, dict[Work, asyncio.Task[Update]]] = {}
+        self._at_work: dict[str, dict[Work, asyncio.Task[Outcome]]] = {}
         self._withdrawn: OrderedDict[str, None] = OrderedDict()
 
-    async def do(self, adapter: Adapter[Any, Any], task: Task) -> Update | None:
-        """Do a task; its result, or None where nobody waits for one.
+    async def do(self, adapter: Adapter[Any, Any], task: Task) -> Outcome:
+        """Do a task; its result, the task to be put back, or None where nobody waits for one.
 
         Raises:
             BackendError: a payload could not be fetched or stored; the task must come again.
@@ -65,17 +70,17 @@ class Workshop:
         if task.task_id in self._withdrawn:
             return None
         update = await self._work(adapter, task)
-        if update is None or task.reply:
+        if not isinstance(update, Update) or task.reply:
             return update
         if (failure := update.failure) is not None:
             raise Unheard(f"{failure.type}: {failure.message}", is_final=not failure.retryable)
         return None
 
-    async def _work(self, adapter: Adapter[Any, Any], task: Task) -> Update | None:
+    async def _work(self, adapter: Adapter[Any, Any], task: Task) -> Outcome:
         work = Work(task, self._post, self._now, asyncio.get_running_loop())
         if not task.heartbeat_ms:  # nobody withdraws it
-            return await perform(adapter, task, self._blobs(), work=work)
-        doing = asyncio.ensure_future(perform(adapter, task, self._blobs(), work=work))
+            return await attend(adapter, work, self._blobs())
+        doing = asyncio.ensure_future(attend(adapter, work, self._blobs()))
         self._at_work.setdefault(task.task_id, {})[work] = doing
         try:
             update = await doing

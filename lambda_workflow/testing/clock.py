@@ -150,7 +150,9 @@ def _settle(future: asyncio.Future[T], func: Callable[..., T], args: tuple[Any, 
         return
     try:
         future.set_result(func(*args))
-    except Exception as error:  # noqa: BLE001  # it belongs to whoever awaits the function
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # it belongs to whoever awaits the function
         future.set_exception(error)
 
 

@@ -31,6 +31,7 @@ from lambda_workflow.model.service import Service
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.wire import parse_task
 from lambda_workflow.ports import Blobs
+from lambda_workflow.runtime.attend import Postponed
 from lambda_workflow.runtime.offload import fetch
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.workshop import Unheard, Workshop
@@ -141,7 +142,7 @@ class Players:
             if isinstance(answer, Silence):
                 return None
             try:
-                update = await self._shop.do(_adapter(fake.target, answer), task)
+                update = await self._return_until_done(_adapter(fake.target, answer), task)
             except Unheard as error:  # what nobody waits for comes again
                 self.world.say(f"{task.service} failed at what was sent to it: {error}")
                 if error.is_final:
@@ -153,6 +154,15 @@ class Players:
                 raise SimulationError(f"fake({task.service!r}): {failure.message}")
             return update
         return None
+
+    async def _return_until_done(self, adapter: Adapter[Any, Any], task: Task) -> Update | None:
+        while isinstance(outcome := await self._shop.do(adapter, task), Postponed):
+            task, seconds = outcome.task, outcome.delay_ms / 1000
+            operation = self.world.label(task.execution_id, operation_of(task.task_id))
+            self.world.say(f"{task.service} comes back to call {operation} in {seconds:g} s")
+            self.world.count_point("services", task.task_id)
+            await asyncio.sleep(seconds)
+        return outcome
 
     async def _beat(self, task: Task, message: Heartbeat) -> None:
         key = f"beat:{task.task_id}:{task.attempt}:{self.world.now}"

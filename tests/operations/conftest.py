@@ -37,8 +37,8 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
 
 
 LONG_ON_AWS = (
-    "test_attempts", "test_parent_close", "test_pause", "test_schedules", "test_start_options",
-    "test_updates", "test_versions",
+    "test_attempts", "test_later", "test_parent_close", "test_pause", "test_schedules",
+    "test_start_options", "test_updates", "test_versions",
 )  # fmt: skip
 """What waits much there; memory and SQLite run it always, AWS with `--thorough`."""
 

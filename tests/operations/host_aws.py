@@ -22,6 +22,22 @@ VISIBILITY_SECONDS = 43_200  # the longest: time jumps under adapters at work
 PAUSE_SECONDS = 0.02
 
 
+class DelaysSeen(Aws):
+    """The client, which remembers when the messages will be there that it sends with a delay."""
+
+    def __init__(self, clock: ShiftedClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.dues: list[int] = []
+
+    async def call(self, service: str, operation: str, /, **fields: Any) -> dict[str, Any]:
+        answer = await super().call(service, operation, **fields)
+        if operation == "SendMessageBatch" and "/service-" in fields["QueueUrl"]:
+            delays = (entry.get("DelaySeconds", 0) for entry in fields["Entries"])
+            self.dues += [self.clock.now() + 1000 * delay for delay in delays if delay]
+        return answer
+
+
 class AwsHost(Host):
     """An event source mapping for each queue."""
 
@@ -43,7 +59,7 @@ class AwsHost(Host):
         with shared_server() as self.server:
             os.environ.update(self.server.environment)
             self.server.reset()
-            self._aws = Aws()
+            self._aws = DelaysSeen(self.clock)
             try:
                 self.config = config = await deploy(app.services, visibility=VISIBILITY_SECONDS)
                 backend = aws_backend(app, config, self._aws, clock=self.clock)
@@ -105,6 +121,10 @@ class AwsHost(Host):
     async def _move(self, milliseconds: int) -> None:
         self.clock.shift += milliseconds
         await asyncio.to_thread(self.server.advance, milliseconds / 1000)
+
+    def _own_due(self) -> int | None:
+        now = self.now()
+        return min((due for due in self._aws.dues if due > now), default=None)
 
     def _pump(self, url: str, handle: AsyncHandler, running: set[asyncio.Task[None]]) -> None:
         self._looked[url] = 0

@@ -12,10 +12,12 @@ from lambda_workflow import App
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Heartbeat, Message, Task
 from lambda_workflow.ports import SendMessage, SendTask
+from lambda_workflow.runtime.attend import Postponed
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import Turns
 from lambda_workflow.runtime.workshop import Unheard, Workshop
+from lambda_workflow.testing.clock import VirtualClock
 from lambda_workflow.testing.memory import memory_backend
 from tests.operations.host import Host, real_pause
 
@@ -30,11 +32,12 @@ class MemoryHost(Host):
     def __init__(self) -> None:
         super().__init__()
         self.memory = memory_backend(observer=self.notes)
-        self.clock = self.memory.clock
+        self.clock: VirtualClock = self.memory.clock
         self.dead: list[Task] = []
         self._turning: dict[str, asyncio.Task[None]] = {}
         self._boxes: dict[str, list[Message]] = {}
         self._working: set[asyncio.Task[None]] = set()
+        self._returning: set[asyncio.Task[None]] = set()  # tasks that are to come back later
 
     @asynccontextmanager
     async def _running(self, app: App, options: dict[str, Any]) -> AsyncIterator[Client]:
@@ -46,7 +49,7 @@ class MemoryHost(Host):
         try:
             yield Client(app, backend, wait=real_pause)
         finally:
-            doomed = [pump, *self._turning.values(), *self._working]
+            doomed = [pump, *self._turning.values(), *self._working, *self._returning]
             for task in doomed:
                 task.cancel()
             await asyncio.gather(*doomed, return_exceptions=True)
@@ -118,10 +121,23 @@ class MemoryHost(Host):
                     self.dead.append(task)
                     return
                 continue
-            if update is not None:
+            if isinstance(update, Postponed):
+                returning = asyncio.create_task(self._return(update))
+                self._returning.add(returning)
+                returning.add_done_callback(self._returning.discard)
+            elif update is not None:
                 dedup = deduplication_id(task.task_id, task.attempt, "result")
                 await queue.send_messages([SendMessage(update, dedup)])
             return
+
+    async def _return(self, postponed: Postponed) -> None:
+        while (left := postponed.due - self.clock.now()) > 0:
+            await self.clock.sleep(left / 1000)
+        await self.memory.queue.send_tasks([SendTask(postponed.task, "")])
+
+    def _own_due(self) -> int | None:
+        due = self.clock.next_due
+        return None if due is None else self.now() + round((due - self.clock.elapsed) * 1000)
 
     async def _beat(self, task: Task, message: Heartbeat) -> None:
         await self.memory.queue.send_messages([SendMessage(message, secrets.token_hex(8))])

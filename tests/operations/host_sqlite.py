@@ -49,8 +49,9 @@ class SqliteHost(Host):
             await asyncio.sleep(0)
         engine = self.engine
         waiting = engine._inbox._boxes.keys() - engine._inbox._backing_off
-        is_quiet = not waiting and not engine._scout.busy and not engine._crew._waiting
-        return is_quiet, frozenset(engine._crew._working)
+        crew = engine._crew
+        is_quiet = not (waiting or engine._scout.busy or crew._waiting or crew._releasing)
+        return is_quiet, frozenset(crew._working)
 
     async def _move(self, milliseconds: int) -> None:
         self.clock.jump(self.clock.elapsed + milliseconds / 1000)

@@ -1,6 +1,6 @@
 """The services' side: adapters that answer, late, twice, out of order, with errors, or crash first.
 
-The adapters themselves, with their signs of life, are the App's, run by `perform` as on every host;
+The adapters themselves, with their signs of life, are the App's, run by `attend` as on every host;
 what is simulated is their fate. A service never lies: each answer is what its adapter said, or an
 error of the same attempt.
 """
@@ -17,10 +17,10 @@ from typing import Any, Final
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.messages import Heartbeat, Task, Update
-from lambda_workflow.model.wire import parse_task, render
+from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.attend import Postponed, attend
 from lambda_workflow.runtime.heartbeats import Work
-from lambda_workflow.runtime.serve import perform
 from lambda_workflow.testing.simulation.queues import Delivery
 from lambda_workflow.testing.simulation.world import World
 
@@ -109,6 +109,16 @@ class Services:
             world.tasks.delete(delivery.receipt)
             return
         update = await self._perform(task)
+        if update is None:
+            world.tasks.delete(delivery.receipt)
+            return
+        if isinstance(update, Postponed):
+            world.tasks.send(render_task(update.task), -(-update.delay_ms // 1000))
+            if rng.random() < temper.crash:
+                world.note("service", f"crashes after it has put {task.task_id} back")
+                return
+            world.tasks.delete(delivery.receipt)
+            return
         self.performed[task.task_id] += 1
         if rng.random() < temper.crash:
             world.note("service", f"crashes after {task.task_id}")
@@ -118,12 +128,12 @@ class Services:
             self._answer(task, self._spoil(task, update))
         world.tasks.delete(delivery.receipt)
 
-    async def _perform(self, task: Task) -> Update:
+    async def _perform(self, task: Task) -> Update | Postponed | None:
         work = Work(task, self._beat, lambda: self.world.now)
         working = self._at_work.setdefault(task.task_id, [])
         working.append(work)
         try:
-            return await perform(self.app.adapters[task.service], task, self.world.blobs, work=work)
+            return await attend(self.app.adapters[task.service], work, self.world.blobs)
         finally:
             working.remove(work)
 
