@@ -60,8 +60,8 @@ from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow, workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.heartbeats import heartbeat, heartbeat_sync, task_info
-from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.later import Later
+from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.serve import Adapter, serve
 from lambda_workflow.runtime.steps import StepInfo, step_info
 
@@ -99,9 +99,9 @@ __all__ = [
     "ExecutionTimedOut",
     "InvalidToken",
     "ItemStatus",
+    "Later",
     "LimitExceeded",
     "MessageError",
-    "Later",
     "NonDeterminismError",
     "NonDeterministicCall",
     "OperationFailed",

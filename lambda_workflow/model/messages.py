@@ -157,6 +157,10 @@ class Task:
         details: of the last heartbeat of the attempts before.
         reply: whether anybody waits for the result.
         cancelled: whether this withdraws the task instead.
+        deadline_ms: until when anybody waits for this attempt, since the epoch; 0 for ever.
+        state: what the adapter gave its `Later`.
+        not_before: when it is to come back to the adapter, in milliseconds since the epoch.
+        beat_at: when it was last heard of before it came back.
     """
 
     execution_id: str
@@ -166,22 +170,9 @@ class Task:
     attempt: int
     callback_queue_url: str = ""
     heartbeat_ms: int = 0
-        deadline_ms: until when anybody waits for this attempt, since the epoch; 0 for ever.
-        state: what the adapter gave its `Later`.
-        not_before: when it is to come back to the adapter, in milliseconds since the epoch.
-        beat_at: when it was last heard of before it came back.
     details: Json = None
     reply: bool = True
     cancelled: bool = False
-
-    def update(self, payload: Json | BlobRef = None, failure: Failure | None = None) -> Update:
-        """The answer to this very attempt."""
-        operation = operation_of(self.task_id)
-        return Update(self.execution_id, operation, payload, failure, self.attempt)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
     deadline_ms: int = 0
     state: Json = None
     not_before: int = 0
@@ -191,6 +182,15 @@ class Response:
     def deadline(self) -> datetime | None:
         """Until when anybody waits for this attempt; None for ever."""
         return _EPOCH + timedelta(milliseconds=self.deadline_ms) if self.deadline_ms else None
+
+    def update(self, payload: Json | BlobRef = None, failure: Failure | None = None) -> Update:
+        """The answer to this very attempt."""
+        operation = operation_of(self.task_id)
+        return Update(self.execution_id, operation, payload, failure, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
     """The outcome of an execution, for the response queue; `failure` is None when it completed."""
 
     execution_id: str

@@ -124,13 +124,13 @@ def render_task(task: Task) -> str:
         data["reply"] = False
     if task.cancelled:
         data["cancelled"] = True
-    _put(data, _PAYLOAD, task.payload)
-    return dumps(data)
     for name in _TIMES:
         if value := getattr(task, name):
             data[name] = value
     if task.state is not None:
         data["state"] = task.state
+    _put(data, _PAYLOAD, task.payload)
+    return dumps(data)
 
 
 def render_response(response: Response) -> str:
@@ -188,12 +188,12 @@ def parse_task(body: str) -> Task:
         data.get("details"),
         data.get("reply") is not False,
         data.get("cancelled") is True,
-    )
-
         min(_whole(data, "deadline_ms", 0), _TIME_MAX),
         data.get("state"),
         _whole(data, "not_before", 0),
         _whole(data, "beat_at", 0),
+    )
+
 
 def _request(execution_id: str, data: dict[str, Any]) -> Request:
     callback = data.get("callback")

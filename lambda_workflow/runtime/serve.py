@@ -24,8 +24,8 @@ from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.heartbeats import WORK, Work
-from lambda_workflow.runtime.offload import deposit, fetch
 from lambda_workflow.runtime.later import later_of
+from lambda_workflow.runtime.offload import deposit, fetch
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
@@ -105,6 +105,7 @@ async def perform(
 
     Raises:
         BackendError: a payload could not be fetched or stored; the task must come again.
+        Later: the adapter raised it; the task must come back then.
     """
     work = work or Work(task)
     token = WORK.set(work)
@@ -118,7 +119,6 @@ async def perform(
 
 
 async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
-        Later: the adapter raised it; the task must come back then.
     service = adapter.service
     try:
         payload = await fetch(task.payload, blobs) if _is_ref(task.payload) else task.payload
@@ -144,6 +144,10 @@ async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
     return task.update(await deposit(answer, task.execution_id, blobs))
 
 
+def _told(error: Exception) -> Failure:
+    return failure_of(error, "".join(traceback.format_exception(error)))
+
+
 def _is_ref(payload: object) -> bool:
     return isinstance(payload, BlobRef)
 
@@ -154,7 +158,3 @@ async def run_function(function: Callable[..., Any], *args: Any) -> Any:
         return await function(*args)
     result = await asyncio.to_thread(function, *args)
     return await result if inspect.isawaitable(result) else result
-def _told(error: Exception) -> Failure:
-    return failure_of(error, "".join(traceback.format_exception(error)))
-
-
