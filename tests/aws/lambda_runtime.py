@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -124,9 +124,18 @@ def _handler_of(environment: Environment) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def function(
-    handler: str, variables: Mapping[str, str], *, timeout_seconds: float = 30
+    handler: str,
+    variables: Mapping[str, str],
+    *,
+    timeout_seconds: float = 30,
+    folders: Sequence[Path] = (),
 ) -> Iterator[Environment]:
-    """A cold environment of the function `module.handler`, stopped at the end."""
+    """A cold environment of the function `module.handler`, stopped at the end.
+
+    Args:
+        folders: where its code is, and what else there is to import besides the standard library;
+            none: the repository and this environment.
+    """
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{handler.replace('.', '-')}"
     environment = Environment(arn, timeout_seconds)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(environment))
@@ -134,8 +143,8 @@ def function(
     thread.start()
     host, port = server.server_address[:2]
     process = subprocess.Popen(
-        [sys.executable, "-m", "awslambdaric", handler],
-        cwd=ROOT,
+        [sys.executable, *(("-S", "-s", "-P") if folders else ()), "-m", "awslambdaric", handler],
+        cwd=folders[0] if folders else ROOT,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **variables,
@@ -143,7 +152,7 @@ def function(
             "AWS_LAMBDA_FUNCTION_NAME": handler,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(map(str, folders or (ROOT,))),
         },
     )
     try:

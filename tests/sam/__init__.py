@@ -1,0 +1,1 @@
+"""What SAM makes of a template: checked, built, run and updated."""
