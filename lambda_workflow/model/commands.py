@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from lambda_workflow.model.events import BlobRef, Failure, Signalled
+from lambda_workflow.model.events import BlobRef, Failure, Told
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json
 
@@ -176,11 +176,11 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ContinueAsNew:
-    """End this run, and begin the next with a request and the signals that are left."""
+    """End this run, and begin the next with a request, and the signals and updates left."""
 
     operation: ClassVar[str] = ""
     payload: Json | BlobRef
-    signals: tuple[Signalled, ...] = ()
+    untaken: tuple[Told, ...] = ()
 
 
 Rarer = (

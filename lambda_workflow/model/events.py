@@ -115,6 +115,21 @@ class Signalled:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateRequested:
+    """Someone asks the running workflow for something, and waits for its reply."""
+
+    operation: ClassVar[str] = ""
+    at: int
+    name: str
+    payload: Json | BlobRef
+    id: str
+
+
+Told = Signalled | UpdateRequested
+"""What the code takes when it likes to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Which run of an execution begins, and what the run before hands over.
 
@@ -122,15 +137,15 @@ class Run:
         number: from 1; `continue_as_new` begins the next.
         since: when the first run began, milliseconds since the epoch; 0 in the first itself.
         origin: what the first run's request is known by.
-        signals: those that the run before had not taken yet.
-        seen: what the latest signals and updates are known by (`signal:ID`, `update:ID`), so that
-            a repeated one is still known.
+        untaken: signals and updates that the run before had not taken yet.
+        seen: what the latest signals, updates and orders are known by (`signal:ID`, `update:ID`,
+            `order:ID`), so that a repeated one is still known.
     """
 
     number: int = 1
     since: int = 0
     origin: str = ""
-    signals: tuple[Signalled, ...] = ()
+    untaken: tuple[Told, ...] = ()
     seen: tuple[str, ...] = ()
 
 
@@ -216,17 +231,6 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateRequested:
-    """Someone asks the running workflow for something, and waits for its reply."""
-
-    operation: ClassVar[str] = ""
-    at: int
-    name: str
-    payload: Json | BlobRef
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
 class CancelRequested:
     """The workflow is to end; its cleanup has `grace_ms` for that."""
 
@@ -234,6 +238,7 @@ class CancelRequested:
     at: int
     reason: str
     grace_ms: int
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +257,7 @@ class Paused:
     operation: ClassVar[str] = ""
     at: int
     reason: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +266,7 @@ class Resumed:
 
     operation: ClassVar[str] = ""
     at: int
+    id: str = ""
 
 
 Event = (

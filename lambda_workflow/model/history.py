@@ -29,7 +29,7 @@ __all__ = ["SEMANTICS", "Acceptance", "Duplicate", "History", "Late", "Wake", "d
 
 Opened = TypeVar("Opened", bound=c.Opening)
 
-SEEN_MAX = 200  # of signals and updates that a run hands on; a repeat comes within minutes
+SEEN_MAX = 200  # of what is known by an id, that a run hands on; a repeat comes within minutes
 
 
 class History:
@@ -123,7 +123,7 @@ class History:
             raise ValueError(f"no run follows in execution {self.execution_id}")
         origin = before.run.origin or digest(before.request)
         number = before.run.number + 1
-        run = e.Run(number, self.since, origin, renewal.signals, tuple(self._heard[-SEEN_MAX:]))
+        run = e.Run(number, self.since, origin, renewal.untaken, tuple(self._heard[-SEEN_MAX:]))
         started = e.Started(
             self.clock(now), before.workflow, renewal.payload, SEMANTICS, "", before.attempt,
             before.callback, before.options, run,
@@ -178,7 +178,7 @@ class History:
         self.paused = self.cancelling = False
         self.facts = 0
         self._undecided: list[str] = []  # what erred at its last attempt, retry not yet known
-        self._heard: list[str] = []  # what signals and updates are known by
+        self._heard: list[str] = []  # what signals, updates and orders are known by
 
     def _take(self, event: e.Event, number: int) -> None:
         match event:
@@ -205,12 +205,15 @@ class History:
                 self.details[event.operation] = event.details
             case e.CancelRequested():
                 self.taken["cancel"], self.cancelling = number, True
+                self._hear_order(event, number)
             case e.Terminated():
                 self.ended = event
             case e.Paused():
                 self.taken["pause"], self.paused = number, True
+                self._hear_order(event, number)
             case e.Resumed():
                 self.taken["resume"], self.paused = number, False
+                self._hear_order(event, number)
             case _:
                 assert_never(event)
         self.facts += 1
@@ -219,6 +222,10 @@ class History:
     def _hear(self, key: str, number: int) -> None:
         self.taken[key] = number
         self._heard.append(key)
+
+    def _hear_order(self, order: e.CancelRequested | e.Paused | e.Resumed, number: int) -> None:
+        if order.id:
+            self._hear(f"order:{order.id}", number)
 
     def _timer_fired(self, event: e.TimerFired) -> None:
         self.open.pop(event.operation, None)

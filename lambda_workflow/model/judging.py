@@ -161,9 +161,17 @@ def _update_request(history: History, message: m.UpdateRequest, now: int) -> Acc
 def _cancel(history: History, message: m.Cancel, now: int) -> Acceptance:
     if _is_for_another(history, message):
         return _OTHER_START
-    return _once(history, "cancel") or e.CancelRequested(
-        history.clock(now), message.reason, message.grace_ms
+    return _once(history, _known_by(message) or "cancel") or e.CancelRequested(
+        history.clock(now), message.reason, message.grace_ms, message.id
     )
+
+
+def _known_by(order: m.Cancel | m.Pause | m.Resume) -> str:
+    """An order with an id is taken once, also where nothing is left for it to change.
+
+    So it is known when it comes again, and something is.
+    """
+    return f"order:{order.id}" if order.id else ""
 
 
 def _terminate(history: History, message: m.Terminate, now: int) -> Acceptance:
@@ -180,18 +188,20 @@ def _is_for_another(history: History, message: m.Cancel | m.Terminate) -> bool:
 
 
 def _pause(history: History, message: m.Pause, now: int) -> Acceptance:
-    if history.paused:
+    if history.paused and not message.id:
         return Duplicate(history.taken["pause"])
-    return _once(history, "") or e.Paused(history.clock(now), message.reason)
+    return _once(history, _known_by(message)) or e.Paused(
+        history.clock(now), message.reason, message.id
+    )
 
 
 def _resume(history: History, message: m.Resume, now: int) -> Acceptance:
-    if not history.paused:
+    if not history.paused and not message.id:
         turn = history.taken.get("resume")
         if turn is None and history.started is not None and history.started.run.number > 1:
             turn = history.run_begins  # what it resumed may have begun this run
         return Late("it is not paused") if turn is None else Duplicate(turn)
-    return _once(history, "") or e.Resumed(history.clock(now))
+    return _once(history, _known_by(message)) or e.Resumed(history.clock(now), message.id)
 
 
 def _redrive(history: History, message: m.Redrive, now: int) -> Acceptance:

@@ -60,9 +60,13 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """Try a BLOCKED execution again; send a running one's unanswered commands once more."""
+    """Try a BLOCKED execution again; send a running one's unanswered commands once more.
+
+    What it sends is known by its `id`: a redelivery within five minutes sends nothing more.
+    """
 
     execution_id: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,15 @@ class Cancel:
     """End the workflow by an `asyncio.CancelledError`; its cleanup has `grace_ms` milliseconds.
 
     A parent means the child that it started, by that `start`, and nobody else's of the same id.
+    `id` makes it once, whichever run takes it, as for Pause and Resume; without one it is for the
+    run that is present when it comes, each time that it does.
     """
 
     execution_id: str
     reason: str = ""
     grace_ms: int = GRACE_MS
     start: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ class Pause:
 
     execution_id: str
     reason: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ class Resume:
     """Go on after Pause."""
 
     execution_id: str
+    id: str = ""
 
 
 Message = (

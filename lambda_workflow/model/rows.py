@@ -65,13 +65,13 @@ def _event_fields(event: e.Event) -> list[Any]:
         case e.Heartbeat():
             return ["beat", event.operation, event.details]
         case e.CancelRequested():
-            return ["cancel", event.reason, event.grace_ms]
+            return _without_usual(["cancel", event.reason, event.grace_ms, event.id], ("",))
         case e.Terminated():
             return ["terminate", event.reason]
         case e.Paused():
-            return ["pause", event.reason]
+            return _without_usual(["pause", event.reason, event.id], ("",))
         case e.Resumed():
-            return ["resume"]
+            return _without_usual(["resume", event.id], ("",))
         case e.Started():
             return _started_row(event)
         case _:
@@ -87,7 +87,7 @@ def _started_row(event: e.Started) -> list[Any]:
         options.id, options.secret, options.timeout_ms, options.not_before, options.depth,
         options.tags, options.memo,
     ]  # fmt: skip
-    left = [event_row(signal, event.at) for signal in run.signals]
+    left = [event_row(told, event.at) for told in run.untaken]
     which = [run.number, run.since, run.origin, left, list(run.seen)] if run.number > 1 else None
     return ["start", event.workflow, pack(event.request), code, owed, how, which]
 
@@ -100,7 +100,7 @@ def _started(row: list[Any], at: int) -> e.Started:
         if which := more[1]:
             number, since, origin, left, seen = which
             when = at + (more[2] if len(more) > 2 else 0)
-            run = e.Run(number, since, origin, tuple(_signal(r, when) for r in left), tuple(seen))
+            run = e.Run(number, since, origin, _told(left, when), tuple(seen))
         more = more[2:]
     callback = e.Callback(*owed) if owed else None
     return e.Started(
@@ -156,7 +156,7 @@ def _rarer_row(command: c.Rarer) -> list[Any]:
         case c.End():
             return ["end", command.status.value, command.reason]
         case c.ContinueAsNew():
-            return ["renew", pack(command.payload), [event_row(s, 0) for s in command.signals]]
+            return ["renew", pack(command.payload), [event_row(t, 0) for t in command.untaken]]
         case _:
             assert_never(command)
 
@@ -180,6 +180,24 @@ def _signal(row: list[Any], at: int) -> e.Signalled:
     return e.Signalled(_at(row, at, 4), row[1], unpack(row[2]), row[3])
 
 
+def _ask(row: list[Any], at: int) -> e.UpdateRequested:
+    return e.UpdateRequested(_at(row, at, 4), row[1], unpack(row[2]), row[3])
+
+
+def _told(rows: list[list[Any]], at: int) -> tuple[e.Told, ...]:
+    return tuple((_ask if row[0] == "ask" else _signal)(row, at) for row in rows)
+
+
+def _cancel(row: list[Any], at: int) -> e.CancelRequested:
+    at, known = _at_and_id(row, at, 3)
+    return e.CancelRequested(at, row[1], row[2], known)
+
+
+def _pause(row: list[Any], at: int) -> e.Paused:
+    at, known = _at_and_id(row, at, 2)
+    return e.Paused(at, row[1], known)
+
+
 def _call(row: list[Any]) -> c.ScheduleCall:
     payload = row[3]
     if type(payload) is dict:
@@ -198,6 +216,13 @@ def _answer(row: list[Any]) -> c.Answer:
     return c.Answer(row[1], unpack(row[2]), row[3] and e.Failure.from_json(row[3]))
 
 
+def _at_and_id(row: list[Any], at: int, fields: int) -> tuple[int, str]:
+    """Time and id of an order, which stood in a row without one in earlier versions."""
+    if len(row) > fields and isinstance(row[fields], str):
+        return _at(row, at, fields + 1), row[fields]
+    return _at(row, at, fields), ""
+
+
 def _at(row: list[Any], at: int, fields: int) -> int:
     return at if len(row) == fields else at + int(row[fields])
 
@@ -209,12 +234,12 @@ EVENTS: Final[dict[str, Callable[[list[Any], int], e.Event]]] = {
     "err": lambda r, t: e.CallErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_json(r[3])),
     "broke": lambda r, t: e.StepErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_json(r[3])),
     "signal": _signal,
-    "ask": lambda r, t: e.UpdateRequested(_at(r, t, 4), r[1], unpack(r[2]), r[3]),
+    "ask": _ask,
     "beat": lambda r, t: e.Heartbeat(_at(r, t, 3), r[1], r[2]),
-    "cancel": lambda r, t: e.CancelRequested(_at(r, t, 3), r[1], r[2]),
+    "cancel": _cancel,
     "terminate": lambda r, t: e.Terminated(_at(r, t, 2), r[1]),
-    "pause": lambda r, t: e.Paused(_at(r, t, 2), r[1]),
-    "resume": lambda r, t: e.Resumed(_at(r, t, 1)),
+    "pause": _pause,
+    "resume": lambda r, t: e.Resumed(*_at_and_id(r, t, 1)),
     "start": _started,
 }
 
@@ -235,5 +260,5 @@ COMMANDS: Final[dict[str, Callable[[list[Any]], c.Command]]] = {
     "status": lambda r: c.SetStatus(unpack(r[1])),
     "answer": _answer,
     "end": lambda r: c.End(Status(r[1]), r[2]),
-    "renew": lambda r: c.ContinueAsNew(unpack(r[1]), tuple(_signal(s, 0) for s in r[2])),
+    "renew": lambda r: c.ContinueAsNew(unpack(r[1]), _told(r[2], 0)),
 }

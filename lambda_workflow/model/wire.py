@@ -61,13 +61,15 @@ def render(message: Message) -> str:
         case Cancel():
             data |= {"reason": message.reason, "grace_ms": message.grace_ms}
             data |= {"start": message.start} if message.start else {}
+            data |= {"id": message.id} if message.id else {}
         case Terminate():
             data["reason"] = message.reason
             data |= {"start": message.start} if message.start else {}
         case Pause():
             data["reason"] = message.reason
+            data |= {"id": message.id} if message.id else {}
         case Redrive() | Resume():
-            pass
+            data |= {"id": message.id} if message.id else {}
         case _:
             assert_never(message)
     return dumps(data)
@@ -249,6 +251,10 @@ def _start(data: dict[str, Any]) -> str:
     return str(data.get("start") or "")
 
 
+def _id(data: dict[str, Any]) -> str:
+    return str(data.get("id") or "")
+
+
 def _reason(data: dict[str, Any]) -> str:
     return str(data.get("reason") or "")
 
@@ -321,9 +327,11 @@ _KINDS: Final[dict[str, Callable[[str, dict[str, Any]], Message]]] = {
     "UpdateRequest": lambda x, d: UpdateRequest(
         x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id")
     ),
-    "Cancel": lambda x, d: Cancel(x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d)),
+    "Cancel": lambda x, d: Cancel(
+        x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d), _id(d)
+    ),
     "Terminate": lambda x, d: Terminate(x, _reason(d), _start(d)),
-    "Pause": lambda x, d: Pause(x, _reason(d)),
-    "Resume": lambda x, d: Resume(x),
-    "Redrive": lambda x, d: Redrive(x),
+    "Pause": lambda x, d: Pause(x, _reason(d), _id(d)),
+    "Resume": lambda x, d: Resume(x, _id(d)),
+    "Redrive": lambda x, d: Redrive(x, _id(d)),
 }

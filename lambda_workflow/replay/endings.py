@@ -42,7 +42,7 @@ def finish(execution: Execution, root: OrderedTask[Any]) -> None:
 
 
 def _renew(execution: Execution, ended: RunEnded) -> None:
-    execution.end(c.ContinueAsNew(ended.request, execution.state.signals_left()))
+    execution.end(c.ContinueAsNew(ended.request, execution.state.untaken()))
 
 
 def _completed(execution: Execution, result: Any) -> None:

@@ -198,8 +198,8 @@ class Execution:
 
     def _feed_between_runs(self, outcome: c.ContinueAsNew, event: e.Event) -> None:
         """What came in one turn with the fact that ended a run is the next run's."""
-        if isinstance(event, e.Signalled):
-            self.end(replace(outcome, signals=(*outcome.signals, event)))
+        if isinstance(event, e.Told):
+            self.end(replace(outcome, untaken=(*outcome.untaken, event)))
         elif isinstance(event, e.CancelRequested):  # whose code has not begun
             self.end(c.End(Status.CANCELLED, event.reason))
 

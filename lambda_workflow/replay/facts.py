@@ -69,8 +69,8 @@ def _started(execution: Execution, event: e.Started) -> None:
         options.tags,
         options.memo,
     )
-    for signal in run.signals:
-        execution.state.signals[signal.name].put_nowait(signal)
+    for told in run.untaken:
+        feed_rarer(execution, told)
     if (limit := execution_timeout(event)) is not None:
         execution.ledger.arm_own(limit.operation, limit.due, "timeout")
     try:
@@ -172,6 +172,8 @@ def _update_requested(execution: Execution, event: e.UpdateRequested) -> None:
 
 
 def _cancel_requested(execution: Execution, event: e.CancelRequested) -> None:
+    if execution.state.cancelled is not None:
+        return
     execution.state.cancelled = event.reason
     if execution.root is None:
         execution.end(c.End(Status.CANCELLED, event.reason))

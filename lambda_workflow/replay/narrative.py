@@ -45,10 +45,11 @@ class Narrative:
             except Exception as error:  # noqa: BLE001  # it is the waiting code's own
                 waiter.set_exception(error)
 
-    def signals_left(self) -> tuple[e.Signalled, ...]:
-        """The signals that nobody has taken, in the order in which they came."""
-        left: list[e.Signalled] = []
-        for queue in self.signals.values():
+    def untaken(self) -> tuple[e.Told, ...]:
+        """The signals and updates that nobody has taken, in the order in which they came."""
+        left: list[e.Told] = []
+        queues: list[asyncio.Queue[Any]] = [*self.signals.values(), *self.updates.values()]
+        for queue in queues:
             while not queue.empty():
                 left.append(queue.get_nowait())
-        return tuple(sorted(left, key=lambda signal: signal.at))
+        return tuple(sorted(left, key=lambda told: told.at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import Final
 
@@ -35,7 +36,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Cancel(execution_id, reason, grace_ms(grace)))
+        await self._order(Cancel(execution_id, reason, grace_ms(grace), id=order_id()))
 
     async def terminate(self, execution_id: str, reason: str = "") -> None:
         """End an execution at once, whatever its state: its code is not asked, nothing is tidied.
@@ -57,7 +58,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Pause(execution_id, reason))
+        await self._order(Pause(execution_id, reason, order_id()))
 
     async def resume(self, execution_id: str) -> None:
         """Let a paused execution go on: what has arrived meanwhile takes effect, in order.
@@ -66,7 +67,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Resume(execution_id))
+        await self._order(Resume(execution_id, order_id()))
 
     async def redrive(self, execution_id: str) -> None:
         """Try a BLOCKED execution again; send a running one's unanswered commands once more.
@@ -75,7 +76,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
         """
         await self.describe(execution_id)
-        await self._send(Redrive(execution_id))
+        await self._send(Redrive(execution_id, order_id()))
 
     async def _order(self, order: Order, *, is_started: bool = False) -> None:
         """Send an order; `is_started` says that the execution was, even if no turn shows it yet."""
@@ -88,6 +89,11 @@ class Controls(ClientBase):
                 f"{type(order).__name__.lower()}"
             )
         await self._send(order)
+
+
+def order_id() -> str:
+    """What an order is known by when it is delivered once more."""
+    return secrets.token_urlsafe(12)
 
 
 def grace_ms(grace: timedelta) -> int:

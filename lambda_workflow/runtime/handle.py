@@ -11,7 +11,7 @@ from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header
 from lambda_workflow.replay.query import Query
 from lambda_workflow.replay.workflow import Workflow
-from lambda_workflow.runtime.controls import GRACE, grace_ms
+from lambda_workflow.runtime.controls import GRACE, grace_ms, order_id
 from lambda_workflow.runtime.talk import asking, replied, telling
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Handle(Generic[Out]):
     async def cancel(self, reason: str = "", *, grace: timedelta = GRACE) -> None:
         """Ask it to end; see `Client.cancel`."""
         await self._begun()
-        order = Cancel(self.execution_id, reason, grace_ms(grace))
+        order = Cancel(self.execution_id, reason, grace_ms(grace), id=order_id())
         await self._client._order(order, is_started=True)
 
     async def terminate(self, reason: str = "") -> None:
@@ -114,12 +114,13 @@ class Handle(Generic[Out]):
     async def pause(self, reason: str = "") -> None:
         """Hold it; see `Client.pause`."""
         await self._begun()
-        await self._client._order(Pause(self.execution_id, reason), is_started=True)
+        order = Pause(self.execution_id, reason, order_id())
+        await self._client._order(order, is_started=True)
 
     async def resume(self) -> None:
         """Let it go on; see `Client.resume`."""
         await self._begun()
-        await self._client._order(Resume(self.execution_id), is_started=True)
+        await self._client._order(Resume(self.execution_id, order_id()), is_started=True)
 
     async def redrive(self) -> None:
         """Set it going again; waits as `describe` does. See `Client.redrive`."""

@@ -14,6 +14,7 @@ from lambda_workflow.model.messages import (
     Cancel,
     Message,
     Pause,
+    Redrive,
     Request,
     Resume,
     Terminate,
@@ -39,7 +40,7 @@ class Intake:
 
     events: list[e.Event] = field(default_factory=list)
     duplicates: set[int] = field(default_factory=set)
-    wake: bool = False
+    wake: str = ""  # what a redrive is known by
     refusals: list[SendMessage] = field(default_factory=list)
 
 
@@ -55,14 +56,17 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         begun = history.next_run(now)
         intake.events.append(history.run_by(app.version_of(begun.workflow)))
     for arrival in _in_order(arrivals):
+        earlier = history.taken.get("resume")
         judged = history.accept(_with_secret(arrival.message, backend), now)
         facts: dict[str, Any] = {"message": (kind := type(arrival.message).__name__)}
         match judged:
-            case Duplicate() if live.cached and isinstance(arrival.message, Pause | Resume):
-                # they have no id: this one may be new since another worker took the opposite
+            case Duplicate() if live.cached and _has_no_id(arrival.message):
+                # this one may be new since another worker took the opposite, or began a run
                 raise Conflict(f"only the store can say whether a {kind} is a repeated one")
             case Duplicate():
                 intake.duplicates.add(judged.turn)
+                if isinstance(arrival.message, Redrive):
+                    intake.duplicates |= _without_facts(history)
                 facts["turn_number"] = judged.turn
                 backend.observer.notify(Happening("duplicate", history.execution_id, fields=facts))
             case Late() if live.cached and not judged.expected:
@@ -83,12 +87,25 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case Wake() if live.cached:
                 raise Conflict("a redrive starts from the store")
             case Wake():
-                intake.wake = True
+                intake.wake = getattr(arrival.message, "id", "") or str(now)
+                intake.duplicates |= _without_facts(history)
             case e.Started():
                 intake.events.append(history.run_by(app.version_of(judged.workflow)))
+            case e.Resumed() if earlier and not judged.id:
+                intake.events.append(judged)
+                intake.duplicates.add(earlier)  # it may be a repeated one, after a repeated Pause
             case _:
                 intake.events.append(judged)
     return intake
+
+
+def _without_facts(history: History) -> set[int]:
+    """Turns that a redrive has made, which leaves no fact: it may be the one that comes again."""
+    return {turn.number for turn in history.turns if not turn.events}
+
+
+def _has_no_id(message: Message) -> bool:
+    return isinstance(message, Cancel | Pause | Resume) and not message.id
 
 
 def _is_of_parent(message: Message) -> bool:

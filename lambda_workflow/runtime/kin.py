@@ -56,7 +56,7 @@ def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = ""
     dedup = dedup_of(parent, operation, "withdraw", fresh)
     if isinstance(opened, c.StartChild) and opened.policy != "abandon":
         reason, start = f"its parent {parent} gave it up or ended", task_id(parent, operation)
-        message: Cancel | Terminate = Cancel(opened.child, reason, start=start)
+        message: Cancel | Terminate = Cancel(opened.child, reason, start=start, id=start)
         if opened.policy == "terminate":
             message = Terminate(opened.child, reason, start)
         end = SendMessage(message, dedup, _queue(opened))

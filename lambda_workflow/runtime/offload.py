@@ -89,9 +89,8 @@ async def _inflated(turn: Turn, blobs: Blobs) -> Turn:
 async def inflate_event(event: e.Event, blobs: Blobs) -> e.Event:
     """The event with its payload in place."""
     if isinstance(event, e.Started) and _hands_on(event):
-        signals = [await inflate_event(signal, blobs) for signal in event.run.signals]
-        handed: Any = tuple(signals)
-        event = replace(event, run=replace(event.run, signals=handed))
+        handed: Any = tuple([await inflate_event(told, blobs) for told in event.run.untaken])
+        event = replace(event, run=replace(event.run, untaken=handed))
     if isinstance(ref := _carried(event), e.BlobRef):
         event = _with_payload(event, await fetch(ref, blobs))
     return event
@@ -113,9 +112,9 @@ async def _deposited_event(event: Any, execution_id: str, blobs: Blobs) -> Any:
 
 
 async def _deposited_command(command: c.Command, execution_id: str, blobs: Blobs) -> c.Command:
-    if isinstance(command, c.ContinueAsNew) and command.signals:
-        signals = [await _deposited_event(s, execution_id, blobs) for s in command.signals]
-        command = replace(command, signals=tuple(signals))
+    if isinstance(command, c.ContinueAsNew) and command.untaken:
+        untaken = [await _deposited_event(told, execution_id, blobs) for told in command.untaken]
+        command = replace(command, untaken=tuple(untaken))
     payload = getattr(command, "payload", None)
     if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
         return command
@@ -135,7 +134,7 @@ def _with_payload(event: Any, payload: Json | e.BlobRef) -> Any:
 
 
 def _hands_on(event: e.Event) -> bool:
-    return isinstance(event, e.Started) and bool(event.run.signals)
+    return isinstance(event, e.Started) and bool(event.run.untaken)
 
 
 def _may_be_large(payload: object) -> bool:

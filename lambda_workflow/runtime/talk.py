@@ -85,7 +85,7 @@ class Talk(Results):
         Raises:
             EncodeError: the payload is not of the update's request type.
             UpdateRejected: the workflow refused, could not read the payload (type `DecodeError`),
-                or continued as new before it had replied (type `RunEnded`).
+                or took it and continued as new before it had replied (type `RunEnded`).
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended without a reply.
             ResultTimeout: there was no reply in time.
@@ -232,7 +232,12 @@ def _answer(history: History, request: m.UpdateRequest) -> c.Answer | None:
         for command in turn.commands:
             if isinstance(command, c.Answer) and command.id == request.id:
                 return command
-            if is_asked and isinstance(command, c.ContinueAsNew):
+            if (
+                is_asked
+                and isinstance(command, c.ContinueAsNew)
+                and request.id
+                not in {told.id for told in command.untaken if isinstance(told, e.UpdateRequested)}
+            ):
                 words = "it continued as new without a reply: ask again"
                 return c.Answer(request.id, None, e.Failure("RunEnded", words))
         if turn.status.closed and (is_asked or turn is history.turns[-1]):

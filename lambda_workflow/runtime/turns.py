@@ -191,7 +191,7 @@ class Turns:
         abandoned = not live.cached and not held and history.has_open_steps()
         if intake.wake and not blocked:
             everything = range(1, history.next_number)
-            fresh = f"redrive{self.backend.clock.now()}"
+            fresh = f"redrive{intake.wake}"
             await self._committer.repeat(history, set(everything), fresh)
         if not (intake.events or abandoned or (blocked and intake.wake)):
             return

@@ -73,7 +73,7 @@ class Moment:
     def cancel(self, reason: str = "", *, grace: timedelta = DEFAULT_GRACE) -> Act:
         """Cancel the execution; its cleanup has `grace` for that."""
         milliseconds = round(grace / timedelta(milliseconds=1))
-        return self._act("cancel", lambda to, _: Cancel(to, reason, milliseconds))
+        return self._act("cancel", lambda to, key: Cancel(to, reason, milliseconds, id=key))
 
     def terminate(self, reason: str = "") -> Act:
         """End the execution at once."""
@@ -81,11 +81,11 @@ class Moment:
 
     def pause(self, reason: str = "") -> Act:
         """Hold the execution's progress."""
-        return self._act("pause", lambda to, _: Pause(to, reason))
+        return self._act("pause", lambda to, key: Pause(to, reason, key))
 
     def resume(self) -> Act:
         """Let it go on."""
-        return self._act("resume", lambda to, _: Resume(to))
+        return self._act("resume", Resume)
 
     def _act(self, name: str, message: Callable[[str, str], Message]) -> Act:
         return Act(self._after, name, message)

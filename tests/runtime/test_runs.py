@@ -279,7 +279,7 @@ async def test_new_code_takes_an_execution_on_that_was_too_long(
     assert host.status() is Status.RUNNING
     assert history.started is not None
     assert [history.started.run.number, history.started.request] == [2, 30]
-    assert [s.payload for s in history.started.run.signals] == [1] * 5
+    assert [s.payload for s in history.started.run.untaken] == [1] * 5
     for number in range(35, 40):
         await host.send(signal(1, f"s{number}"))
     assert host.status() is Status.RUNNING

@@ -4,7 +4,7 @@ Laws (each is a function below, under its number; the later ones stand in laws_b
  1. Every execution has ended as its model says, or as somebody has told it to end.
  2. Turn numbers are contiguous, time never goes back, and nothing follows the end.
  3. Every fact is recorded once: one start of a run, one result for an operation, one error for an
-    attempt, one signal, one request for an update.
+    attempt, one signal, one request for an update, one order of an id.
  4. Every command is recorded once, and every fact is about an operation that was commanded (the
     answer to a callback may come before it).
  5. Every call that was commanded and not withdrawn was performed, and each recorded result is an
@@ -146,9 +146,13 @@ def _fact_key(event: e.Event) -> str:
             return f"error of {event.operation}, attempt {event.attempt}"
         case e.Signalled() | e.UpdateRequested():
             return f"{type(event).__name__} {event.id}"
-        case e.Heartbeat() | e.Paused() | e.Resumed():
-            return f"{type(event).__name__} of {event.operation} at {event.at} {id(event)}"
-        case e.CancelRequested() | e.Terminated():
+        case e.Paused() | e.Resumed():
+            return f"{type(event).__name__} {event.id or id(event)}"
+        case e.Heartbeat():
+            return f"Heartbeat of {event.operation} at {event.at} {id(event)}"
+        case e.CancelRequested():
+            return f"CancelRequested {event.id}"
+        case e.Terminated():
             return type(event).__name__
         case _:
             assert_never(event)

@@ -2,7 +2,7 @@
 
 Laws
  1. As the Client does, they talk only to executions that the store knows.
- 2. What they say may reach the queue twice, under one id.
+ 2. What they say may reach the queue twice, under one id. A pause without an id is said once.
  3. Whoever holds a callback's token may answer it at any time, as often as they like; whoever does
     not may try.
 """
@@ -137,7 +137,7 @@ class Outside:
         world.note("outside", f"says {render(message)}")
         name = f"outside:{self._sent}"
         world.send(message, name)
-        if rng.random() < AGAIN and not isinstance(message, Pause | Resume):
+        if rng.random() < AGAIN and (not isinstance(message, Pause | Resume) or message.id):
             after = rng.choice((0.1, 400.0))
             world.loop.call_later(after, world.send, message, f"{name}:again")
 
@@ -167,7 +167,9 @@ class Guest:
     def cancel(self, *, within: float = 600.0, grace: float = 300.0) -> None:
         """Cancel at some moment."""
         self._say(
-            lambda target, _: Cancel(target, "changed my mind", round(1000 * grace)), "", within
+            lambda target, key: Cancel(target, "changed my mind", round(1000 * grace), id=key),
+            "",
+            within,
         )
 
     def terminate(self, *, within: float = 600.0) -> None:
@@ -177,9 +179,12 @@ class Guest:
     def pause(self, *, within: float = 600.0) -> None:
         """Pause at some moment, and resume some time later."""
         at = self._moment(within)
-        self.outside.tell(Pause(self.execution_id, "lunch"), at)
+        known = self.rng.random() < 0.7
+        self._said += 2
+        keys = [f"{self.execution_id}#{self._said - n}" if known else "" for n in (1, 0)]
+        self.outside.tell(Pause(self.execution_id, "lunch", keys[0]), at)
         later = at + self.rng.choice((0.0, 1.0, 60.0, 5_000.0))
-        self.outside.tell(Resume(self.execution_id), later)
+        self.outside.tell(Resume(self.execution_id, keys[1]), later)
 
     def _say(self, make: Callable[[str, str], Message], to: str, within: float) -> None:
         target = to or self.execution_id

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
+from lambda_workflow.model.events import CancelRequested, Started, UpdateRequested
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.workflow import workflow
@@ -88,7 +89,7 @@ async def renewed_while_asked(ctx: Context, done: list[int]) -> list[int]:
             async for update in ctx.updates(ADD):
                 update.respond(update.payload)
                 ctx.continue_as_new([*done, update.payload])
-    return done  # the others came while nobody took them, and were refused with their run
+    return done  # what comes while nobody takes it is for the next run
 
 
 def _ask_many(guest: Guest, done: list[int]) -> None:
@@ -99,9 +100,15 @@ def _ask_many(guest: Guest, done: list[int]) -> None:
 
 
 def _all_told(done: list[int], outcome: Outcome) -> bool:
+    """The first that were asked, one a run, in the order in which they came."""
+    facts = [event for turn in outcome.turns for event in turn.events]
+    asked = [event.payload for event in facts if isinstance(event, UpdateRequested)]
+    replies = [x.payload for x in answers_of(outcome)]
     return (
         outcome.status is Status.COMPLETED
-        and [x.payload for x in answers_of(outcome)] == outcome.result
+        and replies == outcome.result
+        and replies == asked[: len(replies)]
+        and (len(replies) == 3 or len(replies) == len(asked))
     )
 
 
@@ -117,11 +124,47 @@ async def renewed_with_callbacks(ctx: Context, done: list[int]) -> list[int]:
     ctx.continue_as_new([*done, len(done)])
 
 
+@workflow
+async def renewed_when_cancelled(ctx: Context, done: list[int]) -> list[int]:
+    """What cancels one run is no matter of the next, however often it comes."""
+    try:
+        await ctx.call(DOUBLE, ctx.info.run)
+        await ctx.sleep(timedelta(hours=1))
+    except asyncio.CancelledError:
+        ctx.continue_as_new([*done, ctx.info.run])
+    return done
+
+
+def _cancel_twice(guest: Guest, done: list[int]) -> None:
+    guest.cancel(within=5_000.0)
+    guest.cancel(within=5_000.0)
+
+
+def _cancelled_as_asked(done: list[int], outcome: Outcome) -> bool:
+    """No more runs were cancelled than orders given; one that came between two runs ends it."""
+    facts = [event for turn in outcome.turns for event in turn.events]
+    orders = {event.id for event in facts if isinstance(event, CancelRequested)}
+    runs = max(event.run.number for event in facts if isinstance(event, Started))
+    if outcome.status is Status.CANCELLED:
+        return runs <= len(orders)
+    if outcome.status is not Status.COMPLETED:
+        return False
+    return outcome.result == list(range(1, runs)) and runs <= len(orders) + 1
+
+
 SHAPES = (
     Shape(renewed, once, returns(lambda _: [0, 2, 4, 6]), begets=True),
     Shape(renewed_at_once, once, returns(lambda _: [1, 2, 3, 4, 5]), begets=True),
     Shape(renewed_while_told, once, _taken_once, _tell_six, begets=True),
     Shape(renewed_in_the_middle, once, returns(lambda _: [0, 2, 4]), begets=True),
     Shape(renewed_while_asked, once, _all_told, _ask_many, begets=True),
+    Shape(
+        renewed_when_cancelled,
+        once,
+        _cancelled_as_asked,
+        _cancel_twice,
+        _cancelled_as_asked,
+        begets=True,
+    ),
     Shape(renewed_with_callbacks, once, returns(lambda _: [0, 1, 2]), begets=True),
 )
