@@ -25,7 +25,8 @@ class App:
 
     Args:
         name: 1 to 64 letters, digits, '-' and '_'.
-        workflows: what it runs; of several versions of one name the newest last.
+        workflows: what it runs; of several versions of one name the newest last. None where it
+            does nothing but serve.
         services: what its workflows may call; a call to another fails with the line to add.
         adapters: the services it serves itself (`@serve`); they count as listed.
         schedules: what starts workflows by itself; `client.schedules.apply()` makes them. An empty
@@ -42,7 +43,7 @@ class App:
         self,
         name: str,
         *,
-        workflows: Sequence[Workflow[Any, Any]],
+        workflows: Sequence[Workflow[Any, Any]] = (),
         services: Sequence[Service[Any, Any]] = (),
         adapters: Sequence[Adapter[Any, Any]] = (),
         schedules: Sequence[Schedule[Any]] | None = None,
