@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -49,3 +50,16 @@ async def run(block: Block, module: ModuleType, page: Path) -> str:
         if inspect.isawaitable(waiting):
             await waiting
     return printed.getvalue()
+
+
+async def run_page(page: Path, module: ModuleType) -> None:
+    """Execute the Python blocks of a page, in order; they print what the page says."""
+    printed = ""
+    for block, after in pairwise([*blocks_of(page), None]):
+        assert block is not None
+        if block.language == "python":
+            printed = await run(block, module, page)
+            if after is None or after.language != "text":
+                assert not printed, f"{page.name}:{block.line} prints; show what, in a text block"
+        elif block.language == "text":
+            assert printed == block.text, f"{page.name}:{block.line}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.docs.blocks import PAGES, blocks_of, run
+from tests.docs.blocks import PAGES, blocks_of, run_page
 
 LANGUAGES = {"python", "text", "json", "console", "mermaid", "yaml"}
 
@@ -24,16 +23,7 @@ async def test_the_examples_of_a_page_run(
         monkeypatch.setenv(name, value)
     module = ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    found = list(blocks_of(page))
-    printed = ""
-    for block, after in pairwise([*found, None]):
-        assert block is not None
-        if block.language == "python":
-            printed = await run(block, module, page)
-            if after is None or after.language != "text":
-                assert not printed, f"{page.name}:{block.line} prints; show what, in a text block"
-        elif block.language == "text":
-            assert printed == block.text, f"{page.name}:{block.line}"
+    await run_page(page, module)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
