@@ -47,6 +47,7 @@ from lambda_workflow.errors import (
     UpdateRejected,
     WorkflowError,
 )
+from lambda_workflow.model.bus_events import BusEvent
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
@@ -76,6 +77,7 @@ __all__ = [
     "BatchItem",
     "BatchReason",
     "BatchResult",
+    "BusEvent",
     "CallFailed",
     "CallTimedOut",
     "CallbackClosed",

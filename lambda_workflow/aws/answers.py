@@ -10,7 +10,7 @@ different answers to an attempt one counts.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Never, TypeVar
 
 from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.aws.client import Aws
@@ -20,7 +20,6 @@ from lambda_workflow.errors import MessageError, WorkflowError
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Task, Update
-from lambda_workflow.model.payload import Json
 from lambda_workflow.model.service import Service
 from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.runtime.offload import deposit
@@ -30,7 +29,7 @@ __all__ = ["parse_task", "post_error", "post_result", "render_task"]
 Res = TypeVar("Res")
 
 
-async def post_result(service: Service[Json, Res], task: Task, value: Res) -> None:
+async def post_result(service: Service[Never, Res], task: Task, value: Res) -> None:
     """Answer a task: the call returns `value`. Nothing is sent where nobody waits (`ctx.send`).
 
     The task is one that an adapter was given, kept as `render_task(task)`, a JSON object, and read

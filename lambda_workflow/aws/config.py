@@ -26,6 +26,7 @@ VARIABLES: Final = {
     "BUCKET": "the S3 bucket for payloads over 32 KB; chunks in the table without it",
     "RETENTION_DAYS": "how long a finished execution is kept, 1 to 3650; 30 if not set",
     "SERVICE_QUEUE_URL": "the URL of the service's own queue, for tasks that come back Later",
+    "SERVICE": "the service whose queue this is: its adapter alone gets the events of a bus",
     "DEDUPLICATE": "1 makes service functions answer a repeated task from its first result",
 }
 
@@ -48,6 +49,7 @@ class AwsConfig:
     service_queue_urls: Mapping[str, str] = field(default_factory=dict)
     app_queue_urls: Mapping[str, str] = field(default_factory=dict)
     own_queue_url: str = ""
+    own_service: str = ""
 
     def service_queue_url(self, service: str) -> str:
         """The queue of a service.
@@ -148,4 +150,5 @@ def read_config(
         services,
         apps,
         given["SERVICE_QUEUE_URL"],
+        given["SERVICE"],
     )

@@ -1,7 +1,8 @@
 """What arrives on a service's queue beside tasks: events of an event bus.
 
-A rule's target is the queue. Each adapter of the function that has an `on_event` handler gets each
-event; a failure of one brings the event back to all.
+A rule's target is the queue. Each adapter with an `on_event` handler gets each event, and a failure
+of one brings the event back to all; those are the adapters of the service whose queue it is, or all
+that the function has, where it was not told which.
 """
 
 from __future__ import annotations

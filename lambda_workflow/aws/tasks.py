@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lambda_workflow.aws.answers import send_answer
 from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig
+from lambda_workflow.aws.heard import hear
 from lambda_workflow.aws.letters import DeadLetterQueue
 from lambda_workflow.aws.sqs import Entry, send_batch
 from lambda_workflow.errors import MessageError
-from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Heartbeat, Task, Update
 from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.ports import Blobs, Clock
@@ -65,7 +66,7 @@ class Tasks:
                 raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
             body = await self._body(self._adapter(task), task)
         except MessageError as error:
-            await self.letters.put(record, str(error))
+            await self._no_task(record, str(error))
             return
         except Unheard as failed:
             if not failed.is_final:
@@ -73,9 +74,15 @@ class Tasks:
             await self.letters.put(record, str(failed))
             return
         if body is not None and task.reply:
-            deduplication = deduplication_id(task.task_id, task.attempt, "result")
-            entry = Entry(body, task.execution_id, deduplication)
-            await send_batch(self.aws, task.callback_queue_url, [entry])
+            await send_answer(self.aws, task, body)
+
+    async def _no_task(self, record: Record, why: str) -> None:
+        try:
+            own = self.config.own_service
+            adapters = [a for name, a in self.adapters.items() if own in ("", name)]
+            await hear(record.body, adapters, why)
+        except MessageError as error:
+            await self.letters.put(record, str(error))
 
     def _adapter(self, task: Task) -> Adapter[Any, Any]:
         if not task.service and len(self.adapters) == 1:

@@ -18,6 +18,7 @@ from lambda_workflow.errors import (
     EncodeError,
     ServiceError,
 )
+from lambda_workflow.model.bus_events import BusEvent
 from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.messages import Task, Update
@@ -30,6 +31,7 @@ from lambda_workflow.runtime.offload import deposit, fetch
 Req = TypeVar("Req")
 Res = TypeVar("Res")
 Cancel = TypeVar("Cancel", bound=Callable[[Task], Any])
+Hear = TypeVar("Hear", bound=Callable[[BusEvent], Any])
 
 
 class Adapter(Generic[Req, Res]):
@@ -47,6 +49,7 @@ class Adapter(Generic[Req, Res]):
         self.wants_task: Final = parameters == 2
         self.is_async: Final = inspect.iscoroutinefunction(function)
         self.cancel_function: Callable[[Task], Any] | None = None
+        self.event_function: Callable[[BusEvent], Any] | None = None
         self.__doc__ = function.__doc__
 
     def __call__(self, *args: Any) -> Any:
@@ -61,6 +64,16 @@ class Adapter(Generic[Req, Res]):
         Only services with a `heartbeat_timeout` are told. An error brings the withdrawal back.
         """
         self.cancel_function = function
+        return function
+
+    def on_event(self, function: Hear) -> Hear:
+        """Make a function the handler of an event bus's events: `@arrival.on_event`.
+
+        It gets each BusEvent that a rule of EventBridge puts on the service's queue, at least once.
+        An error brings the event back; a `ServiceError` with `retryable=False` moves it to the
+        dead-letter queue. On AWS only: the embedded engine has no event bus.
+        """
+        self.event_function = function
         return function
 
     def __repr__(self) -> str:

@@ -1,0 +1,255 @@
+"""What arrives on a service's queue beside its tasks, and answers from another invocation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+
+from lambda_workflow import BusEvent, EncodeError, MessageError, Service, ServiceError, Task, serve
+from lambda_workflow.aws.answers import parse_task, post_error, post_result, render_task
+from lambda_workflow.aws.backend import blobs_for
+from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.handlers import task_handler
+from lambda_workflow.model.messages import Update
+from lambda_workflow.runtime.offload import INLINE_BYTES_MAX, fetch
+from tests.aws.deployed import ARN, deploy, put, take
+from tests.aws.server.process import Server
+from tests.aws.test_services import NAME, WORK, Bench
+
+TEXT: Service[int, str] = Service("text", int, str)
+EVENT: Final[dict[str, Any]] = {
+    "version": "0",
+    "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+    "detail-type": "Paid",
+    "source": "shop.till",
+    "account": "111122223333",
+    "time": "2026-11-20T18:43:48Z",
+    "region": "eu-central-1",
+    "resources": ["arn:aws:shop:::order/7"],
+    "detail": {"order": 7},
+}
+
+
+@pytest.fixture
+async def bench(server: Server) -> Bench:
+    return Bench(server, await deploy(["work"]))
+
+
+class Ear:
+    """An adapter that hears events: async, or in a thread."""
+
+    def __init__(self, *, is_async: bool = True, error: Exception | None = None) -> None:
+        self.heard: list[BusEvent] = []
+        self.error = error
+
+        @serve(WORK)
+        async def double(number: int) -> int:
+            return 2 * number
+
+        def hear(event: BusEvent) -> None:
+            self.heard.append(event)
+            if self.error is not None:
+                raise self.error
+
+        @double.on_event
+        async def hear_async(event: BusEvent) -> None:
+            hear(event)
+
+        self.adapter = double
+        if not is_async:
+            double.on_event(hear)
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+async def test_an_event_on_the_queue_goes_to_the_adapters_handler(
+    bench: Bench, is_async: bool
+) -> None:
+    ear = Ear(is_async=is_async)
+    await put(bench.url, json.dumps(EVENT))
+    await bench.task(1, 1)
+    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    assert ear.heard == [
+        BusEvent(
+            EVENT["id"],
+            "shop.till",
+            "Paid",
+            {"order": 7},
+            datetime(2026, 11, 20, 18, 43, 48, tzinfo=UTC),
+            ("arn:aws:shop:::order/7",),
+            "111122223333",
+            "eu-central-1",
+        )
+    ]
+    assert ear.heard[0].to_json() == EVENT
+    assert await bench.results() == [Update("e", "1", 2, None, 1)]
+
+
+async def test_what_a_rule_sends_is_heard(bench: Bench) -> None:
+    ear = Ear()
+    aws = Aws()
+    pattern = json.dumps({"source": ["shop.till"]})
+    await aws.call("events", "PutRule", Name="paid", EventPattern=pattern)
+    await aws.call("events", "PutTargets", Rule="paid", Targets=[{"Id": "q", "Arn": ARN + NAME}])
+    entry = {"Source": "shop.till", "DetailType": "Paid", "Detail": '{"order": 8}'}
+    await aws.call("events", "PutEvents", Entries=[entry])
+    await aws.close()
+    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    (event,) = ear.heard
+    assert (event.source, event.detail_type, event.detail) == ("shop.till", "Paid", {"order": 8})
+    assert event.time.utcoffset() is not None
+
+
+async def test_an_event_whose_handler_fails_comes_again(bench: Bench) -> None:
+    ear = Ear(error=ConnectionError("not now"))
+    handle = task_handler(ear.adapter, config=bench.config)
+    await put(bench.url, json.dumps(EVENT))
+    assert len(await bench.handled(handle)) == 1
+    ear.error = None
+    bench.server.advance(3)
+    assert await bench.handled(handle) == []
+    assert [event.id for event in ear.heard] == [EVENT["id"]] * 2
+
+
+async def refused(bench: Bench, ear: Ear | None, body: dict[str, Any]) -> str:
+    """Why a message is moved to the dead-letter queue."""
+
+    @serve(WORK)
+    async def deaf(number: int) -> int:
+        return number
+
+    await put(bench.url, json.dumps(body))
+    adapter = deaf if ear is None else ear.adapter
+    assert await bench.handled(task_handler(adapter, config=bench.config)) == []
+    (letter,) = await bench.dead()
+    assert json.loads(letter["Body"]) == body
+    return str(letter["MessageAttributes"]["reason"]["StringValue"])
+
+
+async def test_an_event_that_is_refused_for_good_is_moved_away(bench: Bench) -> None:
+    ear = Ear(error=ServiceError("no such order", type="NoOrder", retryable=False))
+    assert "NoOrder: no such order" in await refused(bench, ear, EVENT)
+
+
+async def test_an_event_that_nobody_takes_is_moved_away(bench: Bench) -> None:
+    assert "@ADAPTER.on_event" in await refused(bench, None, EVENT)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"detail": None}, {"id": 7}, {"source": ""}, {"time": "noon"}],
+    ids=lambda broken: next(iter(broken)),
+)
+async def test_what_is_neither_task_nor_event_is_moved_away(
+    bench: Bench, broken: dict[str, Any]
+) -> None:
+    body = {name: value for name, value in {**EVENT, **broken}.items() if value is not None}
+    assert "execution_id" in await refused(bench, Ear(), body)
+
+
+async def posting(bench: Bench, what: Any, *, reply: bool = True) -> list[Update]:
+    """Keep a task that is done by nobody, and answer it when an event comes, twice; the results."""
+    ear = Ear()
+    task = Task("e", "e/1", "work", 1, 3, bench.config.queue_url, reply=reply)
+    kept = render_task(task)
+
+    @ear.adapter.on_event
+    async def answer(event: BusEvent) -> None:
+        for _ in range(2):
+            if isinstance(what, Exception):
+                await post_error(parse_task(kept), what)
+            else:
+                await post_result(WORK, parse_task(kept), what)
+
+    await put(bench.url, json.dumps(EVENT))
+    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    return await bench.results()
+
+
+async def test_a_task_is_answered_by_another_invocation(bench: Bench) -> None:
+    assert await posting(bench, 9) == [Update("e", "1", 9, None, 3)]
+
+
+async def test_an_answer_is_the_same_message_as_the_adapters_own(bench: Bench) -> None:
+    own = task_handler(Ear().adapter, config=bench.config)
+    await bench.task(1, 1, attempt=3)
+    await bench.handled(own)
+    (message,) = await take(bench.config.queue_url)
+    bench.server.advance(301)
+    ear = Ear()
+
+    @ear.adapter.on_event
+    async def answer(event: BusEvent) -> None:
+        await post_result(WORK, Task("e", "e/1", "work", 1, 3, bench.config.queue_url), 2)
+
+    await put(bench.url, json.dumps(EVENT))
+    await bench.handled(task_handler(ear.adapter, config=bench.config))
+    (posted,) = await take(bench.config.queue_url)
+    assert posted["Body"] == message["Body"]
+    for name in ("MessageGroupId", "MessageDeduplicationId"):
+        assert posted["Attributes"][name] == message["Attributes"][name]
+
+
+async def test_a_task_is_answered_with_an_error(bench: Bench) -> None:
+    (update,) = await posting(bench, ServiceError("too late", type="Late", retryable=False))
+    assert update.failure is not None
+    assert (update.failure.type, update.failure.message) == ("Late", "too late")
+    assert not update.failure.retryable
+
+
+async def test_a_task_that_nobody_waits_for_is_answered_to_nobody(bench: Bench) -> None:
+    assert await posting(bench, 9, reply=False) == []
+
+
+async def test_a_large_answer_is_stored_apart(bench: Bench) -> None:
+    text = "ü" * INLINE_BYTES_MAX
+    ear = Ear()
+
+    @ear.adapter.on_event
+    async def answer(event: BusEvent) -> None:
+        await post_result(TEXT, Task("e", "e/1", "text", 1, 1, bench.config.queue_url), text)
+
+    await put(bench.url, json.dumps(EVENT))
+    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    (update,) = await bench.results()
+    aws = Aws()
+    assert await fetch(update.payload, blobs_for(aws, bench.config)) == text
+    await aws.close()
+
+
+async def test_an_answer_is_of_the_services_type(bench: Bench) -> None:
+    task = Task("e", "e/1", "work", 1, 1, bench.config.queue_url)
+    answer: Any = "nine"
+    with pytest.raises(EncodeError, match="response of work"):
+        await post_result(WORK, task, answer)
+    assert await bench.results() == []
+
+
+async def test_a_task_of_the_embedded_engine_is_answered_by_its_adapter_only(bench: Bench) -> None:
+    with pytest.raises(MessageError, match="callback_queue_url"):
+        await post_result(WORK, Task("e", "e/1", "work", 1, 1), 2)
+
+
+@pytest.mark.parametrize(("own", "hearing"), [("", 2), ("text", 1)])
+async def test_of_several_adapters_those_of_the_queues_service_hear_it(
+    bench: Bench, own: str, hearing: int
+) -> None:
+    heard: list[str] = []
+    ear = Ear()
+
+    @serve(TEXT)
+    async def text(number: int) -> str:
+        return str(number)
+
+    @text.on_event
+    def hear(event: BusEvent) -> None:
+        heard.append(event.id)
+
+    await put(bench.url, json.dumps(EVENT))
+    config = replace(bench.config, own_service=own)
+    assert await bench.handled(task_handler(ear.adapter, text, config=config)) == []
+    assert [event.id for event in ear.heard] + heard == [EVENT["id"]] * hearing
+    assert heard == [EVENT["id"]]

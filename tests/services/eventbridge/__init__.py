@@ -1,0 +1,1 @@
+"""Tests of the services eventbridge_publish and eventbridge_wait."""
