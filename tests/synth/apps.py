@@ -9,8 +9,8 @@ from lambda_workflow import App, Context, RemoteWorkflow, Schedule, Service, ser
 from lambda_workflow.aws.handlers import lambda_handler, service_handler
 from lambda_workflow.aws.synth.options import Options
 from lambda_workflow.aws.synth.plan import plan
-from lambda_workflow.aws.synth.resources import Function, Role, Stack, Statement
-from lambda_workflow.aws.synth.values import Param, Ref, Text
+from lambda_workflow.aws.synth.resources import Function, Role, Stack, Statement, Target
+from lambda_workflow.aws.synth.values import Param, Ref, Split, Text
 
 ADDRESS = "tests.synth.apps:app"
 WASH = Service("wash", str, str)
@@ -59,6 +59,7 @@ EVERYTHING: dict[str, Any] = {
     "bucket": True,
     "responses": True,
     "deduplicate": True,
+    "services": {"later": True},
     "kms": True,
     "callers": ["shop"],
 }
@@ -90,8 +91,10 @@ def statements(stack: Stack, function: str) -> tuple[Statement, ...]:
     return found.statements
 
 
-def owner(target: Ref | Param | Text) -> str:
+def owner(target: Target) -> str:
     """The resource or parameter that a target of a right is, or is named with."""
+    if isinstance(target, Split):
+        return target.param.id
     if isinstance(target, Text):
         (found,) = (part.id for part in target.parts if isinstance(part, Ref | Param))
         return found

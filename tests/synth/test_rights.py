@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambda_workflow import App
-from lambda_workflow.aws.synth.plan import BUCKET, DEAD, DELAY, GROUP, INBOX, RESPONSES, TABLE
+from lambda_workflow.aws.synth.names import BUCKET, DEAD, DELAY, GROUP, INBOX, RESPONSES, TABLE
 from lambda_workflow.aws.synth.resources import Role, Stack
 from lambda_workflow.aws.synth.values import Because, Ref, Text, UrlOfArn
 from tests.synth.apps import (

@@ -15,7 +15,7 @@ import pytest
 
 from lambda_workflow import App
 from lambda_workflow.aws.dynamodb import table_definition
-from lambda_workflow.aws.synth.cloudformation import EXPIRY
+from lambda_workflow.aws.synth.names import EXPIRY
 from lambda_workflow.aws.synth.options import read_options
 from lambda_workflow.aws.synth.plan import plan
 from lambda_workflow.aws.synth.resources import Function

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
+from lambda_workflow.aws.synth.gather import Needs
 from lambda_workflow.aws.synth.options import (
     BATCH_MAX,
     CONCURRENCY_MAX,
@@ -12,10 +13,11 @@ from lambda_workflow.aws.synth.options import (
     LOG_DAYS,
     MEMORY_MB_MAX,
     MEMORY_MB_MIN,
+    TIMEOUT_SECONDS_MAX,
     FunctionOptions,
     Options,
 )
-from lambda_workflow.aws.synth.resources import Function, Queue, Role, Stack
+from lambda_workflow.aws.synth.resources import Function, Policy, Queue, Role, Stack
 from lambda_workflow.aws.synth.uses import Uses
 from lambda_workflow.aws.synth.values import NAME, Parameter, Text
 from lambda_workflow.errors import ConfigurationError
@@ -55,7 +57,29 @@ def check_options(app: App, options: Options, uses: Uses) -> None:
     if not uses.workflows and not uses.callers:
         _refuse(f"App {app.name!r} has no workflows: name the Apps that call its services, such as "
                 'callers = ["shop"], so that it may send them the results')  # fmt: skip
+    if options.starters and not uses.workflows:
+        _refuse(f"starters is true, but App {app.name!r} has no workflows to start: take it out")
     _check_numbers(options)
+    _check_function("workflow", options.workflow)
+    _check_function("services", options.services)
+
+
+def check_needs(needs: Needs) -> None:
+    """Whether what services need is within AWS's limits.
+
+    Raises:
+        ConfigurationError: it is not; says what to change.
+    """
+    for name, own in needs.services.items():
+        _check_function(f"service.{name}", own)
+        if own.page:
+            section = f"service.{name}.page"
+            for option, value, low, high in (
+                ("memory", own.page.memory, MEMORY_MB_MIN, MEMORY_MB_MAX),
+                ("timeout", own.page.timeout, 1, TIMEOUT_SECONDS_MAX),
+                ("concurrency", own.page.concurrency, 0, CONCURRENCY_MAX),
+            ):
+                _check_range(section, option, value, (low, high))
 
 
 def _check_numbers(options: Options) -> None:
@@ -66,10 +90,6 @@ def _check_numbers(options: Options) -> None:
         _refuse(f"log_days is {options.log_days}: CloudWatch Logs has {days} next to it")
     if not 1 <= options.retention_days <= 3650:
         _refuse(f"retention_days is {options.retention_days}: it must be 1 to 3650")
-    sections = {"workflow": options.workflow, "services": options.services}
-    sections |= {f"service.{name}": own for name, own in options.service.items()}
-    for section, own in sections.items():
-        _check_function(section, own)
 
 
 def _check_function(section: str, own: FunctionOptions) -> None:
@@ -78,18 +98,25 @@ def _check_function(section: str, own: FunctionOptions) -> None:
         ("batch", own.batch, 1, BATCH_MAX),
         ("concurrency", own.concurrency, CONCURRENCY_MIN, CONCURRENCY_MAX),
     ):
-        if not low <= value <= high:
-            _refuse(f"[{section}] {name} is {value}: it must be {low} to {high}")
+        _check_range(section, name, value, (low, high))
 
 
-def name_of(app: App, options: Options, uses: Uses) -> Parameter:
+def _check_range(section: str, name: str, value: int, limits: tuple[int, int]) -> None:
+    low, high = limits
+    if not low <= value <= high:
+        _refuse(f"[{section}] {name} is {value}: it must be {low} to {high}")
+
+
+def name_of(app: App, options: Options, needs: Needs) -> Parameter:
     """The parameter that all names begin with; no name made with it is too long.
 
     Raises:
         ConfigurationError: its default is.
     """
-    longest = max((service.name for service in uses.served), key=len, default="")
-    of_function = max(len("-workflow"), len(f"-service-{longest}") if longest else 0)
+    longest = max(needs.services, key=len, default="")
+    pages = [f"-service-{name}-page" for name, own in needs.services.items() if own.page]
+    suffixes = ["-workflow", *pages, *(f"-service-{name}" for name in needs.services)]
+    of_function = max(map(len, suffixes))
     of_queue = max(len("-workflow-dead.fifo"), len(f"-service-{longest}-dead") if longest else 0)
     room = min(FUNCTION_NAME_MAX - of_function, QUEUE_NAME_MAX - of_queue)
     default = options.name or app.name
@@ -117,16 +144,18 @@ def check_stack(stack: Stack) -> None:
         word = "".join(c for c in part.id.lower() if c.isalnum())
         if word in known:
             _refuse(f"{part.id!r} and {known[word]!r} would have one name in the template: "
-                    "give one of the services another")  # fmt: skip
+                    "give one of the services or parameters another")  # fmt: skip
         known[word] = part.id
     for resource in stack.resources:
         match resource:
             case Function():
-                size = sum(len(name) + VALUE_BYTES for name in resource.environment)
+                size = sum(
+                    len(name) + _bytes(value) for name, value in resource.environment.items()
+                )
                 if size > ENVIRONMENT_BYTES_MAX:
                     _refuse(f"{resource.id}: its variables take about {size} bytes, Lambda has "
                             f"{ENVIRONMENT_BYTES_MAX}: split the App")  # fmt: skip
-            case Role():
+            case Role() | Policy():
                 size = sum(VALUE_BYTES * (1 + len(s.targets)) + sum(map(len, s.actions))
                            for s in resource.statements)  # fmt: skip
                 if size > POLICY_BYTES_MAX:
@@ -135,6 +164,10 @@ def check_stack(stack: Stack) -> None:
             case _:
                 pass
     _check_names(stack)
+
+
+def _bytes(value: object) -> int:
+    return len(value.encode()) if isinstance(value, str) else VALUE_BYTES
 
 
 def _check_names(stack: Stack) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
-from lambda_workflow.aws.dynamodb import table_definition
 from lambda_workflow.aws.synth import resources as r
 from lambda_workflow.aws.synth.dashboards import dashboard
-from lambda_workflow.aws.synth.policies import assume, policy
+from lambda_workflow.aws.synth.names import EXPIRY
+from lambda_workflow.aws.synth.policies import assume, policy, queue_policy
 from lambda_workflow.aws.synth.values import Because, Json, Ref
 
-EXPIRY: Final = "x"  # the attribute of dynamodb.py that TTL looks at
 Extras = dict[str, Any]
 _KEPT: Final = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
 def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
     """Type, properties, and what stands beside them."""
+    found: dict[str, Any]
     match resource:
         case r.Queue():
             return "AWS::SQS::Queue", _queue(resource), {}
@@ -28,12 +29,26 @@ def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
             return "AWS::Scheduler::ScheduleGroup", {"Name": name}, {}
         case r.Role():
             return "AWS::IAM::Role", _role(resource), {}
+        case r.Policy(why=why, statements=statements):
+            found = {"Description": why, "PolicyDocument": policy(statements)}
+            return "AWS::IAM::ManagedPolicy", found, {}
         case r.LogGroup(name=name, days=days):
             return "AWS::Logs::LogGroup", {"LogGroupName": name, "RetentionInDays": days}, {}
         case r.Function():
             return "AWS::Serverless::Function", _function(resource), {}
         case r.Trigger():
             return "AWS::Lambda::EventSourceMapping", _trigger(resource), {}
+        case r.FunctionUrl(function=function):
+            found = {"TargetFunctionArn": Ref(function, "arn"), "AuthType": "NONE"}
+            return "AWS::Lambda::Url", found, {}
+        case r.Permission():
+            return "AWS::Lambda::Permission", _permission(resource), {}
+        case r.Rule():
+            return "AWS::Events::Rule", _rule(resource), {}
+        case r.QueuePolicy(queue=queue):
+            rules = queue_policy(resource)
+            found = {"Queues": [Ref(queue, "url")], "PolicyDocument": rules}
+            return "AWS::SQS::QueuePolicy", found, {}
         case r.LogCount():
             return "AWS::Logs::MetricFilter", _count(resource), {}
         case r.Alarm():
@@ -67,11 +82,10 @@ HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits c
 
 
 def _table(table: r.Table) -> dict[str, Any]:
-    made = table_definition("")
     key = {"KMSMasterKeyId": table.kms_key} if table.kms_key else {}
     return {
-        **made,
         "TableName": table.name,
+        **table.definition,
         "TimeToLiveSpecification": {"AttributeName": EXPIRY, "Enabled": True},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": table.recovery},
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", **key},
@@ -98,11 +112,12 @@ def _bucket(bucket: r.Bucket) -> dict[str, Any]:
 
 
 def _role(role: r.Role) -> dict[str, Any]:
-    own = {"PolicyName": "own", "PolicyDocument": policy(role)}
+    own = {"PolicyName": "own", "PolicyDocument": policy(role.statements)}
     return {"AssumeRolePolicyDocument": assume(role), "Policies": [own]}
 
 
 def _function(function: r.Function) -> dict[str, Any]:
+    reserved = {"ReservedConcurrentExecutions": function.reserved} if function.reserved else {}
     return {
         "FunctionName": function.name,
         "CodeUri": function.code,
@@ -111,6 +126,7 @@ def _function(function: r.Function) -> dict[str, Any]:
         "Architectures": ["arm64"],
         "MemorySize": function.memory_mb,
         "Timeout": function.timeout_seconds,
+        **reserved,
         "Role": Ref(function.role, "arn"),
         "RecursiveLoop": LOOP,
         "LoggingConfig": {
@@ -142,6 +158,34 @@ def _trigger(trigger: r.Trigger) -> dict[str, Any]:
 PARTIAL: Final = Because(
     ["ReportBatchItemFailures"], "Only what failed comes again, not the whole batch."
 )
+
+
+def _permission(permission: r.Permission) -> dict[str, Any]:
+    by_url = (
+        {"InvokedViaFunctionUrl": True} if permission.direct else {"FunctionUrlAuthType": "NONE"}
+    )
+    return {
+        "FunctionName": Ref(permission.function, "arn"),
+        "Action": "lambda:InvokeFunction" if permission.direct else "lambda:InvokeFunctionUrl",
+        "Principal": "*",
+        **by_url,
+    }
+
+
+def _rule(rule: r.Rule) -> dict[str, Any]:
+    target = {
+        "Id": "queue",
+        "Arn": Ref(rule.queue, "arn"),
+        "DeadLetterConfig": {"Arn": Ref(rule.dead_letters, "arn")},
+    }
+    return {
+        "Name": rule.name,
+        "EventBusName": rule.bus,
+        "EventPattern": (
+            json.loads(rule.pattern) if isinstance(rule.pattern, str) else rule.pattern
+        ),
+        "Targets": [target],
+    }
 
 
 def _count(count: r.LogCount) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lambda_workflow.aws.synth import rights
+from lambda_workflow.aws.synth.needs import Page
 from lambda_workflow.aws.synth.options import FunctionOptions, Options
 from lambda_workflow.aws.synth.resources import (
     Function,
@@ -20,11 +21,11 @@ from lambda_workflow.aws.synth.values import Because, Text, Value, named
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """A function in the making, with its role, log and triggers."""
+    """A function in the making, with its role and log."""
 
     options: Options
     words: str
-    chosen: FunctionOptions
+    chosen: FunctionOptions | Page
     seconds: Because
 
     def parts(
@@ -61,21 +62,23 @@ class Making:
             role=role,
             log=log,
             environment=dict(sorted(variables.items())),
+            reserved=self.chosen.concurrency if isinstance(self.chosen, Page) else 0,
         )
 
-    def trigger(self, queue: str, id_: str, why: str) -> Trigger:
-        """What feeds it from a queue."""
-        return Trigger(
-            id=id_,
-            why=why,
-            queue=queue,
-            function=f"{self.words}-function",
-            batch=Because(
-                self.chosen.batch,
-                "More than 10 need a batching window, which delays; a FIFO queue has none.",
-            ),
-            concurrency=Because(
-                self.chosen.concurrency,
-                "The mapping waits for a free one; without it, what is throttled was received.",
-            ),
-        )
+
+def trigger(chosen: FunctionOptions, function: str, queue: str, about: tuple[str, str]) -> Trigger:
+    """What feeds a function from a queue; `about` is its id, and why it is there."""
+    return Trigger(
+        id=about[0],
+        why=about[1],
+        queue=queue,
+        function=function,
+        batch=Because(
+            chosen.batch,
+            "More than 10 need a batching window, which delays; a FIFO queue has none.",
+        ),
+        concurrency=Because(
+            chosen.concurrency,
+            "The mapping waits for a free one; without it, what is throttled was received.",
+        ),
+    )

@@ -44,6 +44,17 @@ def service_handler_of(address: str, chosen: str) -> str:
     return _existing(chosen or _beside(address, SERVICES_MODULE), "services", written)
 
 
+def page_handler_of(service: str, chosen: str) -> str:
+    """The handler of a service's page.
+
+    Raises:
+        ConfigurationError: there is none; says what to write, and where.
+    """
+    written = ["def handler(event, context):  # the event of a Lambda function URL",
+               '    return {"statusCode": 200, "body": "…"}']  # fmt: skip
+    return _existing(chosen, f"service.{service}.page", written)
+
+
 def _beside(address: str, module: str) -> str:
     package = address.partition(":")[0].rpartition(".")[0]
     return f"{package}.{module}.handler" if package else f"{module}.handler"

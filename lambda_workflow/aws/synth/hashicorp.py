@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lambda_workflow.aws.dynamodb import table_definition
 from lambda_workflow.aws.synth import resources as r
 from lambda_workflow.aws.synth.cloudformation import (
     DEDUPLICATED,
-    EXPIRY,
     HIGH_THROUGHPUT,
     LEVEL,
     LOOP,
     PARTIAL,
 )
 from lambda_workflow.aws.synth.dashboards import dashboard
-from lambda_workflow.aws.synth.policies import assume, policy
+from lambda_workflow.aws.synth.names import EXPIRY
+from lambda_workflow.aws.synth.policies import assume, policy, queue_policy
 from lambda_workflow.aws.synth.values import Because, Json, Param, Parameter, Ref, Text, plain
 
 TYPES: Final[dict[type, str]] = {
@@ -25,9 +25,14 @@ TYPES: Final[dict[type, str]] = {
     r.Bucket: "aws_s3_bucket",
     r.ScheduleGroup: "aws_scheduler_schedule_group",
     r.Role: "aws_iam_role",
+    r.Policy: "aws_iam_policy",
     r.LogGroup: "aws_cloudwatch_log_group",
     r.Function: "aws_lambda_function",
     r.Trigger: "aws_lambda_event_source_mapping",
+    r.FunctionUrl: "aws_lambda_function_url",
+    r.Permission: "aws_lambda_permission",
+    r.Rule: "aws_cloudwatch_event_rule",
+    r.QueuePolicy: "aws_sqs_queue_policy",
     r.LogCount: "aws_cloudwatch_log_metric_filter",
     r.Alarm: "aws_cloudwatch_metric_alarm",
     r.Dashboard: "aws_cloudwatch_dashboard",
@@ -59,6 +64,8 @@ def blocks(resource: r.Resource) -> list[tuple[str, str, dict[str, Any]]]:
             rules = {"name": "own", "role": Ref(resource.id, "name"),
                      "policy": Json(_policy(resource))}  # fmt: skip
             return [(kind, resource.id, body), ("aws_iam_role_policy", resource.id, rules)]
+        case r.Policy(why=why, statements=statements):
+            body = {"description": why, "policy": Json(policy(statements))}
         case r.LogGroup(name=name, days=days):
             body = {"name": name, "retention_in_days": days}
         case r.Function():
@@ -67,6 +74,15 @@ def blocks(resource: r.Resource) -> list[tuple[str, str, dict[str, Any]]]:
             return [(kind, resource.id, _function(resource)), recursion]
         case r.Trigger():
             body = _trigger(resource)
+        case r.FunctionUrl(function=function):
+            body = {"function_name": Ref(function, "name"), "authorization_type": "NONE"}
+        case r.Permission():
+            body = _permission(resource)
+        case r.Rule():
+            return _rule(resource)
+        case r.QueuePolicy(queue=queue):
+            body = {"queue_url": Ref(queue, "url"), "policy": Json(queue_policy(resource)),
+                    **_count_of(resource.unless_empty)}  # fmt: skip
         case r.LogCount():
             body = _count(resource)
         case r.Alarm():
@@ -83,13 +99,16 @@ def local(id_: str) -> str:
 
 def _policy(role: r.Role) -> dict[str, Any]:
     """A log group's ARN has no `:*` here, as it has in CloudFormation."""
-    made = policy(role)
-    for statement in made["Statement"]:
-        statement["Resource"] = [
-            Text((t, ":*")) if isinstance(t, Ref) and t.attribute == "streams" else t
-            for t in statement["Resource"]
-        ]
-    return made
+    return policy(
+        dataclasses.replace(statement, targets=tuple(map(_with_streams, statement.targets)))
+        for statement in role.statements
+    )
+
+
+def _with_streams(target: r.Target) -> r.Target:
+    if isinstance(target, Ref) and target.attribute == "streams":
+        return Text((target, ":*"))
+    return target
 
 
 def _queue(queue: r.Queue) -> dict[str, Any]:
@@ -113,10 +132,19 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
 
 
 def _table(table: r.Table) -> dict[str, Any]:
-    made = table_definition("")
+    made = table.definition
     encryption: dict[str, Any] = {"enabled": True}
     if table.kms_key:
         encryption["kms_key_arn"] = table.kms_key
+    indexes = [
+        {
+            "name": index["IndexName"],
+            **_keys(index["KeySchema"]),
+            "projection_type": index["Projection"]["ProjectionType"],
+            "non_key_attributes": index["Projection"]["NonKeyAttributes"],
+        }
+        for index in made.get("GlobalSecondaryIndexes", [])
+    ]
     return {
         "name": table.name,
         "billing_mode": made["BillingMode"],
@@ -125,15 +153,7 @@ def _table(table: r.Table) -> dict[str, Any]:
             {"name": a["AttributeName"], "type": a["AttributeType"]}
             for a in made["AttributeDefinitions"]
         ],
-        "global_secondary_index": [
-            {
-                "name": index["IndexName"],
-                **_keys(index["KeySchema"]),
-                "projection_type": index["Projection"]["ProjectionType"],
-                "non_key_attributes": index["Projection"]["NonKeyAttributes"],
-            }
-            for index in made["GlobalSecondaryIndexes"]
-        ],
+        **({"global_secondary_index": indexes} if indexes else {}),
         "ttl": {"attribute_name": EXPIRY, "enabled": True},
         "point_in_time_recovery": {"enabled": table.recovery},
         "server_side_encryption": encryption,
@@ -179,6 +199,7 @@ def _function(function: r.Function) -> dict[str, Any]:
         "architectures": ["arm64"],
         "memory_size": function.memory_mb,
         "timeout": function.timeout_seconds,
+        **({"reserved_concurrent_executions": function.reserved} if function.reserved else {}),
         "role": Ref(function.role, "arn"),
         "logging_config": {
             "log_group": Ref(function.log, "name"),
@@ -199,6 +220,42 @@ def _trigger(trigger: r.Trigger) -> dict[str, Any]:
         "function_response_types": PARTIAL,
         "scaling_config": {"maximum_concurrency": trigger.concurrency},
     }
+
+
+def _permission(permission: r.Permission) -> dict[str, Any]:
+    by_url: dict[str, Any] = {"function_url_auth_type": "NONE"}
+    return {
+        "statement_id": permission.id,
+        "function_name": Ref(permission.function, "name"),
+        "action": "lambda:InvokeFunction" if permission.direct else "lambda:InvokeFunctionUrl",
+        "principal": "*",
+        **({"invoked_via_function_url": True} if permission.direct else by_url),
+    }
+
+
+def _rule(rule: r.Rule) -> list[tuple[str, str, dict[str, Any]]]:
+    body = {"name": rule.name, "event_bus_name": rule.bus, "event_pattern": rule.pattern}
+    target = {
+        "rule": Ref(rule.id, "name"),
+        "event_bus_name": rule.bus,
+        "arn": Ref(rule.queue, "arn"),
+        "dead_letter_config": {"arn": Ref(rule.dead_letters, "arn")},
+    }
+    count = _count_of(rule.unless_empty)
+    return [
+        (TYPES[r.Rule], rule.id, body | count),
+        ("aws_cloudwatch_event_target", rule.id, target | count),
+    ]
+
+
+def _count_of(params: tuple[Param, ...]) -> dict[str, Any]:
+    """None where one of the parameters is empty."""
+    return {"count": Raw(f"${{{given(params)} ? 1 : 0}}")} if params else {}
+
+
+def given(params: tuple[Param, ...]) -> str:
+    """The condition that none of the parameters is empty."""
+    return " && ".join(f'var.{local(param.id)} != ""' for param in params)
 
 
 def _count(count: r.LogCount) -> dict[str, Any]:

@@ -12,20 +12,26 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from lambda_workflow.aws.config import RETENTION_DAYS
+from lambda_workflow.aws.synth.needs import (
+    RIGHTS,
+    VARIABLES,
+    Events,
+    OwnParameter,
+    OwnTable,
+    Page,
+    Right,
+)
+from lambda_workflow.aws.synth.sections import HIDDEN, named, one, read_by, section
 from lambda_workflow.errors import ConfigurationError
-
-T = TypeVar("T")
 
 TIMEOUT_SECONDS_MAX: Final = 900  # Lambda's limits
 MEMORY_MB_MIN, MEMORY_MB_MAX = 128, 10_240
 BATCH_FIFO_MAX: Final = 10
 BATCH_MAX: Final = 10  # more needs a batching window, which only delays
 CONCURRENCY_MIN, CONCURRENCY_MAX = 2, 1000
-KINDS: Final = {str: "a text", int: "a whole number", bool: "true or false",
-                tuple: "a list of texts"}  # fmt: skip
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
                    2557, 2922, 3288, 3653)  # fmt: skip  # those that CloudWatch Logs has
 
@@ -39,6 +45,8 @@ class FunctionOptions:
         timeout: seconds; 0: 30 for workflows, what the contract says or 60 for services.
         batch: messages of one invocation.
         concurrency: invocations at the same time, of one queue.
+        environment: variables of the author's own.
+        rights: what it may call beside what the runtime calls.
     """
 
     handler: str = ""
@@ -46,18 +54,41 @@ class FunctionOptions:
     timeout: int = 0
     batch: int = 10
     concurrency: int = 50
+    environment: Mapping[str, str] = field(default_factory=dict, metadata=VARIABLES)
+    rights: tuple[Right, ...] = field(default=(), metadata=RIGHTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesOptions(FunctionOptions):
+    """What holds for the functions of all services.
+
+    Args:
+        later: adapters raise `Later`, which puts a task back onto the service's own queue.
+    """
+
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceOptions(ServicesOptions):
+    """A service's function, and what the service has beside it."""
+
+    table: OwnTable | None = field(default=None, metadata=read_by(one(OwnTable)))
+    page: Page | None = field(default=None, metadata=read_by(one(Page)))
+    events: Events | None = field(default=None, metadata=read_by(one(Events)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """See docs/how-to/synth.md, which has a line for each."""
+    """See docs/how-to/synth.md, which has a line for each.
+
+    `service` and `parameter` are as the file has them: `gather.py` lays them over what adapters
+    bring along.
+    """
 
     name: str = ""
     code: str = "."
     python: str = "3.13"
-    workflow: FunctionOptions = field(default_factory=FunctionOptions)
-    services: FunctionOptions = field(default_factory=FunctionOptions)
-    service: Mapping[str, FunctionOptions] = field(default_factory=dict)
     elsewhere: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
@@ -65,15 +96,28 @@ class Options:
     bucket: bool = False
     responses: bool = False
     deduplicate: bool = False
+    starters: bool = False
     kms: bool = False
     recovery: bool = True
     deletion_protection: bool = False
     retention_days: int = RETENTION_DAYS
     log_days: int = 30
+    workflow: FunctionOptions = field(
+        default_factory=FunctionOptions, metadata=read_by(one(FunctionOptions))
+    )
+    services: ServicesOptions = field(
+        default_factory=ServicesOptions, metadata=read_by(one(ServicesOptions))
+    )
+    service: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, metadata=read_by(named))
+    parameter: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict, metadata=read_by(named)
+    )
+    where: str = field(default="the options", metadata=HIDDEN)
 
-    def of_service(self, name: str) -> FunctionOptions:
-        """A service's own options, else those of all services."""
-        return self.service.get(name, self.services)
+    def for_services(self) -> ServiceOptions:
+        """What each service begins with."""
+        common = {f.name: getattr(self.services, f.name) for f in dataclasses.fields(self.services)}
+        return ServiceOptions(**common)
 
 
 def read_options(path: Path) -> Options:
@@ -82,13 +126,21 @@ def read_options(path: Path) -> Options:
     Raises:
         ConfigurationError: it cannot be read, or has what is no option; names it.
     """
+    return parse_options(read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
-    return parse_options(found, str(path))
 
 
 def parse_options(found: Mapping[str, Any], where: str) -> Options:
@@ -97,35 +149,18 @@ def parse_options(found: Mapping[str, Any], where: str) -> Options:
     Raises:
         ConfigurationError: it has what is no option, or of another type; names it.
     """
-    given = dict(found)
-    services = _section(FunctionOptions(), given.pop("services", {}), f"{where}: services")
-    own = given.pop("service", {})
-    if not isinstance(own, Mapping):
-        raise ConfigurationError(f"{where}: write [service.NAME] above what one service differs in")
-    parts: dict[str, Any] = {
-        "workflow": _section(FunctionOptions(), given.pop("workflow", {}), f"{where}: workflow"),
-        "services": services,
-        "service": {n: _section(services, v, f"{where}: service.{n}") for n, v in own.items()},
-    }
-    return dataclasses.replace(_section(Options(), given, where), **parts)
+    options = section(Options(), found, where)
+    check_sections(options.service, options.parameter, where)
+    return dataclasses.replace(options, where=where)
 
 
-def _section(defaults: T, given: Any, where: str) -> T:
-    """`defaults` with what is given in their place."""
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(f"{where} is {given!r}: make it a section")
-    known = {f.name: getattr(defaults, f.name) for f in dataclasses.fields(defaults)}  # type: ignore[arg-type]  # a dataclass
-    chosen: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in known or isinstance(known[name], FunctionOptions | Mapping):
-            options = ", ".join(n for n, v in known.items() if not isinstance(v, Mapping))
-            raise ConfigurationError(f"{where}: {name} is no option; those there are: {options}")
-        if isinstance(known[name], tuple) and isinstance(value, list):
-            value = tuple(value)
-        if type(value) is not type(known[name]) or (
-            isinstance(value, tuple) and not all(isinstance(item, str) for item in value)
-        ):
-            kind = KINDS[type(known[name])]
-            raise ConfigurationError(f"{where}: {name} is {value!r}: it must be {kind}")
-        chosen[name] = value
-    return dataclasses.replace(defaults, **chosen)  # type: ignore[type-var]  # a dataclass
+def check_sections(service: Mapping[str, Any], parameter: Mapping[str, Any], where: str) -> None:
+    """Whether the sections with names can be read.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    for name, given in service.items():
+        section(ServiceOptions(), given, f"{where}: service.{name}")
+    for name, given in parameter.items():
+        section(OwnParameter(), given, f"{where}: parameter.{name}")

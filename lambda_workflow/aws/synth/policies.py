@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lambda_workflow.aws.synth import resources as r
+from lambda_workflow.aws.synth.values import Ref, Split, When
 
 
 def assume(role: r.Role) -> dict[str, Any]:
@@ -19,16 +21,35 @@ def assume(role: r.Role) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def policy(role: r.Role) -> dict[str, Any]:
-    """What a role may do."""
-    statements: list[dict[str, Any]] = []
-    for statement in role.statements:
+def policy(statements: Iterable[r.Statement]) -> dict[str, Any]:
+    """What a role or policy allows."""
+    made: list[Any] = []
+    for statement in statements:
         found: dict[str, Any] = {
             "Sid": statement.sid,
             "Effect": "Allow",
             "Action": list(statement.actions),
-            "Resource": list(statement.targets),
+            "Resource": resources(statement.targets),
         }
-        statements.append(found | ({"Condition": statement.conditions} if statement.conditions
-                                   else {}))  # fmt: skip
-    return {"Version": "2012-10-17", "Statement": statements}
+        if statement.conditions:
+            found["Condition"] = statement.conditions
+        made.append(When(statement.unless_empty, found) if statement.unless_empty else found)
+    return {"Version": "2012-10-17", "Statement": made}
+
+
+def resources(targets: tuple[r.Target, ...]) -> Any:
+    """Resources of a statement; the list that a parameter is stands for all of them."""
+    return targets[0] if isinstance(targets[0], Split) else list(targets)
+
+
+def queue_policy(policy: r.QueuePolicy) -> dict[str, Any]:
+    """Who may send to a queue."""
+    statement = {
+        "Sid": "Events",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": Ref(policy.queue, "arn"),
+        "Condition": {"ArnEquals": {"aws:SourceArn": Ref(policy.rule, "arn")}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}

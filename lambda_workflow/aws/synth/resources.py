@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lambda_workflow.aws.synth.values import (
     Because,
@@ -16,12 +17,13 @@ from lambda_workflow.aws.synth.values import (
     Param,
     Parameter,
     Ref,
+    Split,
     Text,
     UrlOfArn,
     Value,
 )
 
-Target = Ref | Param | Text
+Target = Ref | Param | Text | Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +53,12 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The DynamoDB table of the histories; keys and indexes are `dynamodb.table_definition`'s."""
+    """A DynamoDB table; `definition` is what `CreateTable` takes, keys and indexes."""
 
     id: str
     why: str
     name: Text
+    definition: Mapping[str, Any]
     recovery: bool
     protected: bool
     kms_key: Param | None = None
@@ -82,12 +85,13 @@ class ScheduleGroup:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a role may do, and with what."""
+    """What a role may do, and with what; only where `unless_empty` are not."""
 
     sid: str
     actions: tuple[str, ...]
     targets: tuple[Target, ...]
     conditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    unless_empty: tuple[Param, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,15 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A managed policy, for whoever it is attached to."""
+
+    id: str
+    why: str
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogGroup:
     """Where a function's log goes."""
 
@@ -113,7 +126,7 @@ class LogGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A Lambda function; `role` and `log` are ids."""
+    """A Lambda function; `role` and `log` are ids, `reserved` is concurrency of its own."""
 
     id: str
     why: str
@@ -126,6 +139,7 @@ class Function:
     role: str
     log: str
     environment: Mapping[str, Value]
+    reserved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +152,59 @@ class Trigger:
     function: str
     batch: Because
     concurrency: Because
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionUrl:
+    """A URL of a function, which asks nobody who they are."""
+
+    id: str
+    why: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Lets everybody call a function by its URL; one of the two that AWS wants for that.
+
+    Attributes:
+        direct: whether it is `lambda:InvokeFunction`, by the URL alone.
+    """
+
+    id: str
+    why: str
+    function: str
+    direct: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """An EventBridge rule, and the queue that its events come to; queues are ids.
+
+    Attributes:
+        pattern: JSON text.
+        unless_empty: it is there only where these parameters are not empty.
+    """
+
+    id: str
+    why: str
+    name: Text
+    bus: Value
+    pattern: Value
+    queue: str
+    dead_letters: str
+    unless_empty: tuple[Param, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePolicy:
+    """Lets a rule, and nothing else, send to a queue; both are ids."""
+
+    id: str
+    why: str
+    queue: str
+    rule: str
+    unless_empty: tuple[Param, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +252,8 @@ class Dashboard:
 
 
 Resource = (
-    Queue | Table | Bucket | ScheduleGroup | Role | LogGroup | Function | Trigger | LogCount
-    | Alarm | Dashboard
+    Queue | Table | Bucket | ScheduleGroup | Role | Policy | LogGroup | Function | Trigger
+    | FunctionUrl | Permission | Rule | QueuePolicy | LogCount | Alarm | Dashboard
 )  # fmt: skip
 
 

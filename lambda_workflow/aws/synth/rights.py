@@ -62,6 +62,17 @@ def items(table: str, prefixes: Sequence[str]) -> Statement:
     )
 
 
+def chunks(table: str) -> Statement:
+    """Write large payloads as items of the table."""
+    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["blob:*"]}}
+    return Statement("Payloads", ("dynamodb:PutItem",), (Ref(table, "arn"),), keys)
+
+
+def own_table(table: str, actions: Sequence[str]) -> Statement:
+    """Work with a service's own table."""
+    return Statement("OwnTable", tuple(actions), (Ref(table, "arn"),))
+
+
 def payloads(bucket: str) -> Statement:
     """Read and write large payloads."""
     objects = Text((Ref(bucket, "arn"), f"/{PAYLOADS}*"))

@@ -20,8 +20,10 @@ from lambda_workflow.aws.synth.values import (
     Param,
     Parameter,
     Ref,
+    Split,
     Text,
     UrlOfArn,
+    When,
 )
 from lambda_workflow.aws.synth.yaml import Block, Tag, Titled, to_yaml
 
@@ -40,6 +42,9 @@ REFS: Final[dict[type, dict[str, str]]] = {
     r.Role: {"name": "", "arn": "Arn"},
     r.LogGroup: {"name": "", "streams": "Arn"},  # the ARN ends in `:*`
     r.Function: {"name": "", "arn": "Arn"},
+    r.FunctionUrl: {"url": "FunctionUrl"},
+    r.Policy: {"arn": ""},
+    r.Rule: {"arn": "Arn"},
 }
 
 
@@ -51,17 +56,14 @@ def to_sam(stack: r.Stack) -> str:
 def template(stack: r.Stack) -> dict[str, Any]:
     """The template as a tree, whose leaves `yaml` knows."""
     sam = _Sam(stack)
-    lists = [p for p in stack.parameters if p.default == ""]
+    resources = {logical(x.id): Titled(sam.resource(x), x.why) for x in stack.resources}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
         "Description": stack.about,
         "Parameters": {logical(p.id): _parameter(p) for p in stack.parameters},
-        "Conditions": {
-            f"Has{logical(p.id)}": Tag("Not", [Tag("Equals", [Tag("Ref", logical(p.id)), ""])])
-            for p in lists
-        },
-        "Resources": {logical(x.id): Titled(sam.resource(x), x.why) for x in stack.resources},
+        "Conditions": sam.conditions,
+        "Resources": resources,
         "Outputs": {
             logical(o.id): {"Description": o.about, "Value": sam.lower(o.value)}
             for o in stack.outputs
@@ -89,10 +91,21 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 class _Sam:
     def __init__(self, stack: r.Stack) -> None:
         self._types = {resource.id: type(resource) for resource in stack.resources}
+        self.conditions: dict[str, Any] = {}
 
     def resource(self, resource: r.Resource) -> dict[str, Any]:
         kind, properties, extras = shape(resource)
+        if params := getattr(resource, "unless_empty", ()):
+            extras = extras | {"Condition": self._condition(params)}
         return {"Type": kind, **extras, "Properties": self.lower(properties)}
+
+    def _condition(self, params: tuple[Param, ...]) -> str:
+        """The name of a condition, which then is one of the template's: none of them is empty."""
+        names = [logical(param.id) for param in params]
+        tests = [Tag("Not", [Tag("Equals", [Tag("Ref", name), ""])]) for name in names]
+        found = f"Has{''.join(names)}"
+        self.conditions[found] = tests[0] if len(tests) == 1 else Tag("And", tests)
+        return found
 
     def lower(self, value: Any) -> Any:
         """A value in CloudFormation's words."""
@@ -113,9 +126,11 @@ class _Sam:
             case UrlOfArn(arn):
                 return self._url(arn)
             case ListOf(param):
-                name = logical(param.id)
-                chosen = [f"Has{name}", [Tag("Ref", name)], Tag("Ref", "AWS::NoValue")]
-                return Tag("If", chosen)
+                return self._if((param,), [Tag("Ref", logical(param.id))])
+            case Split(param):
+                return Tag("Split", [",", Tag("Ref", logical(param.id))])
+            case When(params, inner):
+                return self._if(params, self.lower(inner))
             case Json(tree):
                 return Block(self._json(tree), "Sub")
             case Mapping():
@@ -124,6 +139,9 @@ class _Sam:
                 return [self.lower(item) for item in value]
             case _:
                 return value
+
+    def _if(self, params: tuple[Param, ...], value: Any) -> Tag:
+        return Tag("If", [self._condition(params), value, Tag("Ref", "AWS::NoValue")])
 
     def _inline(self, part: str | Ref | Param | Builtin) -> str:
         match part:

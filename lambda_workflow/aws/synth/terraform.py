@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lambda_workflow.aws.synth import resources as r
 from lambda_workflow.aws.synth.dashboards import as_json
-from lambda_workflow.aws.synth.hashicorp import PACKAGE, TYPES, Raw, blocks, local
+from lambda_workflow.aws.synth.hashicorp import PACKAGE, TYPES, Raw, blocks, given, local
 from lambda_workflow.aws.synth.values import (
     Because,
     Builtin,
@@ -21,8 +21,10 @@ from lambda_workflow.aws.synth.values import (
     Param,
     Parameter,
     Ref,
+    Split,
     Text,
     UrlOfArn,
+    When,
 )
 
 BUILTINS: Final = {
@@ -39,9 +41,13 @@ REFS: Final[dict[type, dict[str, str]]] = {
     r.Role: {"name": "name", "arn": "arn"},
     r.LogGroup: {"name": "name", "streams": "arn"},
     r.Function: {"name": "function_name", "arn": "arn"},
+    r.FunctionUrl: {"url": "function_url"},
+    r.Policy: {"arn": "arn"},
+    r.Rule: {"name": "name", "arn": "arn"},
 }
 # The oldest provider that has `aws_region.region`, and the oldest Terraform that it runs with.
 PROVIDER: Final = {"source": "hashicorp/aws", "version": ">= 6.0"}
+PROVIDER_OF_URLS: Final = PROVIDER | {"version": ">= 6.29"}  # has `invoked_via_function_url`
 TERRAFORM: Final = ">= 1.5"
 
 
@@ -59,9 +65,11 @@ def configuration(stack: r.Stack, header: str) -> dict[str, Any]:
             why = resource.why if kind == TYPES[type(resource)] else ""
             places.setdefault(kind, {})[local(id_)] = made.body(body, why)
     parameters = [*stack.parameters, PACKAGE]
+    has_urls = any(isinstance(resource, r.FunctionUrl) for resource in stack.resources)
+    provider = PROVIDER_OF_URLS if has_urls else PROVIDER
     return {
         "//": header,
-        "terraform": {"required_version": TERRAFORM, "required_providers": {"aws": PROVIDER}},
+        "terraform": {"required_version": TERRAFORM, "required_providers": {"aws": provider}},
         "variable": {local(p.id): _variable(p) for p in parameters},
         "data": {
             kind: {"here": {}} for kind in ("aws_caller_identity", "aws_partition", "aws_region")
@@ -96,7 +104,7 @@ def _variable(parameter: Parameter) -> dict[str, Any]:
 
 class _Terraform:
     def __init__(self, stack: r.Stack) -> None:
-        self._types = {resource.id: type(resource) for resource in stack.resources}
+        self._resources = {resource.id: resource for resource in stack.resources}
 
     def body(self, tree: Mapping[str, Any], why: str = "") -> dict[str, Any]:
         """A block: its values, and before them their reasons."""
@@ -142,8 +150,9 @@ class _Terraform:
     def _expression(self, value: Ref | Param | Builtin | UrlOfArn) -> str:
         match value:
             case Ref(id, attribute):
-                kind = self._types[id]
-                return f"{TYPES[kind]}.{local(id)}.{REFS[kind][attribute]}"
+                kind = type(self._resources[id])
+                counted = "[0]" if getattr(self._resources[id], "unless_empty", ()) else ""
+                return f"{TYPES[kind]}.{local(id)}{counted}.{REFS[kind][attribute]}"
             case Param(id):
                 return f"var.{local(id)}"
             case Builtin(name):
@@ -154,5 +163,23 @@ class _Terraform:
                 return f'format("https://%s.%s.%s/%s/%s", {where})'
 
     def _json(self, value: Any) -> str:
-        """JSON text with references in it."""
-        return json.dumps(self.lower(value), ensure_ascii=False)
+        """JSON text with references in it, and with what is there only under a condition."""
+        match value:
+            case Because(inner, _):
+                return self._json(inner)
+            case Split(param):
+                return f'${{jsonencode(split(",", var.{local(param.id)}))}}'
+            case Mapping():
+                pairs = (f"{self._json(key)}: {self._json(item)}" for key, item in value.items())
+                return f"{{{', '.join(pairs)}}}"
+            case list() | tuple():
+                always = [item for item in value if not isinstance(item, When)]
+                text = ", ".join(map(self._json, always))
+                for item in value:
+                    if isinstance(item, When):  # behind another: a policy begins with the log
+                        text += (
+                            f"%{{ if {given(item.params)} }}, {self._json(item.value)}%{{ endif }}"
+                        )
+                return f"[{text}]"
+            case _:
+                return json.dumps(self.lower(value), ensure_ascii=False)

@@ -60,6 +60,21 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A parameter with commas in it, as the list that it stands for."""
+
+    param: Param
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A value that is there only where these parameters are not empty."""
+
+    params: tuple[Param, ...]
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Parts that make one string."""
 

@@ -1,0 +1,33 @@
+"""What the parts of a stack are called within it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lambda_workflow.aws.synth.values import Parameter
+
+EXPIRY: Final = "x"  # the attribute of dynamodb.py that TTL looks at, in each table
+INBOX: Final = "workflow-queue"
+DEAD: Final = "workflow-dead-letters"
+DELAY: Final = "delay-queue"
+DELAY_DEAD: Final = "delay-dead-letters"
+RESPONSES: Final = "response-queue"
+TABLE: Final = "table"
+BUCKET: Final = "payload-bucket"
+STARTERS: Final = "starter-policy"
+GROUP: Final = "timer-group"
+TIMER_ROLE: Final = "timer-role"
+KMS: Final = Parameter(
+    "kms-key-arn", "ARN of the KMS key for queues, table and bucket.", pattern="^arn:[^:]+:kms:.+$"
+)
+QUEUE_ARN: Final = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+([.]fifo)?$"
+
+
+def service_id(name: str, part: str) -> str:
+    """The id of a part of a service."""
+    return f"service-{name}-{part}"
+
+
+def app_id(name: str) -> str:
+    """The parameter with the FIFO queue of another App."""
+    return f"app-{name}-queue-arn"

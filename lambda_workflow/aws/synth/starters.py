@@ -1,0 +1,27 @@
+"""A policy for those who start executions, ask for them, and send them signals."""
+
+from __future__ import annotations
+
+from lambda_workflow.aws.listing import INDEX
+from lambda_workflow.aws.synth import rights
+from lambda_workflow.aws.synth.choices import Choices
+from lambda_workflow.aws.synth.names import BUCKET, INBOX, STARTERS, TABLE
+from lambda_workflow.aws.synth.resources import Policy, Statement
+from lambda_workflow.aws.synth.values import Ref, Text
+
+
+def starter_policy(chosen: Choices) -> Policy:
+    """What `Client` calls, and no more."""
+    table = Ref(TABLE, "arn")
+    read = ("dynamodb:GetItem", "dynamodb:Query")
+    statements = [
+        rights.send([Ref(INBOX, "arn")]),
+        Statement("Executions", read, (table,)),
+        Statement("Listing", ("dynamodb:Query",), (Text((table, f"/index/{INDEX}")),)),
+        rights.payloads(BUCKET) if chosen.options.bucket else rights.chunks(TABLE),
+    ]
+    return Policy(
+        id=STARTERS,
+        why="For those who start executions, ask for them and send them signals.",
+        statements=(*statements, *chosen.key_right),
+    )

@@ -1,0 +1,1 @@
+"""An App whose adapters need something of their stack."""

@@ -1,0 +1,46 @@
+"""Adapters with variables, rights, a table, a page and events."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from lambda_workflow import App, Context, Later, Service, Task, serve, workflow
+from lambda_workflow.aws.handlers import lambda_handler, service_handler
+from lambda_workflow.aws.present import aws_client
+
+ASK = Service("ask", str, str, timeout=timedelta(days=1))
+PRICES = Service("prices", str, str)
+
+
+@workflow
+async def buy(ctx: Context, what: str) -> str:
+    return await ctx.call(ASK, what)
+
+
+@serve(ASK)
+async def ask(question: str, task: Task) -> str:
+    """Keeps the question, and waits until the page has its answer."""
+    if task.state is None:
+        name = f"{os.environ['ASK_PARAMETER']}/wording"
+        wording = await aws_client().call("ssm", "GetParameter", Name=name)
+        item = {
+            "id": {"S": task.task_id},
+            "question": {"S": wording["Parameter"]["Value"] + question},
+            "by": {"S": os.environ["ASK_SENDER"]},
+            "to": {"S": task.callback_queue_url},
+            "execution": {"S": task.execution_id},
+        }
+        table = os.environ["ASK_TABLE"]
+        await aws_client().call("dynamodb", "PutItem", TableName=table, Item=item)
+    raise Later(timedelta(minutes=10), state={"asked": True})
+
+
+@serve(PRICES)
+async def prices(query: str) -> str:
+    return query
+
+
+app = App("needy", workflows=[buy], adapters=[ask, prices])
+handler = lambda_handler(app)
+services_handler = service_handler(ask, prices)
