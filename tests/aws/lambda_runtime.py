@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from queue import Empty, Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -42,6 +42,8 @@ class Environment:
     answers: dict[str, Future[Any]] = field(default_factory=dict)
     broken: Future[Any] = field(default_factory=Future)
     closing: bool = False
+    ready: Event = field(default_factory=Event)  # it has asked for its first invocation
+    pid: int = 0
     _ids: Iterator[int] = field(default_factory=count)
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
@@ -59,6 +61,7 @@ class Environment:
 
     def next(self) -> tuple[str, bytes] | None:
         """What the client asks for; None when all is over."""
+        self.ready.set()
         while not self.closing:
             try:
                 return self.waiting.get(timeout=0.05)
@@ -122,6 +125,13 @@ def _handler_of(environment: Environment) -> type[BaseHTTPRequestHandler]:
     return RuntimeApi
 
 
+class _Api(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """That a process is killed in the middle of a request is no news; all else is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def function(
     handler: str,
@@ -138,7 +148,7 @@ def function(
     """
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{handler.replace('.', '-')}"
     environment = Environment(arn, timeout_seconds)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(environment))
+    server = _Api(("127.0.0.1", 0), _handler_of(environment))
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     host, port = server.server_address[:2]
@@ -155,6 +165,7 @@ def function(
             "PYTHONPATH": os.pathsep.join(map(str, folders or (ROOT,))),
         },
     )
+    environment.pid = process.pid
     try:
         yield environment
     finally:
