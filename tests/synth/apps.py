@@ -60,6 +60,7 @@ EVERYTHING: dict[str, Any] = {
     "responses": True,
     "deduplicate": True,
     "services": {"later": True},
+    "service": {"wash": {"events": {"pattern": '{"source": ["weather"]}'}}},
     "kms": True,
     "callers": ["shop"],
 }

@@ -148,6 +148,8 @@ class ServiceParts:
             statements.append(rights.items(TABLE, sorted(prefixes)))
         if options.deduplicate:
             environment["DEDUPLICATE"] = "1"
+        if own.events:
+            environment["SERVICE"] = self.name
         if own.table and own.table.actions:
             statements.append(rights.own_table(self.id("table"), own.table.actions))
         statements += [*self.chosen.key_right, *scope.statements(own.rights)]
