@@ -1,0 +1,1 @@
+"""The page of approvals: its requests, its decisions, and a real browser before it."""
