@@ -1,0 +1,109 @@
+"""One request to Lambda, sent once.
+
+Laws
+ 1. A function is invoked by one request: botocore's own retries are off, and it waits as long as a
+    function may run, where it would else give up after 60 seconds and invoke it again.
+ 2. A wait of minutes has a thread of its own: it takes no place in a pool that others wait for, and
+    a process that ends does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+import botocore.session
+from botocore.config import Config
+
+from lambda_workflow.aws.client import Aws
+
+CONNECT_SECONDS_MAX: Final = 5
+CONNECTIONS_KEPT_MAX: Final = 64  # a batch is 10 wide, a worker's may be more
+
+T = TypeVar("T")
+
+_clients: WeakKeyDictionary[Aws, Any] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Lambda's answer to Invoke.
+
+    Attributes:
+        function_error: empty, or that the function failed: "Unhandled", or "Handled".
+        log: the base64 text of the log's tail.
+    """
+
+    status: int
+    body: bytes
+    request_id: str
+    function_error: str = ""
+    executed_version: str = ""
+    log: str = ""
+
+
+async def invoke(aws: Aws, wait_seconds: float, request: Mapping[str, Any]) -> Reply:
+    """Send the request once.
+
+    Raises:
+        ClientError: Lambda refused.
+        BotoCoreError: Lambda did not answer, or not in time.
+    """
+
+    def send() -> Reply:
+        if aws not in _clients:
+            _clients[aws] = _client(aws.region, wait_seconds)
+        answer = _clients[aws].invoke(**request)
+        return Reply(
+            answer["StatusCode"],
+            answer["Payload"].read(),
+            answer["ResponseMetadata"].get("RequestId", ""),
+            answer.get("FunctionError", ""),
+            answer.get("ExecutedVersion", ""),
+            answer.get("LogResult", ""),
+        )
+
+    return await _in_thread(send)
+
+
+def _client(region: str, wait_seconds: float) -> Any:
+    return botocore.session.get_session().create_client(
+        "lambda",
+        region_name=region,
+        config=Config(
+            connect_timeout=CONNECT_SECONDS_MAX,
+            read_timeout=wait_seconds,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=CONNECTIONS_KEPT_MAX,
+            tcp_keepalive=True,
+        ),
+    )
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def report(tell: Callable[[Any], None], what: object) -> None:
+        def unless_given_up() -> None:
+            if not ended.done():
+                tell(what)
+
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            loop.call_soon_threadsafe(unless_given_up)
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001  # it is raised where the thread is awaited
+            report(ended.set_exception, error)
+        else:
+            report(ended.set_result, result)
+
+    threading.Thread(target=run, name="lambda_invoke", daemon=True).start()
+    return await ended
