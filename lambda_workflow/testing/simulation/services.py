@@ -27,6 +27,7 @@ from lambda_workflow.testing.simulation.world import World
 VISIBILITY: Final = 900.0  # longer than the slowest adapter takes
 SILENT: Final = "silent"  # the name of a service that never answers
 UNLUCKY_MAX: Final = 2  # errors that chance adds to a call: fewer than any retry policy here allows
+SPOILT_MAX: Final = 4  # … and with crashes and delays, which may cost an attempt that has a limit
 
 
 class Silence(Exception):
@@ -68,6 +69,7 @@ class Services:
     told: Counter[str] = field(default_factory=Counter)
     _at_work: dict[str, list[Work]] = field(default_factory=dict)
     _unlucky: Counter[str] = field(default_factory=Counter)
+    _spoilt: Counter[str] = field(default_factory=Counter)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self) -> None:
@@ -95,7 +97,7 @@ class Services:
         task = parse_task(delivery.body)
         world.count_point("services", task.task_id)
         await asyncio.sleep(rng.expovariate(1 / 2.0))
-        if rng.random() < temper.crash:
+        if self._goes_wrong(task, temper.crash):
             world.note("service", f"crashes before {task.task_id}")
             return
         if task.cancelled:
@@ -114,13 +116,13 @@ class Services:
             return
         if isinstance(update, Postponed):
             world.tasks.send(render_task(update.task), -(-update.delay_ms // 1000))
-            if rng.random() < temper.crash:
+            if self._goes_wrong(task, temper.crash):
                 world.note("service", f"crashes after it has put {task.task_id} back")
                 return
             world.tasks.delete(delivery.receipt)
             return
         self.performed[task.task_id] += 1
-        if rng.random() < temper.crash:
+        if self._goes_wrong(task, temper.crash):
             world.note("service", f"crashes after {task.task_id}")
             return
         is_silent = update.failure is not None and update.failure.type.endswith("Silence")
@@ -133,19 +135,24 @@ class Services:
         working = self._at_work.setdefault(task.task_id, [])
         working.append(work)
         try:
-            return await attend(self.app.adapters[task.service], work, self.world.blobs)
+            outcome = await attend(self.app.adapters[task.service], work, self.world.blobs)
+            return None if work.is_withdrawn and isinstance(outcome, Postponed) else outcome
         finally:
             working.remove(work)
 
     async def _beat(self, task: Task, beat: Heartbeat) -> None:
         self._post(task, beat, f"{task.task_id}:{task.attempt}:beat{self.world.rng.random()}")
 
+    def _goes_wrong(self, task: Task, often: float) -> bool:
+        """Chance, as often as a call can bear it."""
+        wrong = self._spoilt[task.task_id] < SPOILT_MAX and self.world.rng.random() < often
+        self._spoilt[task.task_id] += wrong
+        return wrong
+
     def _spoil(self, task: Task, update: Update) -> Update:
         """Now and then an error instead, of the kind that a further attempt mends."""
-        if (
-            self._unlucky[task.task_id] < UNLUCKY_MAX
-            and self.world.rng.random() < self.temper.error
-        ):
+        lucky = self._unlucky[task.task_id] < UNLUCKY_MAX
+        if lucky and self._goes_wrong(task, self.temper.error):
             self._unlucky[task.task_id] += 1
             return task.update(failure=Failure("Unlucky", "simulated outage"))
         return update
@@ -162,7 +169,11 @@ class Services:
 
     def _post(self, task: Task, update: Update | Heartbeat, deduplication: str) -> None:
         world, rng = self.world, self.world.rng
-        late = rng.choice((10.0, 400.0, 100_000.0)) if rng.random() < self.temper.late else 0.0
+        late = (
+            rng.choice((10.0, 400.0, 100_000.0))
+            if self._goes_wrong(task, self.temper.late)
+            else 0.0
+        )
         what = "answers" if isinstance(update, Update) else "beats for"
         world.note("service", f"{what} {task.task_id} attempt {task.attempt}, {late:.0f} s late")
         delay = late * rng.random()
