@@ -10,7 +10,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from lambda_workflow import App, Context, Service, Task, serve, workflow
+from lambda_workflow import App, Context, Later, Service, Task, serve, workflow
 from lambda_workflow.local.engine import Engine
 
 CALLS = 40
@@ -23,7 +23,10 @@ GATE = Service("gate", int, int)
 
 @workflow
 async def tally(ctx: Context, number: int) -> int:
-    """Calls in a row and side by side, a retry, a timer and, for every other one, the gate."""
+    """Calls in a row and side by side, a retry, a timer and, for every other one, the gate.
+
+    Half of those wait at the gate, the others come back to it later.
+    """
     total = number
     for _ in range(CALLS):
         total = await ctx.call(ADD, total)
@@ -31,7 +34,7 @@ async def tally(ctx: Context, number: int) -> int:
     await ctx.sleep(timedelta(milliseconds=50))
     total = left + right
     if number % 2:
-        total = await ctx.call(GATE, total)
+        total = await ctx.call(GATE, total + number // 2 % 2) - number // 2 % 2
     return total
 
 
@@ -70,8 +73,11 @@ class World:
     def open_gate(self) -> None:
         self._gate.touch()
 
+    def is_open(self) -> bool:
+        return self._gate.exists()
+
     async def wait_gate(self) -> None:
-        while not self._gate.exists():  # noqa: ASYNC110  # another process opens it
+        while not self.is_open():  # noqa: ASYNC110  # another process opens it
             await asyncio.sleep(0.02)
 
 
@@ -96,7 +102,10 @@ def make_app(folder: Path, pace_seconds: float) -> App:
 
     @serve(GATE)
     async def gate(number: int, task: Task) -> int:
-        await world.wait_gate()
+        if number % 2:
+            await world.wait_gate()
+        elif not world.is_open():
+            raise Later(timedelta(seconds=1), (task.state or 0) + 1)
         world.effect(task)
         return number
 

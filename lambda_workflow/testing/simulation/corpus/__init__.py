@@ -10,6 +10,7 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.testing.simulation.corpus import (
     attempts,
     changed,
+    elsewhere,
     ending,
     failing,
     families,
@@ -22,7 +23,8 @@ from lambda_workflow.testing.simulation.corpus import (
     talking,
     timed,
 )
-from lambda_workflow.testing.simulation.corpus.contracts import ADAPTERS, JOIN
+from lambda_workflow.testing.simulation.corpus.contracts import ADAPTERS as PLAIN_ADAPTERS
+from lambda_workflow.testing.simulation.corpus.contracts import JOIN
 from lambda_workflow.testing.simulation.shape import Corpus, Shape
 
 SHAPES: Final = (
@@ -34,12 +36,14 @@ SHAPES: Final = (
     *patterns.SHAPES,
     *talking.SHAPES,
     *attempts.SHAPES,
+    *elsewhere.SHAPES,
     *hearing.SHAPES,
     *families.SHAPES,
     *ending.SHAPES,
     *renewing.SHAPES,
     *changed.SHAPES,
 )
+ADAPTERS: Final = (*PLAIN_ADAPTERS, *elsewhere.ADAPTERS)
 
 
 @workflow
