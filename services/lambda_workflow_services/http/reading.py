@@ -1,0 +1,129 @@
+"""A response's body: at most so many bytes of it, decompressed, and as what was expected."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import zlib
+from collections.abc import AsyncIterable
+from email.message import Message
+from typing import Any, Final
+
+from lambda_workflow_services.http import Expected, HttpResponse
+from lambda_workflow_services.http.redaction import Redactor
+
+# Codecs that web pages are written in (WHATWG's list); Python has others, of which some are slow.
+_CHARSETS: Final = (
+    "ascii", "big5", "cp125", "euc_", "gb", "iso8859", "koi8", "shift_jis", "utf-16", "utf-8",
+)  # fmt: skip
+_AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, by the first bytes
+
+
+class BadBody(Exception):
+    """The body is not what was expected; the message says how."""
+
+
+class TooLarge(Exception):
+    """The body is longer than was allowed."""
+
+
+async def read(chunks: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
+    """The body, decompressed.
+
+    Raises:
+        BadBody: it is compressed in another way than gzip and deflate, or cut off.
+        TooLarge: it is longer than the limit; no more than that was kept in memory.
+    """
+    found = [part for part in encoding.lower().replace(" ", "").split(",") if part]
+    codings = [part for part in found if part != "identity"]
+    if not codings:
+        body = bytearray()
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > limit:
+                raise TooLarge
+        return bytes(body)
+    if len(codings) > 1 or codings[0] not in ("gzip", "x-gzip", "deflate"):
+        raise BadBody(f"its content-encoding is {encoding[:100]!r}, and only gzip is understood")
+    return await _decompressed(chunks, limit)
+
+
+async def _decompressed(chunks: AsyncIterable[bytes], limit: int) -> bytes:
+    body = bytearray()
+    inflater = zlib.decompressobj(_AUTOMATIC)
+    try:
+        async for chunk in chunks:
+            rest = chunk
+            while rest:
+                if inflater.eof:  # gzip may have several members
+                    inflater = zlib.decompressobj(_AUTOMATIC)
+                body += inflater.decompress(rest, limit - len(body) + 1)
+                if len(body) > limit:
+                    raise TooLarge
+                rest = inflater.unused_data
+    except zlib.error as error:
+        raise BadBody(f"it cannot be decompressed: {error}") from None
+    if not inflater.eof:
+        raise BadBody("its compressed data are cut off")
+    return bytes(body)
+
+
+def response_of(
+    content: bytes, expected: Expected, response: HttpResponse, hide: Redactor
+) -> HttpResponse:
+    """The response with its body in the field where it belongs.
+
+    Raises:
+        BadBody: it is not what was expected.
+    """
+    kind, charset = content_type(response.headers)
+    if expected == "any":
+        expected = _kind_of(kind) if content else "nothing"
+    match expected:
+        case "json":
+            return response.model_copy(update={"json_body": hide.json(_as_json(content, kind))})
+        case "text":
+            return response.model_copy(update={"text": hide.text(as_text(content, charset))})
+        case "bytes":
+            return response.model_copy(update={"content": hide.content(content)})
+        case _:
+            return response
+
+
+def content_type(headers: dict[str, str]) -> tuple[str, str]:
+    """The media type and the charset that a response says, each empty if not said."""
+    message = Message()
+    message["content-type"] = headers.get("content-type", "")
+    if not message["content-type"]:
+        return "", ""
+    return message.get_content_type(), message.get_content_charset() or ""
+
+
+def as_text(content: bytes, charset: str) -> str:
+    """Text as its charset says; as UTF-8 where that is unknown, with U+FFFD for what is not."""
+    try:
+        name = codecs.lookup(charset).name if charset else "utf-8"
+    except (LookupError, ValueError):
+        name = "utf-8"
+    if not name.startswith(_CHARSETS):
+        name = "utf-8"
+    return content.decode(name, errors="replace").removeprefix("\ufeff")
+
+
+def _kind_of(media_type: str) -> Expected:
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return "json"
+    return "text" if media_type.startswith("text/") or media_type.endswith("xml") else "bytes"
+
+
+def _as_json(content: bytes, media_type: str) -> Any:
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        said = f"said to be {media_type}" if media_type else "of a type that is not said"
+        # The parser's words may have a piece of the content, which may have a secret.
+        raise BadBody(f"it is no JSON: {type(error).__name__} ({said})") from None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)

@@ -1,0 +1,1 @@
+"""The service `http`, against servers on loopback."""
