@@ -60,9 +60,16 @@ def cloudformation(tree: Any) -> Any:
             return tree
 
 
+def url_of(resource: str) -> str:
+    """What a function's URL is called."""
+    return f"https://{resource.lower()}.lambda-url.us-east-1.on.aws/"
+
+
 def without_group(tree: Any, group: str) -> Any:
-    """References to the Scheduler group, as its name and ARN: moto's CloudFormation has none."""
+    """References to what moto's CloudFormation lacks, the Scheduler group and URLs, as names."""
     match tree:
+        case {"Fn::GetAtt": [resource, "FunctionUrl"]}:
+            return url_of(resource)
         case {"Ref": "TimerGroup"}:
             return group
         case {"Fn::GetAtt": ["TimerGroup", _]}:
@@ -80,15 +87,30 @@ def without_group(tree: Any, group: str) -> Any:
 async def create(aws: Aws, text: str, **parameters: str) -> Deployed:
     """Create the stack of a template, and read back what it says."""
     tree = cloudformation(read(text))
-    group = f"{tree['Parameters']['Name']['Default']}-timers"
     if "TimerGroup" in tree["Resources"]:
-        await aws.call("scheduler", "CreateScheduleGroup", Name=group)
-    body = json.dumps(without_group(tree, group))
+        await aws.call("scheduler", "CreateScheduleGroup", Name=_group(tree))
+    return await _put("CreateStack", aws, tree, parameters)
+
+
+async def update(aws: Aws, text: str, **parameters: str) -> Deployed:
+    """Update the stack in place to a template, and read back what it says then.
+
+    Its rights are those that it was created with: moto leaves the policies of a role as they are.
+    """
+    return await _put("UpdateStack", aws, cloudformation(read(text)), parameters)
+
+
+def _group(tree: Any) -> str:
+    return f"{tree['Parameters']['Name']['Default']}-timers"
+
+
+async def _put(operation: str, aws: Aws, tree: Any, parameters: dict[str, str]) -> Deployed:
+    body = json.dumps(without_group(tree, _group(tree)))
     given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-    await aws.call("cloudformation", "CreateStack", StackName=STACK, TemplateBody=body,
+    await aws.call("cloudformation", operation, StackName=STACK, TemplateBody=body,
                    Parameters=given, Capabilities=["CAPABILITY_IAM"])  # fmt: skip
     (made,) = (await aws.call("cloudformation", "DescribeStacks", StackName=STACK))["Stacks"]
-    assert made["StackStatus"] == "CREATE_COMPLETE"
+    assert made["StackStatus"] == f"{operation.removesuffix('Stack').upper()}_COMPLETE"
     outputs = {found["OutputKey"]: found["OutputValue"] for found in made["Outputs"]}
     environments, rights = {}, {}
     for found in (await aws.call("lambda", "ListFunctions"))["Functions"]:
@@ -97,13 +119,17 @@ async def create(aws: Aws, text: str, **parameters: str) -> Deployed:
         role = found["Role"].rpartition("/")[2]
         policy = await aws.call("iam", "GetRolePolicy", RoleName=role, PolicyName="own")
         rights[name] = ast.literal_eval(policy["PolicyDocument"])["Statement"]  # so moto
+    return Deployed(outputs, environments, rights, await _triggers(aws))
+
+
+async def _triggers(aws: Aws) -> list[tuple[str, str]]:
     triggers = []
     for found in (await aws.call("lambda", "ListEventSourceMappings"))["EventSourceMappings"]:
         assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         triggers.append((found["EventSourceArn"], found["FunctionArn"].rpartition(":")[2]))
         # moto would take messages from the queue by itself, and lose them
-        await aws.call("lambda", "DeleteEventSourceMapping", UUID=found["UUID"])
-    return Deployed(outputs, environments, rights, triggers)
+        await aws.call("lambda", "UpdateEventSourceMapping", UUID=found["UUID"], Enabled=False)
+    return triggers
 
 
 @dataclass
@@ -136,10 +162,21 @@ def _arn(service: str, params: dict[str, Any]) -> str:
             return f"{table}/index/{params['IndexName']}" if "IndexName" in params else table
         case "s3":
             return f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"
+        case "ssm":
+            return f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter{params['Name']}"
+        case "secretsmanager":
+            return str(params["SecretId"])
         case "scheduler":
             return f"{SCHEDULER}/{params['GroupName']}/{params['Name']}"
         case _:
             raise AssertionError(f"a function called {service}")
+
+
+async def policy_of(aws: Aws, arn: str) -> list[dict[str, Any]]:
+    """The statements of a managed policy."""
+    found = await aws.call("iam", "GetPolicyVersion", PolicyArn=arn, VersionId="v1")
+    statements: list[dict[str, Any]] = found["PolicyVersion"]["Document"]["Statement"]
+    return statements
 
 
 @dataclass(frozen=True, slots=True)
