@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -22,7 +23,7 @@ from lambda_workflow.aws.config import AwsConfig, read_config
 from lambda_workflow.aws.deployment import deploy, is_deployment
 from lambda_workflow.aws.entry import Event, Handler, entry
 from lambda_workflow.aws.letters import DeadLetterQueue
-from lambda_workflow.aws.present import CONFIG, PRESENT
+from lambda_workflow.aws.present import CONFIG, ENDS_AT, PRESENT
 from lambda_workflow.aws.tasks import Tasks
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
@@ -127,6 +128,7 @@ def task_handler(
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         PRESENT.set(aws)
         CONFIG.set(chosen)
+        ENDS_AT.set(None if seconds_max is None else time.monotonic() + seconds_max)
         records = [_record(found) for found in event["Records"]]
         done = await asyncio.gather(*(tasks.answer(record, seconds_max) for record in records))
         failed = {r.id for r, is_done in zip(records, done, strict=True) if not is_done}

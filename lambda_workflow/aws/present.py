@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextvars import ContextVar
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -12,6 +13,7 @@ from lambda_workflow.aws.config import AwsConfig, read_config
 
 PRESENT: Final[ContextVar[Aws | None]] = ContextVar("lambda_workflow_aws", default=None)
 CONFIG: Final[ContextVar[AwsConfig | None]] = ContextVar("lambda_workflow_config", default=None)
+ENDS_AT: Final[ContextVar[float | None]] = ContextVar("lambda_workflow_ends_at", default=None)
 
 _own: WeakKeyDictionary[asyncio.AbstractEventLoop, Aws] = WeakKeyDictionary()
 
@@ -42,3 +44,13 @@ def present_config() -> AwsConfig:
         ConfigurationError: variables are wrong; names all of them.
     """
     return CONFIG.get() or read_config(required=())
+
+
+def seconds_left() -> float | None:
+    """How long the adapter that calls this may go on; then it is cut off, and its task comes again.
+
+    It is what is left of the Lambda function's time; None where nobody is in a hurry, as in the
+    worker and the embedded engine.
+    """
+    ends_at = ENDS_AT.get()
+    return None if ends_at is None else max(0.0, ends_at - time.monotonic())

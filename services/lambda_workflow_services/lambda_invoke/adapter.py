@@ -13,11 +13,10 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
-    ReadTimeoutError,
 )
 
 from lambda_workflow import ServiceError, Task, serve
-from lambda_workflow.aws.present import aws_client
+from lambda_workflow.aws.present import aws_client, seconds_left
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow_services.lambda_invoke import LAMBDA, Invocation, InvocationResult
 from lambda_workflow_services.lambda_invoke.invoking import Reply, invoke
@@ -25,6 +24,7 @@ from lambda_workflow_services.lambda_invoke.settings import settings
 
 BYTES_MAX: Final = {"RequestResponse": 6 * 2**20, "Event": 2**20}  # Lambda's quotas
 CONTEXT_CHARACTERS_MAX: Final = 3_583  # of the client context in base64, says the API reference
+ANSWER_SECONDS: Final = 1.0  # of the adapter's own time, to tell of a function's silence
 TEXT_CHARACTERS_MAX: Final = 4_000  # of each text from the function in an error's details
 FRAMES_MAX: Final = 20
 _RETRIED_STATUS: Final = frozenset({408, 409, 429, 500, 502, 503, 504})
@@ -55,12 +55,17 @@ async def lambda_invoke(invocation: Invocation, task: Task) -> InvocationResult:
     chosen = settings()
     function = chosen.check(invocation)
     request = _request(invocation, function, task)
+    wait = chosen.wait_seconds
+    if (left := seconds_left()) is not None:
+        wait = min(wait, left - ANSWER_SECONDS)
     try:
-        reply = await invoke(aws_client(), chosen.wait_seconds, request)
+        reply = await invoke(aws_client(), wait, request)
+    except TimeoutError as error:
+        raise _silent(function, wait) from error
     except ClientError as error:
         raise _refused(function, error) from error
     except BotoCoreError as error:
-        raise _unanswered(function, chosen.wait_seconds, error) from error
+        raise _unanswered(function, error) from error
     if reply.function_error:
         raise _failed(function, reply)
     return _result(function, reply)
@@ -179,30 +184,25 @@ def _refused(function: str, error: ClientError) -> ServiceError:
     )
 
 
-def _unanswered(function: str, wait_seconds: float, error: BotoCoreError) -> Exception:
+def _silent(function: str, seconds: float) -> ServiceError:
+    return ServiceError(
+        f"function {function!r} was invoked and has not answered for {seconds:.3g} s; it may still "
+        "be at work. What takes so long is better told where to answer: invoke it as an "
+        '"Event" with the token of a ctx.callback in its payload',
+        type="TimedOut",
+        retryable=False,
+        details={"function": function},
+    )
+
+
+def _unanswered(function: str, error: BotoCoreError) -> Exception:
     details = {"function": function}
     match error:
-        case ReadTimeoutError():
-            return ServiceError(
-                f"function {function!r} was invoked and has not answered for {wait_seconds:g} s; "
-                "it may still be at work. What takes so long is better told where to answer: "
-                'invoke it as an "Event" with the token of a ctx.callback in its payload',
-                type="TimedOut",
-                retryable=False,
-                details=details,
-            )
         case EndpointConnectionError() | ConnectTimeoutError():
-            return ServiceError(
-                f"function {function!r} was not invoked: {error}",
-                type="Unreachable",
-                details=details,
-            )
+            text = f"function {function!r} was not invoked: {error}"
+            return ServiceError(text, type="Unreachable", details=details)
         case HTTPClientError():
-            return ServiceError(
-                f"the connection broke off, and function {function!r} may have been invoked: "
-                f"{error}",
-                type="NoAnswer",
-                details=details,
-            )
+            text = f"the connection broke off, and {function!r} may have been invoked: {error}"
+            return ServiceError(text, type="NoAnswer", details=details)
         case _:
             return ConfigurationError(f"function {function!r} was not invoked: {error}")

@@ -23,6 +23,7 @@ from botocore.config import Config
 from lambda_workflow.aws.client import Aws
 
 CONNECT_SECONDS_MAX: Final = 5
+READ_SECONDS_MAX: Final = 960  # no function runs longer than 900, and whoever waits gives up before
 CONNECTIONS_KEPT_MAX: Final = 64  # a batch is 10 wide, a worker's may be more
 
 T = TypeVar("T")
@@ -51,13 +52,14 @@ async def invoke(aws: Aws, wait_seconds: float, request: Mapping[str, Any]) -> R
     """Send the request once.
 
     Raises:
+        TimeoutError: Lambda has not answered in time; the request is left where it is.
         ClientError: Lambda refused.
-        BotoCoreError: Lambda did not answer, or not in time.
+        BotoCoreError: Lambda could not be reached, or did not answer.
     """
+    if aws not in _clients:
+        _clients[aws] = await _in_thread(lambda: _client(aws.region))
 
     def send() -> Reply:
-        if aws not in _clients:
-            _clients[aws] = _client(aws.region, wait_seconds)
         answer = _clients[aws].invoke(**request)
         return Reply(
             answer["StatusCode"],
@@ -68,16 +70,17 @@ async def invoke(aws: Aws, wait_seconds: float, request: Mapping[str, Any]) -> R
             answer.get("LogResult", ""),
         )
 
-    return await _in_thread(send)
+    async with asyncio.timeout(wait_seconds):
+        return await _in_thread(send)
 
 
-def _client(region: str, wait_seconds: float) -> Any:
+def _client(region: str) -> Any:
     return botocore.session.get_session().create_client(
         "lambda",
         region_name=region,
         config=Config(
             connect_timeout=CONNECT_SECONDS_MAX,
-            read_timeout=wait_seconds,
+            read_timeout=READ_SECONDS_MAX,
             retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=CONNECTIONS_KEPT_MAX,
             tcp_keepalive=True,

@@ -73,7 +73,7 @@ def settings() -> Settings:
     if not _is_seconds(wait):
         wrong.append(
             f"LAMBDA_INVOKE_WAIT_SECONDS is {wait!r}: it must be a number above 0 and at most "
-            f"{WAIT_SECONDS_MAX}, and below the timeout of this service's own function"
+            f"{WAIT_SECONDS_MAX}"
         )
     if wrong:
         raise ConfigurationError("; ".join(wrong))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,12 @@ from lambda_workflow_services.lambda_invoke.adapter import lambda_invoke
 from lambda_workflow_services.lambda_invoke.settings import settings
 
 from lambda_workflow import ServiceError, Task
+from lambda_workflow.aws.handlers import task_handler
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.messages import Update
+from lambda_workflow.model.wire import parse, render_task
+from tests.aws.deployed import deploy, event_of, lease, put, take, until
+from tests.aws.server.process import Server
 from tests.services.lambda_invoke.conftest import ARN
 from tests.services.lambda_invoke.lambdas import Lambdas, Refusal
 
@@ -180,8 +186,9 @@ async def test_a_slow_function_is_invoked_once_and_the_error_says_what_to_do(
     assert (error.type, error.retryable) == ("TimedOut", False)
     assert "has not answered for 0.2 s" in str(error)
     assert "ctx.callback" in str(error)
-    assert len(lambdas.invoked) == 1
+    await until(lambda: len(lambdas.invoked) > 0)
     lambdas.slow.set()
+    assert len(lambdas.invoked) == 1
 
 
 async def test_a_connection_that_breaks_off_invokes_nothing_a_second_time(
@@ -236,3 +243,24 @@ async def test_what_is_wrong_with_the_variables_is_said_at_once(
     monkeypatch.setenv("LAMBDA_INVOKE_WAIT_SECONDS", "901")
     with pytest.raises(ConfigurationError, match=r"FUNCTIONS is not set.*WAIT_SECONDS is '901'"):
         await invoked(function="resize")
+
+
+async def test_the_adapter_answers_before_its_own_function_is_out_of_time(
+    lambdas: Lambdas, server: Server
+) -> None:
+    lambdas.functions["resize"] = lambda event, context: lambdas.slow.wait() and None
+    config = await deploy([LAMBDA.name])
+    url = config.service_queue_url(LAMBDA.name)
+    task = replace(TASK, payload={"function": "resize"}, callback_queue_url=config.queue_url)
+    await put(url, render_task(task))
+    async with lease(url) as (messages, _):
+        event = event_of("service-lambda_invoke", messages)
+        done = await task_handler(lambda_invoke, config=config)(event, 1.3)
+    assert done == {"batchItemFailures": []}
+    (message,) = await take(config.queue_url)
+    update = parse(message["Body"])
+    assert isinstance(update, Update)
+    assert update.failure is not None
+    assert update.failure.type == "TimedOut"
+    await until(lambda: len(lambdas.invoked) > 0)
+    lambdas.slow.set()
