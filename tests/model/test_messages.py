@@ -10,7 +10,18 @@ import pytest
 
 from lambda_workflow.errors import MessageError
 from lambda_workflow.model.events import BlobRef, Callback, Failure
-from lambda_workflow.model.messages import Message, Redrive, Request, Response, Task, Timer, Update
+from lambda_workflow.model.messages import (
+    Cancel,
+    Message,
+    Pause,
+    Redrive,
+    Request,
+    Response,
+    Resume,
+    Task,
+    Timer,
+    Update,
+)
 from lambda_workflow.model.wire import parse, parse_task, render, render_response, render_task
 
 CALLBACK = Callback("https://sqs.eu-west-1.amazonaws.com/1/parent.fifo", "parent", "parent/2.1")
@@ -84,6 +95,22 @@ WIRE: list[tuple[Message, dict[str, Any]]] = [
         {"type": "Timer", "execution_id": "e", "task_id": "e/3:timeout", "due": 1_767_225_600_000},
     ),
     (Redrive("e"), {"type": "Redrive", "execution_id": "e"}),
+    (Redrive("e", "r1"), {"type": "Redrive", "execution_id": "e", "id": "r1"}),
+    (
+        Cancel("e", "enough", 5_000, id="c1"),
+        {"type": "Cancel", "execution_id": "e", "reason": "enough", "grace_ms": 5_000, "id": "c1"},
+    ),
+    (
+        Cancel("e"),
+        {"type": "Cancel", "execution_id": "e", "reason": "", "grace_ms": 300_000},
+    ),
+    (Pause("e"), {"type": "Pause", "execution_id": "e", "reason": ""}),
+    (
+        Pause("e", "lunch", "p1"),
+        {"type": "Pause", "execution_id": "e", "reason": "lunch", "id": "p1"},
+    ),
+    (Resume("e"), {"type": "Resume", "execution_id": "e"}),
+    (Resume("e", "r1"), {"type": "Resume", "execution_id": "e", "id": "r1"}),
 ]
 
 

@@ -63,7 +63,8 @@ def events() -> Iterator[e.Event]:
         signal = e.Signalled(AT + later, "nudge", payload, "s1")
         yield signal
         yield e.UpdateRequested(AT + later, "rename", payload, "u1")
-        run = e.Run(2, AT, "abc", (signal, e.Signalled(AT, "other", 1, "s2")), ("s1", "s0"))
+        asked = e.UpdateRequested(AT, "rename", payload, "u2")
+        run = e.Run(2, AT, "abc", (signal, asked, e.Signalled(AT, "other", 1, "s2")), ("s1", "s0"))
         yield e.Started(AT + later, "flow", payload, 1, run=run)
         yield e.Started(AT + later, "flow", payload, 1, options=OPTIONS, run=run)
         yield e.Started(AT + later, "flow", payload, 1, callback=callback, options=OPTIONS)
@@ -71,6 +72,8 @@ def events() -> Iterator[e.Event]:
         yield e.Heartbeat(AT + later, "3", {"done": [1, 2]})
         yield e.Heartbeat(AT + later, "2~1.1")
         yield e.CancelRequested(AT + later, "enough", 5000)
+        yield e.CancelRequested(AT + later, "enough", 5000, "c1")
+        yield from (e.Paused(AT + later, "lunch", "p1"), e.Resumed(AT + later, "r1"))
         yield from (e.Terminated(AT + later, "gone"), e.Paused(AT + later, ""))
         yield e.Resumed(AT + later)
 

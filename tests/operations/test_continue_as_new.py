@@ -18,11 +18,14 @@ from lambda_workflow import (
     Service,
     Signal,
     Status,
+    Update,
     Workflow,
     serve,
     workflow,
 )
 from lambda_workflow.model.events import Started
+from lambda_workflow.model.messages import Cancel
+from lambda_workflow.ports import SendMessage
 from tests.operations.host import Host
 from tests.operations.timers import armed
 
@@ -31,6 +34,7 @@ DAY = timedelta(days=1)
 ADD: Service[int, int] = Service("add", int, int)
 SLOW: Service[int, int] = Service("slow", int, int)
 WORD: Signal[str] = Signal("word", str)
+ECHO: Update[str, str] = Update("echo", str, str)
 opened: list[bool] = []
 
 
@@ -134,8 +138,31 @@ async def catches(ctx: Context, way: str) -> str:
     return str(await ctx.call(ADD, 1))
 
 
+@workflow
+async def stubborn(ctx: Context, cancelled: int) -> list[int]:
+    """A cancellation makes it begin anew."""
+    try:
+        await ctx.wait_signal(WORD)
+    except asyncio.CancelledError:
+        ctx.continue_as_new(cancelled + 1)
+    return [cancelled, ctx.info.run]
+
+
+@workflow
+async def replies(ctx: Context, done: list[str]) -> list[str]:
+    """To one question a run, however many there are."""
+    async for call in ctx.updates(ECHO):
+        call.respond(f"run {ctx.info.run}: {call.payload}")
+        done = [*done, call.id]
+        break
+    if len(done) < 4:
+        ctx.continue_as_new(done)
+    return done
+
+
 WORKFLOWS: list[Workflow[Any, Any]] = [
-    counts, collects, leaves, forever, spins, grouped, calls, catches,
+    counts, collects, leaves, forever, spins, grouped, calls, catches, stubborn,
+    replies,
 ]  # fmt: skip
 APP = App("runs", workflows=WORKFLOWS, adapters=[add, slow])
 
@@ -176,6 +203,38 @@ async def test_signals_that_nobody_took_go_with_it_once_and_in_order(host: Host)
         await client.signal("e", WORD, "a", id="a")
         await client.signal("e", WORD, "e", id="e")
         assert await host.result(handle) == ["a", "b", "c", "d", "e"]
+
+
+async def test_updates_that_nobody_took_are_answered_by_later_runs(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(replies, [], execution_id="e")
+        asked = {"a": "one", "b": "x" * 100_000, "c": "three"}
+        answers = await asyncio.gather(
+            *(handle.update(ECHO, word, id=key) for key, word in asked.items())
+        )
+        assert sorted(answer[:5] for answer in answers) == ["run 1", "run 2", "run 3"]
+        assert [answer[7:] for answer in answers] == list(asked.values())
+        again = await handle.update(ECHO, asked["c"], id="c")
+        assert again == answers[2]
+        assert await handle.update(ECHO, "four", id="d") == "run 4: four"
+        done: list[str] = await host.result(handle)
+        assert sorted(done) == ["a", "b", "c", "d"]
+
+
+async def test_a_cancellation_that_comes_again_does_not_reach_the_next_run(host: Host) -> None:
+    async with host(APP) as client:
+        handle = await client.start(stubborn, 0, execution_id="e")
+        await host.settle()
+        order = Cancel("e", "enough", id="once")
+        for delivery in ("first", "second"):
+            await client.backend.queue.send_messages([SendMessage(order, delivery)])
+            await host.settle()
+        history = await client.history("e")
+        assert [e.request for e in history.events() if isinstance(e, Started)] == [0, 1]
+        await handle.cancel()
+        await host.settle()
+        await client.signal("e", WORD, "enough")
+        assert await host.result(handle) == [2, 3]
 
 
 async def test_what_was_open_is_given_up_and_its_answers_are_dropped(host: Host) -> None:
