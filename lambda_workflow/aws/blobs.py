@@ -6,7 +6,7 @@ from typing import Final
 
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.dynamodb import HORIZON_DAYS
-from lambda_workflow.errors import BackendError
+from lambda_workflow.errors import BackendError, LimitExceeded
 from lambda_workflow.model.ids import BLOB_PREFIX
 from lambda_workflow.ports import Clock
 
@@ -77,16 +77,21 @@ class S3Blobs:
 
 
 class NoBlobs:
-    """Where a service function has neither bucket nor table, payloads must be small."""
+    """Where a service function has neither bucket nor table, payloads must be small.
+
+    A request that is not is kept until there is a place; a result that is not is an answer, or the
+    work would be done again and again.
+    """
 
     async def put(self, key: str, content: bytes) -> None:
-        raise self._nowhere(key)
+        raise LimitExceeded(f"a result of {len(content):,} bytes is {self._nowhere}")
 
     async def get(self, key: str) -> bytes:
-        raise self._nowhere(key)
+        raise BackendError(f"the payload {key} is {self._nowhere}")
 
-    def _nowhere(self, key: str) -> BackendError:
-        return BackendError(
-            f"the payload {key} is over 32 KB: set LAMBDA_WORKFLOW_BUCKET, or where the workflow "
-            "function has none LAMBDA_WORKFLOW_TABLE, to the workflow function's own"
+    @property
+    def _nowhere(self) -> str:
+        return (
+            "over 32 KB: set LAMBDA_WORKFLOW_BUCKET, or where the workflow function has none "
+            "LAMBDA_WORKFLOW_TABLE, to the workflow function's own"
         )

@@ -16,6 +16,7 @@ from lambda_workflow.errors import (
     ConfigurationError,
     DecodeError,
     EncodeError,
+    LimitExceeded,
     ServiceError,
 )
 from lambda_workflow.model.bus_events import BusEvent
@@ -154,7 +155,10 @@ async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
         if not isinstance(meant, Exception):
             raise meant from None
         return task.update(failure=_told(meant))
-    return task.update(await deposit(answer, task.execution_id, blobs))
+    try:
+        return task.update(await deposit(answer, task.execution_id, blobs))
+    except LimitExceeded as error:  # done again it would be as large
+        return task.update(failure=Failure("LimitExceeded", str(error), False))
 
 
 def _told(error: Exception) -> Failure:

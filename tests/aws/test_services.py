@@ -252,6 +252,22 @@ async def test_one_task_fails_and_its_neighbours_are_answered(bench: Bench) -> N
     assert sorted(str(update.payload) for update in await bench.results()) == ["0", "1", "2", "4"]
 
 
+async def test_a_result_that_has_no_place_is_an_error_and_not_done_again(bench: Bench) -> None:
+    text: Service[int, str] = Service("work", int, str)
+
+    @serve(text)
+    async def write(number: int) -> str:
+        return "x" * number
+
+    bench.config = replace(bench.config, table="")
+    await bench.task(1, 33_000)
+    await bench.task(2, 17 * 1024 * 1024)
+    assert await bench.handled(task_handler(write, config=bench.config)) == []
+    failures = [update.failure for update in await bench.results()]
+    assert [(f.type, f.retryable) for f in failures if f] == [("LimitExceeded", False)] * 2
+    assert any("LAMBDA_WORKFLOW_BUCKET" in failure.message for failure in failures if failure)
+
+
 async def test_an_adapter_calls_aws_by_the_connections_of_its_function(bench: Bench) -> None:
     @serve(WORK)
     async def count(number: int) -> int:
