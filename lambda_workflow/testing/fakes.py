@@ -141,8 +141,9 @@ class Fake(Generic[Req, Res]):
     def runs(self, function: Callable[..., Any], *, after: timedelta = AT_ONCE) -> Fake[Req, Res]:
         """Answer with what a function makes of the payload, and of the Task if it takes two.
 
-        It may be `async`; its sleeps pass in virtual time. What it raises is an error answer. It
-        may say `heartbeat()`, and is cancelled where the call is given up, as on every host.
+        It may be `async`; its sleeps pass in virtual time. What it raises is an error answer, and
+        `Later` brings it back to its task. It may say `heartbeat()`, and is cancelled where the
+        call is given up, as on every host.
         """
         if isinstance(self.target, Service):
             return self._and(Run(Adapter(self.target, function), Pace(after)))
