@@ -1,0 +1,1 @@
+"""Tests of the delay service and of the forwarder."""
