@@ -118,7 +118,8 @@ async def _put(operation: str, aws: Aws, tree: Any, parameters: dict[str, str]) 
         environments[name] = found["Environment"]["Variables"]
         role = found["Role"].rpartition("/")[2]
         policy = await aws.call("iam", "GetRolePolicy", RoleName=role, PolicyName="own")
-        rights[name] = ast.literal_eval(policy["PolicyDocument"])["Statement"]  # so moto
+        statements = ast.literal_eval(policy["PolicyDocument"])["Statement"]  # so moto
+        rights[name] = [one for one in statements if one]  # it keeps AWS::NoValue, as None
     return Deployed(outputs, environments, rights, await _triggers(aws))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,13 @@ from lambda_workflow.runtime.client import Client
 from tests.aws.deployed import put, take, until, until_left
 from tests.aws.server.process import Server
 from tests.synth.apps import stack_of
+from tests.synth.comparing import refused, unused
 from tests.synth.stack import ACCOUNT, Deployed, Run, at_work, create
 
 ROOT = Path(__file__).parents[2]
 URL = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/"
 ELSEWHERE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:elsewhere"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/of-the-test"
-# What AWS itself does with a function's role, outside of the function.
-LAMBDAS = {"sqs:GetQueueAttributes", "logs:CreateLogStream", "logs:PutLogEvents"}
-KMS = {"kms:Decrypt", "kms:GenerateDataKey"}
 
 MILL = Service("mill", str, str)
 PRESS = Service("press", str, str, timeout=timedelta(hours=2))
@@ -78,12 +75,6 @@ def client_config(deployed: Deployed) -> AwsConfig:
     given = {"TABLE": outputs["TableName"], "QUEUE_URL": outputs["WorkflowQueueUrl"]}
     given["BUCKET"] = outputs.get("BucketName", "")
     return read_config({PREFIX + name: value for name, value in given.items()})
-
-
-def allows(statement: dict[str, Any], action: str, arn: str) -> bool:
-    return action in statement["Action"] and any(
-        fnmatchcase(arn, pattern) for pattern in statement["Resource"]
-    )
 
 
 async def jump(server: Server, run: Run, seconds: float) -> None:
@@ -139,18 +130,8 @@ async def test_rights_are_those_that_are_used(server: Server, aws: Aws, given: A
     if "responses" in given:
         assert len(await take(deployed.outputs["ResponseQueueUrl"])) == 2
     for name, calls in run.calls.items():
-        statements = deployed.rights[name]
-        for action, arn in calls:
-            assert any(allows(s, action, arn) for s in statements), (name, action, arn)
-        unused = {
-            (action, arn)
-            for statement in statements
-            for action in statement["Action"]
-            for arn in statement["Resource"]
-            if action not in LAMBDAS | KMS
-            if not any(allows({"Action": [action], "Resource": [arn]}, *call) for call in calls)
-        }
-        assert unused == set(), name
+        assert refused(deployed.rights[name], calls) == set(), name
+        assert unused(deployed.rights[name], calls) == set(), name
     assert {name.rpartition("-")[2] for name in run.calls} == {"workflow", "mill", "press"}
 
 
@@ -204,8 +185,7 @@ async def test_an_example_runs_on_its_committed_template(
     if name == "trip_saga":
         assert capsys.readouterr().err.count("cancelled: ") == 2
     for function, calls in run.calls.items():
-        for action, arn in calls:
-            assert any(allows(s, action, arn) for s in deployed.rights[function]), (action, arn)
+        assert refused(deployed.rights[function], calls) == set(), function
 
 
 async def told(capsys: pytest.CaptureFixture[str], label: str) -> str:

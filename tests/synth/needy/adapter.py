@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from lambda_workflow import App, Context, Later, Service, Task, serve, workflow
+from lambda_workflow import App, BusEvent, Context, Later, Service, Task, serve, workflow
 from lambda_workflow.aws.handlers import lambda_handler, service_handler
 from lambda_workflow.aws.present import aws_client
+from lambda_workflow.model.payload import dumps
 
 ASK = Service("ask", str, str, timeout=timedelta(days=1))
 PRICES = Service("prices", str, str)
@@ -15,13 +16,18 @@ PRICES = Service("prices", str, str)
 
 @workflow
 async def buy(ctx: Context, what: str) -> str:
+    await ctx.call(ASK, "")
     return await ctx.call(ASK, what)
 
 
 @serve(ASK)
 async def ask(question: str, task: Task) -> str:
     """Keeps the question, and waits until the page has its answer."""
+    if not question:
+        return "nobody is asked " * 5000
     if task.state is None:
+        for secret in filter(None, os.environ["ASK_SECRETS"].split(",")):
+            await aws_client().call("secretsmanager", "GetSecretValue", SecretId=secret)
         name = f"{os.environ['ASK_PARAMETER']}/wording"
         wording = await aws_client().call("ssm", "GetParameter", Name=name)
         item = {
@@ -39,6 +45,12 @@ async def ask(question: str, task: Task) -> str:
 @serve(PRICES)
 async def prices(query: str) -> str:
     return query
+
+
+@prices.on_event
+async def moved(event: BusEvent) -> None:
+    """Tells what a price is now."""
+    print("a price:", dumps(event.detail), "in", os.environ["PRICES_SHOP"])
 
 
 app = App("needy", workflows=[buy], adapters=[ask, prices])
