@@ -93,10 +93,7 @@ async def create(aws: Aws, text: str, **parameters: str) -> Deployed:
 
 
 async def update(aws: Aws, text: str, **parameters: str) -> Deployed:
-    """Update the stack in place to a template, and read back what it says then.
-
-    Its rights are those that it was created with: moto leaves the policies of a role as they are.
-    """
+    """Update the stack in place to a template, and read back what it says then."""
     return await _put("UpdateStack", aws, cloudformation(read(text)), parameters)
 
 

@@ -161,7 +161,8 @@ def _check_parameter(name: str, own: OwnParameter) -> None:
 
 def _pattern(own: OwnParameter) -> str:
     """The pattern of the whole value, which is empty, one, or several with commas between."""
-    if not own.pattern or not (own.list or own.default == ""):
+    takes_empty = own.default == "" and not (own.pattern and re.fullmatch(own.pattern, ""))
+    if not own.pattern or not (own.list or takes_empty):
         return own.pattern
     item = f"({own.pattern.removeprefix('^').removesuffix('$')})"
     several = f"{item}(,{item})*" if own.list else item
