@@ -7,7 +7,8 @@ Laws
     hops, of which the adapter sees nothing.
  3. An attempt that has to be heard of is: it is back within half of its heartbeat timeout after the
     last sign of life, or gives one as it leaves.
- 4. It ends: what comes after its deadline is not done.
+ 4. It ends: what comes back after its deadline is not done. What comes for the first time is: a
+    deadline was set by another machine's clock, and must not keep work from being begun at all.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ async def attend(adapter: Adapter[Any, Any], work: Work, blobs: Blobs) -> Update
         BackendError: see `perform`.
     """
     task, now = work.task, work.now()
-    if is_over(task, now):
+    if task.not_before and is_over(task, now):
         return None
     if task.not_before - now > EARLY_MS:
         return await _postpone(work, task.not_before, task.state)

@@ -139,6 +139,7 @@ async def test_what_is_dropped_after_its_deadline_leaves_the_next_attempt_alone(
     time = Time(bench)
     handle = time.handler(replace(bench.config, deduplicate=True))
     late = Task("e", "e/1", "work", 0, 1, bench.config.queue_url, deadline_ms=1_000)
+    late = replace(late, not_before=1_000)
     with caplog.at_level(logging.INFO, logger="lambda_workflow"):
         await put(bench.url, render_task(late))
         assert await bench.handled(handle) == []
