@@ -24,6 +24,7 @@ from lambda_workflow.aws.synth.template import Format, synthesise
 from lambda_workflow.aws.synth.terraform import configuration
 from lambda_workflow.cli.loading import load_app
 from tests.synth.apps import EVERYTHING, app, served, stack_of, timed
+from tests.synth.needy.adapter import app as needy
 from tests.synth.template_text import bare, read
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,18 @@ FILES = [
     for file in sorted(folder.iterdir()) if file.name in FORMATS
 ]  # fmt: skip
 TEMPLATES = [file for file in FILES if file.suffix == ".yaml"]
-APPS = [(app, {}), (app, EVERYTHING), (timed, {}), (served, {"callers": ["shop"], "kms": True})]
+OPTIONAL = {
+    "parameter": {"Wanted": {"about": "Events that are waited for.", "default": ""}},
+    "service": {"prices": {"events": {"pattern": "${Wanted}"}}},
+}
+APPS = [
+    (app, {}),
+    (app, {**EVERYTHING, "starters": True}),
+    (timed, {}),
+    (served, {"callers": ["shop"], "kms": True}),
+    (needy, {}),
+    (needy, {**OPTIONAL, "kms": True, "deduplicate": True, "starters": True}),
+]
 STACKS = pytest.mark.parametrize(("chosen", "given"), APPS)
 
 

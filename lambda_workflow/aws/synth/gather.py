@@ -151,7 +151,8 @@ def _check_parameter(name: str, own: OwnParameter) -> None:
         raise ConfigurationError(f"parameter {name!r}: say by about = \"…\" what it is, for "
                                  "whoever deploys")  # fmt: skip
     try:
-        matches = own.default is None or re.search(_pattern(own) or "", own.default)
+        matches = own.default is None or re.search(_pattern(own), own.default)
+        re.compile(own.pattern)
     except re.error as error:
         raise ConfigurationError(f"parameter {name!r}: its pattern is none: {error}") from error
     if not matches:
