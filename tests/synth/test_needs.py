@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +290,25 @@ def test_a_needs_file_is_read_beside_the_module_of_the_adapter(
     sing = __import__("elsewhere_served").sing
     stack = stack_of(App("choir", workflows=[], adapters=[sing]), callers=["shop"])
     assert functions(stack)["service-sing-function"].environment["SING_KEY"] == "C"
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+@pytest.mark.parametrize("arns", ["", "arn:a,arn:b"])
+def test_terraform_itself_makes_a_policy_of_the_text(tmp_path: Path, arns: str) -> None:
+    tree = configuration(stack_of(app), "")
+    text = tree["resource"]["aws_iam_role_policy"]["service_ask_role"]["policy"]
+    text = re.sub(r"\$\{(aws|data)[^}]*\}", "there", text)  # what only the provider knows
+    variable = {"secret_arns": tree["variable"]["secret_arns"]}
+    outputs = {"policy": {"value": text}}
+    made = {"variable": variable, "output": outputs}
+    (tmp_path / "main.tf.json").write_text(json.dumps(made), encoding="utf-8")
+    chosen = arns.replace("arn:", "arn:aws:secretsmanager:")
+    done = subprocess.run(
+        ["terraform", "apply", "-auto-approve", "-no-color", f"-var=secret_arns={chosen}"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    state = json.loads((tmp_path / "terraform.tfstate").read_text(encoding="utf-8"))
+    policy = json.loads(state["outputs"]["policy"]["value"])
+    found = [s["Resource"] for s in policy["Statement"] if "secretsmanager:GetSecretValue" in s["Action"]]  # fmt: skip  # noqa: E501
+    assert found == ([chosen.split(",")] if arns else [])

@@ -24,6 +24,7 @@ from tests.synth.apps import (
     statements,
     wash,
 )
+from tests.synth.needy.adapter import app as needy
 
 CHOICES: list[dict[str, Any]] = [
     {},
@@ -141,10 +142,10 @@ def test_an_option_brings_its_rights_and_takes_them_along(option: str, actions: 
 
 
 @pytest.mark.parametrize("given", CHOICES, ids=str)
-@pytest.mark.parametrize("chosen", [app, served], ids=lambda app: app.name)
+@pytest.mark.parametrize("chosen", [app, served, needy], ids=lambda app: app.name)
 def test_rights_and_variables_name_the_same_things(chosen: App, given: dict[str, Any]) -> None:
     """What a function is not told of it may not touch, and the other way round."""
-    stack = stack_of(chosen, **{"callers": ["shop"], **given})
+    stack = stack_of(chosen, **{"callers": ["shop"], **given, "service": {}})
     for function in functions(stack).values():
         told = set()
         for value in function.environment.values():
@@ -153,12 +154,15 @@ def test_rights_and_variables_name_the_same_things(chosen: App, given: dict[str,
                     told.add(id_)
                 case UrlOfArn(arn):
                     told.add(arn.id)
+                case Text(parts):
+                    told |= {part.id for part in parts if isinstance(part, Ref)}
                 case _:
                     pass
-        touched = {owner(t) for s in statements(stack, function.id) for t in s.targets}
+        granted = [s for s in statements(stack, function.id) if not re.match(r"Own\d", s.sid)]
+        touched = {owner(target) for statement in granted for target in statement.targets}
         # its own log and queue come with the function; a caller's queue stands in each task
         untold = {function.log, f"{function.id.removesuffix('-function')}-queue",
-                  "kms-key-arn", "app-shop-queue-arn", INBOX}  # fmt: skip
+                  "kms-key-arn", "app-shop-queue-arn", INBOX, "service-ask-page-url"}  # fmt: skip
         assert touched - untold == told - untold, function.id
 
 
