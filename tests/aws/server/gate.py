@@ -149,6 +149,8 @@ class Gate:
         return _refused(status, code, "the test ordered it")
 
     def _partly(self, call: Call, fault: Fault) -> Reply:
+        if call.service == "events":
+            return _no_events(len(call.params["Entries"]))
         fine, failing = fault.split(call.params["Entries"])
         failed = [
             {"Id": entry["Id"], "SenderFault": False, "Code": "InternalError", "Message": "ordered"}
@@ -241,6 +243,13 @@ def _has_visible(call: Call) -> bool:
         return True
     held = {m.group_id for m in queue.pending_messages if not m.visible and queue.fifo_queue}
     return any(m.group_id is None or m.group_id not in held for m in queue.messages)
+
+
+def _no_events(count: int) -> Reply:
+    """PutEvents's answer where it took none."""
+    entry = {"ErrorCode": "InternalFailure", "ErrorMessage": "ordered"}
+    answer = {"FailedEntryCount": count, "Entries": [entry] * count}
+    return Reply("200 OK", [("Content-Type", _JSON)], json.dumps(answer).encode())
 
 
 def _refused(status: int, code: str, message: str) -> Reply:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
-
 from lambda_workflow_services.eventbridge import Publish, Wait
 from lambda_workflow_services.eventbridge.patterns import fits
+from pydantic import BaseModel, ValidationError
 
 DETAIL: dict[str, Any] = {
     "order": {"id": "7", "total": 12.5, "paid": True, "note": None, "a.b": 1},
