@@ -21,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             orders,
             run,
             schedule,
+            start,
             synth,
             talk,
         )
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="lambda-workflow", description="Durable workflows on plain AWS parts."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (answer, history, init, look, orders, run, schedule, synth, talk):
+    for command in (answer, history, init, look, orders, run, schedule, start, synth, talk):
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     sys.path.insert(0, os.getcwd())

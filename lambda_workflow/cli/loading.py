@@ -1,9 +1,11 @@
-"""Finding an App by its address, and reading a request."""
+"""Finding an App by its address, and reading what is given with a command."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,8 @@ def _is_of(error: Exception, module: str, name: str) -> bool:
     return not module or (isinstance(error, AttributeError) and error.name == name)
 
 
-def read_input(text: str) -> Any:
-    """The JSON value of `--input`: itself, or the content of the file after an `@`.
+def read_input(text: str, option: str = "--input") -> Any:
+    """The JSON value of an option: itself, or the content of the file after an `@`.
 
     Raises:
         ConfigurationError: there is no such file, or it is not JSON.
@@ -47,6 +49,22 @@ def read_input(text: str) -> Any:
     try:
         return json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
     except OSError as error:
-        raise ConfigurationError(f"--input {text}: {error.strerror or error}") from error
+        raise ConfigurationError(f"{option} {text}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ConfigurationError(f"--input {text}: not JSON ({error})") from error
+        raise ConfigurationError(f"{option} {text}: not JSON ({error})") from error
+
+
+def read_tag(text: str) -> tuple[str, str]:
+    """The name and text of `--tag NAME=TEXT`."""
+    name, mark, value = text.partition("=")
+    if not mark:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=TEXT")
+    return name, value
+
+
+def read_seconds(text: str) -> timedelta:
+    """The time of an option in seconds."""
+    try:
+        return timedelta(seconds=float(text))
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seconds, such as 90 or 0.5") from error

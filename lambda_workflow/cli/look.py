@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lambda_workflow.cli.loading import load_app
+from lambda_workflow.cli.loading import load_app, read_tag
 from lambda_workflow.cli.place import add_place, client_of
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.lifecycle import Status
@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
     listing.add_argument("--workflow", metavar="NAME", help="of this workflow only")
     status = ", ".join(status.lower() for status in Status)
     listing.add_argument("--status", metavar="STATUS", type=_status, help=f"one of {status}")
-    listing.add_argument("--tag", metavar="NAME=TEXT", action="append", type=_tag, default=[])
+    listing.add_argument("--tag", metavar="NAME=TEXT", action="append", type=read_tag, default=[])
     listing.add_argument("--limit", metavar="N", type=int, default=20, help="(%(default)s)")
     listing.add_argument("--app", metavar="MODULE:APP", help="on AWS, to list all its workflows")
     listing.set_defaults(command=_list)
@@ -127,10 +127,3 @@ def _status(text: str) -> Status:
         return Status(text.upper())
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no status") from None
-
-
-def _tag(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not mark:
-        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=TEXT")
-    return name, value

@@ -6,9 +6,9 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from typing import Any, Final
 
+from lambda_workflow.cli.loading import read_seconds
 from lambda_workflow.cli.place import add_place, client_of
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.controls import GRACE
@@ -33,9 +33,9 @@ def add_to(commands: Any) -> None:
             parser.add_argument(
                 "--grace",
                 metavar="SECONDS",
-                type=float,
-                default=GRACE.total_seconds(),
-                help="that the cleanup may take (%(default)g)",
+                type=read_seconds,
+                default=GRACE,
+                help=f"that the cleanup may take ({GRACE.total_seconds():g})",
             )
         add_place(parser)
         parser.set_defaults(command=_give, order=order)
@@ -52,9 +52,7 @@ def _give(arguments: argparse.Namespace) -> int:
 
 
 _ORDERS: Final[dict[str, Callable[[Client, Any], Coroutine[Any, Any, None]]]] = {
-    "cancel": lambda client, given: client.cancel(
-        given.id, given.reason, grace=timedelta(seconds=given.grace)
-    ),
+    "cancel": lambda client, given: client.cancel(given.id, given.reason, grace=given.grace),
     "terminate": lambda client, given: client.terminate(given.id, given.reason),
     "pause": lambda client, given: client.pause(given.id, given.reason),
     "resume": lambda client, given: client.resume(given.id),

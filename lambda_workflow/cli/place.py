@@ -24,8 +24,13 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 
 @asynccontextmanager
-async def client_of(arguments: argparse.Namespace, app: App | None = None) -> AsyncIterator[Client]:
+async def client_of(
+    arguments: argparse.Namespace, app: App | None = None, *, creates: bool = False
+) -> AsyncIterator[Client]:
     """A client of the engine's file, or of AWS; what only looks and tells needs no App.
+
+    Args:
+        creates: make the file if there is none, for an engine to come.
 
     Raises:
         ConfigurationError: there is no such file, or the variables for AWS are missing.
@@ -40,7 +45,7 @@ async def client_of(arguments: argparse.Namespace, app: App | None = None) -> As
         finally:
             await client.close()
         return
-    file = _existing(arguments.db)
+    file = SqliteFile(arguments.db) if creates else _existing(arguments.db)
     try:
         yield Client(app, file.backend)
     finally:

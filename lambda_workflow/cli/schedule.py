@@ -38,17 +38,23 @@ def add_to(commands: Any) -> None:
     show = _add(ways, "show", _show, "one schedule, its last executions and its next times", "name")
     for shown in (list_, show):
         shown.add_argument("--json", action="store_true", help="for other programs")
-    pause = _add(ways, "pause", _pause, "start nothing until it is resumed", "name")
+    pause = _add(ways, "pause", _order(_pause), "start nothing until it is resumed", "name")
     pause.add_argument("--note", default="", metavar="WORDS", help="why, for those who look")
-    _add(ways, "resume", lambda a, s: s.resume(a.name), "go on from now", "name")
-    _add(ways, "trigger", lambda a, s: s.trigger(a.name), "start its workflow now", "name")
+    _add(ways, "resume", _order(lambda a, s: s.resume(a.name)), "go on from now", "name")
+    _add(ways, "trigger", _order(lambda a, s: s.trigger(a.name)), "start its workflow now", "name")
     backfill = _add(ways, "backfill", _backfill, "run what was due in the past", "name")
     backfill.add_argument("start", metavar="START", help="such as 2026-01-01T00:00+01:00")
     backfill.add_argument("end", metavar="END", help="the first moment that does not count")
     backfill.add_argument(
         "--overlap", choices=OVERLAPS[1:], help="one after another, or all at once"
     )
-    _add(ways, "delete", lambda a, s: s.delete(a.name), "end it; its executions go on", "name")
+    _add(
+        ways,
+        "delete",
+        _order(lambda a, s: s.delete(a.name)),
+        "end it; its executions go on",
+        "name",
+    )
 
 
 def _add(ways: Any, verb: str, act: Act, words: str, *names: str) -> argparse.ArgumentParser:
@@ -56,7 +62,7 @@ def _add(ways: Any, verb: str, act: Act, words: str, *names: str) -> argparse.Ar
     for name in names:
         parser.add_argument(name, metavar=name.upper(), help="of the schedule")
     add_place(parser)
-    parser.set_defaults(command=lambda arguments: _run(arguments, act))
+    parser.set_defaults(command=lambda arguments: _run(arguments, act), action=verb)
     return parser
 
 
@@ -65,6 +71,17 @@ def _add_preview(ways: Any) -> None:
     parser.add_argument("app", metavar="MODULE:APP", help="such as shop.app:app")
     parser.add_argument("--count", type=int, default=5, metavar="N", help="times (%(default)s)")
     parser.set_defaults(command=_preview)
+
+
+def _order(act: Act) -> Act:
+    """An action of which nothing is seen: it says what it has done."""
+
+    async def told(arguments: argparse.Namespace, schedules: Schedules) -> None:
+        await act(arguments, schedules)
+        words = f"{arguments.action} is sent; its engine or worker obeys it"
+        sys.stderr.write(f"{arguments.name}: {words}\n")
+
+    return told
 
 
 def _run(arguments: argparse.Namespace, act: Act) -> int:

@@ -9,7 +9,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from lambda_workflow.cli.loading import load_app, read_input
+from lambda_workflow.cli.loading import load_app, read_input, read_seconds
 from lambda_workflow.cli.place import add_place, client_of
 from lambda_workflow.model.signal import Signal, Update
 
@@ -34,8 +34,9 @@ def add_to(commands: Any) -> None:
     for parser in (signal, update):
         words = "an id that makes it one, however often it is sent"
         parser.add_argument("--once", metavar="TEXT", help=words)
-    seconds = "how long to wait for the reply (%(default)g)"
-    update.add_argument("--timeout", metavar="SECONDS", type=float, default=60.0, help=seconds)
+    wait: Any = {"type": read_seconds, "default": timedelta(seconds=60)}
+    words = "how long to wait for the reply (60)"
+    update.add_argument("--timeout", metavar="SECONDS", help=words, **wait)
 
 
 def _signal(arguments: argparse.Namespace) -> int:
@@ -53,7 +54,7 @@ def _signal(arguments: argparse.Namespace) -> int:
 
 def _update(arguments: argparse.Namespace) -> int:
     update: Update[Any, Any] = Update(arguments.name, object, object)
-    payload, timeout = read_input(arguments.input), timedelta(seconds=arguments.timeout)
+    payload, timeout = read_input(arguments.input), arguments.timeout
 
     async def ask() -> Any:
         async with client_of(arguments) as client:

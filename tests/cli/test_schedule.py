@@ -92,8 +92,10 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
         ["hourly", "report", "every 1:00:00", "allow", "RUNNING", "0", "0", "0"],
         ["nightly", "report", "cron 0 8 * * * Europe/Berlin", "skip", "RUNNING", "0", "0", "0"],
     ]
-    done(folder, "schedule", "pause", "nightly", "--note", "holidays", "--db", "db")
-    done(folder, "schedule", "trigger", "nightly", "--db", "db")
+    paused = run(folder, "schedule", "pause", "nightly", "--note", "holidays", "--db", "db")
+    assert paused.stderr == "nightly: pause is sent; its engine or worker obeys it\n"
+    triggered = run(folder, "schedule", "trigger", "nightly", "--db", "db")
+    assert triggered.stderr == "nightly: trigger is sent; its engine or worker obeys it\n"
     span = ["2026-01-01T00:00Z", "2026-01-01T03:00Z"]
     assert done(folder, "schedule", "backfill", "hourly", *span, "--db", "db") == "3 times\n"
     work(folder)
@@ -106,8 +108,10 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
         ("hourly", 3, None), ("nightly", 1, "holidays"),
     ]  # fmt: skip
     assert len(found[0]["next"]) == 3
-    done(folder, "schedule", "resume", "nightly", "--db", "db")
-    done(folder, "schedule", "delete", "hourly", "--db", "db")
+    resumed = run(folder, "schedule", "resume", "nightly", "--db", "db")
+    assert resumed.stderr == "nightly: resume is sent; its engine or worker obeys it\n"
+    deleted = run(folder, "schedule", "delete", "hourly", "--db", "db")
+    assert deleted.stderr == "hourly: delete is sent; its engine or worker obeys it\n"
     work(folder)
     (left,) = done(folder, "schedule", "list", "--db", "db").splitlines()
     assert left.split("\t")[:5] == [

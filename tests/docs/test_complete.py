@@ -40,7 +40,7 @@ ACTIONS = ("preview", "apply", "list", "show", "pause", "resume", "trigger", "ba
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "init", "synth", "cancel", "terminate", "pause", "resume"),
+        *("run", "start", "init", "synth", "cancel", "terminate", "pause", "resume"),
         *("history show", "history export"),
         *("list", "describe", "signal", "update", "query"),
         *(f"schedule {action}" for action in ACTIONS),
