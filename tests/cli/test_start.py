@@ -65,7 +65,7 @@ async def test_what_is_started_runs_when_an_engine_comes(folder: Path) -> None:
     assert start(folder, "--id", "e").returncode == 0, "the same once more changes nothing"
     other = start(folder, "--id", "e", hours=4)
     assert other.returncode == 2
-    assert "execution e" in other.stderr
+    assert "execution id e belongs to another" in other.stderr
     assert start(folder, "--id", "e", "--on-conflict", "use_existing", hours=4).returncode == 0
 
 
