@@ -53,19 +53,35 @@ def request(method: str, id_: str, body: str = "") -> dict[str, Any]:
     }
 
 
-async def asked(aws: Aws, table: str) -> str:
+async def asked(table: str) -> str:
     """The id of the question that the adapter has kept."""
+    aws = Aws()
     while not (found := (await aws.call("dynamodb", "Scan", TableName=table))["Items"]):  # noqa: ASYNC110  # the server tells nobody
         await asyncio.sleep(0.1)
+    await aws.close()
     return str(found[0]["id"]["S"])
 
 
-async def use(server: Server, deployed: Deployed, run: Run, client: Client, aws: Aws) -> None:
-    """A question, its answer on the page, a large one in the payload store, and an event."""
+async def tell(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """An event on the bus, until its adapter has heard of it."""
+    entry = {"Source": "prices", "DetailType": "moved", "Detail": json.dumps({"tea": 3})}
+    await aws.call("events", "PutEvents", Entries=[entry])
+    heard = ""
+
+    def is_heard() -> bool:
+        nonlocal heard
+        heard += capsys.readouterr().out
+        return 'a price: {"tea":3} in 123456789012' in heard
+
+    await until(is_heard)
+
+
+async def use(server: Server, deployed: Deployed, run: Run, client: Client) -> None:
+    """A question, its answer on the page, and another that is answered at once."""
     environment = deployed.environments["needy-service-ask-page"]
     page = Recorder(calls=run.calls["needy-service-ask-page"])
     handle = await client.start(buy, "a" * 50_000, execution_id="buy-1")
-    id_ = await asked(aws, environment["ASK_TABLE"])
+    id_ = await asked(environment["ASK_TABLE"])
     await jump(server, run, 700)  # the adapter comes back Later, more than once
     shown = await respond(request("GET", id_), page, environment)
     assert shown["body"] == "May I buy " + "a" * 50_000
@@ -97,17 +113,8 @@ async def test_what_adapters_need_is_there_and_used_and_nothing_else_is(
     client = Client(app, aws_backend(app, client_config(deployed), starter), close=starter.close)
     try:
         async with at_work(app, deployed) as run:
-            await use(server, deployed, run, client, aws)
-            entry = {"Source": "prices", "DetailType": "moved", "Detail": json.dumps({"tea": 3})}
-            await aws.call("events", "PutEvents", Entries=[entry])
-            heard = ""
-
-            def is_heard() -> bool:
-                nonlocal heard
-                heard += capsys.readouterr().out
-                return 'a price: {"tea":3} in 123456789012' in heard
-
-            await until(is_heard)
+            await use(server, deployed, run, client)
+            await tell(aws, capsys)
             await client.describe("buy-1")
             await client.list()
             await provoke(server, deployed, run)

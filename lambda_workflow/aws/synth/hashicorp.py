@@ -40,6 +40,9 @@ TYPES: Final[dict[type, str]] = {
 PACKAGE: Final = Parameter("package", "The zip file with the functions' code, built for arm64.")
 
 
+Block = tuple[str, str, dict[str, Any]]  # type, name, body
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """Text in which references stand already."""
@@ -47,7 +50,7 @@ class Raw:
     text: str
 
 
-def blocks(resource: r.Resource) -> list[tuple[str, str, dict[str, Any]]]:
+def blocks(resource: r.Resource) -> list[Block]:
     """Type, name and body of each block that a resource becomes."""
     kind = TYPES[type(resource)]
     match resource:
@@ -60,10 +63,7 @@ def blocks(resource: r.Resource) -> list[tuple[str, str, dict[str, Any]]]:
         case r.ScheduleGroup(name=name):
             body = {"name": name}
         case r.Role():
-            body = {"assume_role_policy": Json(assume(resource))}
-            rules = {"name": "own", "role": Ref(resource.id, "name"),
-                     "policy": Json(_policy(resource))}  # fmt: skip
-            return [(kind, resource.id, body), ("aws_iam_role_policy", resource.id, rules)]
+            return _role(resource)
         case r.Policy(why=why, statements=statements):
             body = {"description": why, "policy": Json(policy(statements))}
         case r.LogGroup(name=name, days=days):
@@ -97,12 +97,17 @@ def local(id_: str) -> str:
     return id_.lower().replace("-", "_")
 
 
-def _policy(role: r.Role) -> dict[str, Any]:
+def _role(role: r.Role) -> list[Block]:
     """A log group's ARN has no `:*` here, as it has in CloudFormation."""
-    return policy(
+    allowed = policy(
         dataclasses.replace(statement, targets=tuple(map(_with_streams, statement.targets)))
         for statement in role.statements
     )
+    rules = {"name": "own", "role": Ref(role.id, "name"), "policy": Json(allowed)}
+    return [
+        (TYPES[r.Role], role.id, {"assume_role_policy": Json(assume(role))}),
+        ("aws_iam_role_policy", role.id, rules),
+    ]
 
 
 def _with_streams(target: r.Target) -> r.Target:
@@ -170,7 +175,7 @@ def _keys(schema: list[dict[str, str]]) -> dict[str, str]:
 _KEPT: Final = {"lifecycle": {"prevent_destroy": True}}
 
 
-def _bucket(bucket: r.Bucket) -> list[tuple[str, str, dict[str, Any]]]:
+def _bucket(bucket: r.Bucket) -> list[Block]:
     name = {"bucket": Ref(bucket.id, "name")}
     default: dict[str, Any] = {"sse_algorithm": "AES256"}
     if bucket.kms_key:
@@ -233,7 +238,7 @@ def _permission(permission: r.Permission) -> dict[str, Any]:
     }
 
 
-def _rule(rule: r.Rule) -> list[tuple[str, str, dict[str, Any]]]:
+def _rule(rule: r.Rule) -> list[Block]:
     body = {"name": rule.name, "event_bus_name": rule.bus, "event_pattern": rule.pattern}
     target = {
         "rule": Ref(rule.id, "name"),

@@ -41,6 +41,7 @@ class Workflows:
         if self.chosen.options.scheduler:
             yield from self._scheduler()
         yield from self._function()
+        yield from self._triggers()
 
     def _queues(self) -> Iterator[Queue]:
         chosen, seconds = self.chosen, self._seconds.value
@@ -97,6 +98,10 @@ class Workflows:
     def _seconds(self) -> Because:
         return timing.workflow_timeout(self.chosen.options.workflow.timeout)
 
+    @property
+    def _scope(self) -> Scope:
+        return Scope("[workflow]", self.chosen.needs.parameters)
+
     def _function(self) -> Iterator[Resource]:
         options = self.chosen.options
         environment: dict[str, Value] = {
@@ -127,18 +132,19 @@ class Workflows:
             variables[variable] = url
             targets.append(arn)
         targets += [caller for caller in self.chosen.callers if caller not in targets]
-        scope = Scope("[workflow]", self.chosen.needs.parameters)
-        variables |= scope.variables(options.workflow.environment)
+        variables |= self._scope.variables(options.workflow.environment)
         statements += [rights.send(targets), *self.chosen.key_right]
-        statements += scope.statements(options.workflow.rights)
+        statements += self._scope.statements(options.workflow.rights)
         made = Making(options, "workflow", options.workflow, self._seconds)
         handler = workflow_handler_of(self.chosen.address, options.workflow.handler)
         yield from made.parts(handler, "Runs the turns of executions.", variables, statements)
+
+    def _triggers(self) -> Iterator[Resource]:
         for queue, id_, why in (
             (INBOX, "workflow-trigger", "Batches of the FIFO queue."),
             (DELAY, "delay-trigger", "Timers that are due, or take another hop."),
         ):
-            yield trigger(options.workflow, "workflow-function", queue, (id_, why))
+            yield trigger(self.chosen.options.workflow, "workflow-function", queue, (id_, why))
 
     def _peers(self) -> Iterator[tuple[str, Value, Target]]:
         """Services and Apps that the workflows call: variable, URL and ARN of each."""
