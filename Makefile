@@ -7,8 +7,12 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 CHECKED := lambda_workflow pytest_lambda_workflow.py tests $(wildcard examples benchmarks) services/lambda_workflow_services
 BENCHMARKS := $(filter-out %/__init__.py,$(wildcard benchmarks/*.py))
 
+NODE := $(if $(shell command -v npm),.venv/node/.made)
+NPM_INSTALL := npm install --no-package-lock --include=dev --ignore-scripts --no-audit --no-fund \
+	--loglevel=error --fetch-retries=1
+
 .DEFAULT_GOAL := help
-.PHONY: help setup sam demo test test-all lint format bench dist clean
+.PHONY: help setup node sam demo test test-all lint format bench dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -29,6 +33,13 @@ help:  ## list the targets
 
 setup: .venv/.setup  ## make .venv with everything that development needs
 
+.venv/node/.made: .venv/.made examples/node_adapter/package.json
+	@mkdir -p $(@D) && cp examples/node_adapter/package.json $(@D)
+	@cd $(@D) && $(NPM_INSTALL) >/dev/null && touch .made \
+		|| echo 'npm cannot install the AWS SDK: tests of the Node.js adapter are skipped' >&2
+
+node: $(NODE)  ## install what the Node.js example needs, if npm is here
+
 .venv-sam/.made: constraints-sam.txt
 	$(PYTHON) -m venv .venv-sam
 	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
@@ -41,10 +52,10 @@ demo: .venv/.demo  ## run the bank transaction on the embedded engine
 	$(BIN)/lambda-workflow run examples.bank_transaction.app:app transfer \
 		--input @examples/bank_transaction/order.json
 
-test: setup  ## run the tests, on every core; all but the longest
+test: setup node  ## run the tests, on every core; all but the longest
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-all: setup  ## run the longest tests as well
+test-all: setup node  ## run the longest tests as well
 	$(BIN)/python -m pytest -n auto --dist worksteal --thorough
 
 lint: setup  ## check style, formatting, types and import contracts
@@ -52,7 +63,7 @@ lint: setup  ## check style, formatting, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint infra/*/template.yaml infra/services/*/template.yaml
+	$(BIN)/cfn-lint infra/*/template.yaml infra/services/*/template.yaml examples/*/template.yaml
 
 format: setup  ## put imports and layout in order
 	$(BIN)/ruff check --fix .
