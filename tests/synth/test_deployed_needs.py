@@ -19,7 +19,7 @@ from tests.aws.deployed import until
 from tests.aws.server.process import Server
 from tests.synth.apps import stack_of
 from tests.synth.comparing import refused, unused
-from tests.synth.needy.adapter import app, buy
+from tests.synth.needy.adapter import HURRY, app, buy, wanted
 from tests.synth.needy.page import respond
 from tests.synth.stack import Deployed, Recorder, Run, at_work, create, policy_of, url_of
 from tests.synth.test_deployed import client_config, jump, provoke
@@ -85,23 +85,28 @@ async def use(server: Server, deployed: Deployed, run: Run, client: Client) -> N
     await jump(server, run, 700)  # the adapter comes back Later, more than once
     shown = await respond(request("GET", id_), page, environment)
     assert shown["body"] == "May I buy " + "a" * 50_000
+    await handle.signal(HURRY, "!" * 50_000)
+    assert await handle.query(wanted) == 50_000
+    assert [header.execution_id for header in (await client.list(buy.name)).headers] == ["buy-1"]
+    assert (await handle.describe()).workflow == buy.name
     await respond(request("POST", id_, "of course"), page, environment)
     assert await handle.result(timeout=timedelta(minutes=2)) == "of course"
     await page.close()
 
 
-@pytest.mark.parametrize("count", [0, 2], ids=["no secrets", "secrets"])
+@pytest.mark.parametrize(("count", "given"), [(0, {}), (2, {"bucket": True})], ids=str)
 async def test_what_adapters_need_is_there_and_used_and_nothing_else_is(
     server: Server,
     aws: Aws,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     count: int,
+    given: dict[str, Any],
 ) -> None:
     wording = f"/{HERE}/asking/wording"
     await aws.call("ssm", "PutParameter", Name=wording, Value="May I buy ", Type="String")
     arns = await secrets(aws, count)
-    stack = to_sam(stack_of(app, starters=True))
+    stack = to_sam(stack_of(app, starters=True, **given))
     deployed = await create(aws, stack, StampSender="ada", SecretArns=arns)
     for name, value in deployed.environments["needy-service-ask"].items():
         if not name.startswith(PREFIX):
@@ -115,8 +120,6 @@ async def test_what_adapters_need_is_there_and_used_and_nothing_else_is(
         async with at_work(app, deployed) as run:
             await use(server, deployed, run, client)
             await tell(aws, capsys)
-            await client.describe("buy-1")
-            await client.list()
             await provoke(server, deployed, run)
     finally:
         await client.close()

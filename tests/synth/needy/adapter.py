@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
-from lambda_workflow import App, BusEvent, Context, Later, Service, Task, serve, workflow
+from lambda_workflow import App, BusEvent, Context, Later, Service, Signal, Task, serve, workflow
 from lambda_workflow.aws.handlers import lambda_handler, service_handler
 from lambda_workflow.aws.present import aws_client
 from lambda_workflow.model.payload import dumps
 
 ASK = Service("ask", str, str, timeout=timedelta(days=1))
+HURRY = Signal("hurry", str)
 PRICES = Service("prices", str, str)
 
 
 @workflow
 async def buy(ctx: Context, what: str) -> str:
+    ctx.state = what
     await ctx.call(ASK, "")
     return await ctx.call(ASK, what)
+
+
+@buy.query
+def wanted(ctx: Context) -> int:
+    """How much is to be bought."""
+    return len(ctx.state)
 
 
 @serve(ASK)
