@@ -145,7 +145,9 @@ def test_the_forwarder_needs_the_two_queues_and_no_table(
 ) -> None:
     with pytest.raises(ConfigurationError, match=r"QUEUE_URL is not set.*DELAY_QUEUE_URL"):
         handler({"Records": []}, None)
-    only = AwsConfig("", "https://sqs.example.com/in.fifo", delay_queue_url="https://x/delay")
+    only = AwsConfig(
+        "", "https://sqs.example.com/in.fifo", delay_queue_url="https://sqs.example.com/delay"
+    )
     for name, value in environment(only).items():
         monkeypatch.setenv(name, value)
     assert handler({"Records": []}, None) == {"batchItemFailures": []}

@@ -7,7 +7,7 @@ import json
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -86,45 +86,46 @@ class Lambdas:
         return 200, headers, result if isinstance(result, bytes) else json.dumps(result).encode()
 
 
+class Exchange(BaseHTTPRequestHandler):
+    """A request for an invocation, and its answer."""
+
+    protocol_version = "HTTP/1.1"
+    lambdas: Lambdas
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.lambdas.hang_up:
+            self.lambdas.hang_up = False
+            self.lambdas.invoked.append(Invoked("", "", None, {}))
+            self.close_connection = True
+            return
+        context = base64.b64decode(self.headers.get("X-Amz-Client-Context", ""))
+        parts = urlsplit(self.path)
+        name = unquote(parts.path.split("/")[3])
+        name += "".join(f":{found}" for found in parse_qs(parts.query).get("Qualifier", []))
+        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        invoked = Invoked(name, kind, json.loads(body), json.loads(context or "{}"))
+        with suppress(ConnectionError):  # the caller waits no longer
+            self.respond(*self.lambdas.answer(invoked, "X-Amz-Log-Type" in self.headers))
+
+    def respond(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: what counts is in `invoked`."""
+
+
 @contextmanager
 def serving() -> Iterator[Lambdas]:
     """Lambda on a port of this machine's loopback."""
     lambdas = Lambdas("")
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if lambdas.hang_up:
-                lambdas.hang_up = False
-                lambdas.invoked.append(Invoked("", "", None, {}))
-                self.close_connection = True
-                return
-            context = json.loads(
-                base64.b64decode(self.headers.get("X-Amz-Client-Context", "")) or "{}"
-            )
-            parts = urlsplit(self.path)
-            name = unquote(parts.path.split("/")[3])
-            name += "".join(f":{q}" for q in parse_qs(parts.query).get("Qualifier", []))
-            kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
-            log = self.headers.get("X-Amz-Log-Type") == "Tail"
-            invoked = Invoked(name, kind, json.loads(body), context)
-            status, headers, answer = lambdas.answer(invoked, log)
-            try:
-                self.send_response(status)
-                for header, value in headers.items():
-                    self.send_header(header, value)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-            except ConnectionError:  # the caller waits no longer
-                self.close_connection = True
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    handler = type("Handler", (Exchange,), {"lambdas": lambdas})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         lambdas.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
