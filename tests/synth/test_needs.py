@@ -135,6 +135,19 @@ def test_the_page_may_do_what_it_says_and_post_results() -> None:
     assert may(called, PAGE, "kms:Decrypt") == {"kms-key-arn"}
 
 
+def test_a_page_that_posts_large_results_may_store_them_and_read_none() -> None:
+    large = {"ask": {"page": {"large_results": True}}}
+    page = functions(stack_of(app, service=large))[PAGE]
+    assert page.environment["LAMBDA_WORKFLOW_TABLE"] == Ref("table", "name")
+    (right,) = (s for s in statements(stack_of(app, service=large), PAGE) if s.sid == "Payloads")
+    assert right.actions == ("dynamodb:PutItem",)
+    assert right.conditions["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["blob:*"]}
+    in_bucket = stack_of(app, service=large, bucket=True)
+    assert functions(in_bucket)[PAGE].environment["LAMBDA_WORKFLOW_BUCKET"]
+    assert may(in_bucket, PAGE, "s3:PutObject") == {"payload-bucket"}
+    assert may(in_bucket, PAGE, "s3:GetObject") == may(in_bucket, PAGE, "dynamodb:PutItem") == set()
+
+
 def test_a_page_is_open_by_its_url_and_by_nothing_else() -> None:
     stack = stack_of(app)
     given = [r for r in stack.resources if isinstance(r, Permission)]

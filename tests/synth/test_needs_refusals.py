@@ -71,6 +71,7 @@ def parameter(name: str = "Payer", text: str = "${Payer}", **given: Any) -> dict
         (wash(page={}), "its page has no handler"),
         (wash(page={"handler": "tests.synth.apps.nothing"}), "the service.wash.page function"),
         (wash(page={**PAGE, "table_actions": ["dynamodb:GetItem"]}), "that it does not have"),
+        (wash(page={**PAGE, "large_results": True}), "posts none: write posts_results = true"),
         (wash(page={**PAGE, "timeout": 901}), "[service.wash.page] timeout is 901: it must be 1"),
         (wash(page={**PAGE, "environment": {"A1": "${Page.Url}"}}), "there is no 'Page.Url'"),
         (wash(events={"bus": "b"}), "its events have no pattern"),
@@ -91,6 +92,13 @@ def test_a_policy_for_starters_needs_something_to_start() -> None:
     alone = App("machines", workflows=[], adapters=list(app.adapters.values()))
     with pytest.raises(ConfigurationError, match="has no workflows to start"):
         stack_of(alone, callers=["shop"], starters=True)
+
+
+def test_a_page_with_large_results_needs_a_place_for_them() -> None:
+    alone = App("machines", workflows=[], adapters=list(app.adapters.values()))
+    page = {**PAGE, "posts_results": True, "large_results": True}
+    with pytest.raises(ConfigurationError, match="write bucket = true into the options"):
+        stack_of(alone, callers=["shop"], service={"wash": {"page": page}})
 
 
 class Home:

@@ -189,6 +189,9 @@ def _check(name: str, made: ServiceOptions) -> None:
             refuse(f"nobody uses its table: write actions into [service.{name}.table]")
     if made.page and made.page.table_actions and not made.table:
         refuse(f"its page uses a table that it does not have: write [service.{name}.table]")
+    if made.page and made.page.large_results and not made.page.posts_results:
+        refuse(f"its page stores large results, but posts none: write posts_results = true into "
+               f"[service.{name}.page]")  # fmt: skip
     if made.page and not made.page.handler:
         refuse(f'its page has no handler: write handler = "…" into [service.{name}.page]')
     if made.events and not made.events.pattern:

@@ -126,6 +126,7 @@ class Page:
     Args:
         table_actions: what it does with the service's table.
         posts_results: whether it sends to the FIFO queues of the workflows.
+        large_results: whether what it posts may be over 32 KB, and is stored first.
         concurrency: invocations at the same time, reserved; 0: what the account has.
     """
 
@@ -134,6 +135,7 @@ class Page:
     timeout: int = 30
     concurrency: int = 0
     posts_results: bool = False
+    large_results: bool = False
     table_actions: tuple[str, ...] = field(default=(), metadata=read_by(_of_the_table))
     environment: Mapping[str, str] = field(default_factory=dict, metadata=read_by(_variables))
     rights: tuple[Right, ...] = field(default=(), metadata=read_by(many(Right)))

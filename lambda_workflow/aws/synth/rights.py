@@ -79,6 +79,12 @@ def payloads(bucket: str) -> Statement:
     return Statement("Payloads", ("s3:GetObject", "s3:PutObject"), (objects,))
 
 
+def deposits(bucket: str) -> Statement:
+    """Write large payloads, and read none."""
+    objects = Text((Ref(bucket, "arn"), f"/{PAYLOADS}*"))
+    return Statement("Payloads", ("s3:PutObject",), (objects,))
+
+
 def schedules(group: str) -> Statement:
     """Make and withdraw timers."""
     place = ("arn:", Builtin("partition"), ":scheduler:", Builtin("region"), ":")

@@ -162,22 +162,39 @@ class ServiceParts:
         about = self.id("trigger"), f"Tasks of {self.name!r}."
         yield trigger(own, self.id("function"), queue, about)
 
+    def _page_rights(self, page: Page, scope: Scope) -> Iterator[Statement]:
+        if page.posts_results:
+            yield rights.send(self._inboxes())
+        if page.large_results:
+            if not self.chosen.options.bucket and not self.chosen.has_table:
+                raise ConfigurationError(
+                    f"service {self.name!r}: its page stores large results, and there is no place: "
+                    "write bucket = true into the options"
+                )
+            has_bucket = self.chosen.options.bucket
+            yield rights.deposits(BUCKET) if has_bucket else rights.chunks(TABLE)
+        if page.table_actions:
+            yield rights.own_table(self.id("table"), page.table_actions)
+        if page.posts_results or page.table_actions:
+            yield from self.chosen.key_right
+        yield from scope.statements(page.rights)
+
+    def _page_variables(self, page: Page, scope: Scope) -> dict[str, Value]:
+        stored: dict[str, Value] = {}
+        if page.large_results and self.chosen.options.bucket:
+            stored[f"{PREFIX}BUCKET"] = Ref(BUCKET, "name")
+        elif page.large_results:
+            stored[f"{PREFIX}TABLE"] = Ref(TABLE, "name")
+        return stored | scope.variables(page.environment)
+
     def _page(self, page: Page) -> Iterator[Resource]:
         scope, function = self._scope(".page"), self.id("page-function")
-        statements: list[Statement] = []
-        if page.posts_results:
-            statements.append(rights.send(self._inboxes()))
-        if page.table_actions:
-            statements.append(rights.own_table(self.id("table"), page.table_actions))
-        if page.posts_results or page.table_actions:
-            statements += self.chosen.key_right
-        statements += scope.statements(page.rights)
         seconds = Because(page.timeout, "Somebody waits for it before a screen.")
         made = Making(self.chosen.options, f"service-{self.name}-page", page, seconds)
         handler = page_handler_of(self.name, page.handler)
         why = f"The page of service {self.name!r}, for whoever has a link to it."
-        variables: dict[str, Value] = {**scope.variables(page.environment)}
-        yield from made.parts(handler, why, variables, statements)
+        granted = self._page_rights(page, scope)
+        yield from made.parts(handler, why, self._page_variables(page, scope), granted)
         yield FunctionUrl(
             id=self.id("page-url"),
             why="Asks nobody who they are: links are opened in browsers, and the page must know "
