@@ -20,6 +20,7 @@ from tests.services.http.conftest import LOOPBACK, to_loopback
 from tests.services.http.site import Reply, Site
 
 NOTHING_ALLOWED = Settings()
+METADATA = "169.254.169.254"
 ALL_ALLOWED = Settings(allow_private=(ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 
@@ -138,7 +139,7 @@ async def test_a_name_that_resolves_differently_each_time_is_checked_as_it_is_co
 
 async def test_one_refused_address_of_a_name_refuses_the_name(site: Site) -> None:
     async def mixed(host: str, port: int) -> Sequence[str]:
-        return ["127.0.0.1", "169.254.169.254"]
+        return ["127.0.0.1", METADATA]
 
     error = await failure(
         Sender(LOOPBACK, resolve=mixed), HttpRequest(url=site.url("/echo", "api.example.com"))
@@ -208,7 +209,7 @@ async def test_redirects_are_followed_only_as_often_as_the_request_says(
 @pytest.mark.parametrize(
     "to",
     [
-        "http://169.254.169.254/latest/meta-data/",
+        f"http://{METADATA}/latest/meta-data/",
         "http://[fd00:ec2::254]/latest/",
         "//169.254.170.2/v2/credentials",
         "http://user:password@127.0.0.1/",
