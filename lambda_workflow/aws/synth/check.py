@@ -17,7 +17,7 @@ from lambda_workflow.aws.synth.options import (
     FunctionOptions,
     Options,
 )
-from lambda_workflow.aws.synth.resources import Function, Policy, Queue, Role, Stack
+from lambda_workflow.aws.synth.resources import Function, Queue, Role, Stack
 from lambda_workflow.aws.synth.uses import Uses
 from lambda_workflow.aws.synth.values import NAME, Parameter, Text
 from lambda_workflow.errors import ConfigurationError
@@ -155,7 +155,7 @@ def check_stack(stack: Stack) -> None:
                 if size > ENVIRONMENT_BYTES_MAX:
                     _refuse(f"{resource.id}: its variables take about {size} bytes, Lambda has "
                             f"{ENVIRONMENT_BYTES_MAX}: split the App")  # fmt: skip
-            case Role() | Policy():
+            case Role():
                 size = sum(VALUE_BYTES * (1 + len(s.targets)) + sum(map(len, s.actions))
                            for s in resource.statements)  # fmt: skip
                 if size > POLICY_BYTES_MAX:

@@ -49,6 +49,9 @@ def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
             rules = queue_policy(resource)
             found = {"Queues": [Ref(queue, "url")], "PolicyDocument": rules}
             return "AWS::SQS::QueuePolicy", found, {}
+        case r.Schedules(function=function, digests=digests):
+            asked = {"ServiceToken": Ref(function, "arn"), "ServiceTimeout": PATIENCE}
+            return "Custom::Schedules", {**asked, "Digests": digests}, {}
         case r.LogCount():
             return "AWS::Logs::MetricFilter", _count(resource), {}
         case r.Alarm():
@@ -77,6 +80,8 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
                     else {"SqsManagedSseEnabled": True})  # fmt: skip
 
 
+PATIENCE: Final = Because(120, "Seconds for the function's answer; without it CloudFormation waits "
+                               "an hour.")  # fmt: skip
 DEDUPLICATED: Final = Because(True, "Scheduler's messages need it; all others have explicit ids.")
 HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits count per group.")
 

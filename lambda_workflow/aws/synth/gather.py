@@ -71,7 +71,8 @@ def gather(app: App, options: Options) -> Needs:
         made = options.for_services()
         path = _beside(adapter)
         if path and path.is_file():
-            file = files.setdefault(path, _read(path))
+            if (file := files.get(path)) is None:
+                file = files[path] = _read(path)
             made = section(made, file.service.get(name, {}), f"{file.path}: service.{name}")
         if name in options.service:
             where = f"{options.where}: service.{name}"

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lambda_workflow.aws.deployment import APPLY
 from lambda_workflow.aws.synth import resources as r
 from lambda_workflow.aws.synth.cloudformation import (
     DEDUPLICATED,
@@ -33,6 +34,7 @@ TYPES: Final[dict[type, str]] = {
     r.Permission: "aws_lambda_permission",
     r.Rule: "aws_cloudwatch_event_rule",
     r.QueuePolicy: "aws_sqs_queue_policy",
+    r.Schedules: "aws_lambda_invocation",
     r.LogCount: "aws_cloudwatch_log_metric_filter",
     r.Alarm: "aws_cloudwatch_metric_alarm",
     r.Dashboard: "aws_cloudwatch_dashboard",
@@ -83,6 +85,9 @@ def blocks(resource: r.Resource) -> list[Block]:
         case r.QueuePolicy(queue=queue):
             body = {"queue_url": Ref(queue, "url"), "policy": Json(queue_policy(resource)),
                     **_count_of(resource.unless_empty)}  # fmt: skip
+        case r.Schedules(function=function, role=role, digests=digests):
+            body = {"function_name": Ref(function, "name"), "input": Json({APPLY: digests}),
+                    "depends_on": [f"aws_iam_role_policy.{local(role)}"]}  # fmt: skip
         case r.LogCount():
             body = _count(resource)
         case r.Alarm():

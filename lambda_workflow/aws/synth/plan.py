@@ -31,7 +31,7 @@ from lambda_workflow.aws.synth.resources import Bucket, Output, Resource, Stack,
 from lambda_workflow.aws.synth.services import ServiceParts
 from lambda_workflow.aws.synth.starters import starter_policy
 from lambda_workflow.aws.synth.uses import uses_of
-from lambda_workflow.aws.synth.values import Because, Parameter, Ref, Text, named
+from lambda_workflow.aws.synth.values import Because, Parameter, Ref, named
 from lambda_workflow.aws.synth.workflows import Workflows
 from lambda_workflow.runtime.app import App
 
@@ -127,7 +127,3 @@ def _outputs(chosen: Choices) -> Iterator[Output]:
     if options.starters:
         about = "Attach it to whoever starts executions and asks for them."
         yield Output(f"{STARTERS}-arn", about, Ref(STARTERS, "arn"))
-    if chosen.app.schedules:
-        command = f"lambda-workflow schedule apply {chosen.address} --aws"
-        about = "Run it after each deployment: schedules are executions, and this starts them."
-        yield Output("schedules-command", about, Text((command,)))

@@ -207,6 +207,22 @@ class QueuePolicy:
     unless_empty: tuple[Param, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedules:
+    """The schedules of the App; a deployment that changes them asks a function to make them.
+
+    Attributes:
+        function, role: ids, of the function and of what lets it.
+        digests: of each schedule, by its name.
+    """
+
+    id: str
+    why: str
+    function: str
+    role: str
+    digests: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A CloudWatch metric; without dimensions one of this stack's own."""
@@ -253,7 +269,7 @@ class Dashboard:
 
 Resource = (
     Queue | Table | Bucket | ScheduleGroup | Role | Policy | LogGroup | Function | Trigger
-    | FunctionUrl | Permission | Rule | QueuePolicy | LogCount | Alarm | Dashboard
+    | FunctionUrl | Permission | Rule | QueuePolicy | Schedules | LogCount | Alarm | Dashboard
 )  # fmt: skip
 
 

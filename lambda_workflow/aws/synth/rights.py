@@ -40,14 +40,15 @@ def send(targets: Sequence[Target]) -> Statement:
     return Statement("Send", ("sqs:SendMessage",), tuple(targets))
 
 
-def histories(table: str, *, chunks: bool) -> Statement:
+def histories(table: str, *, items: bool) -> Statement:
     """Keep histories; listing them is not the function's business.
 
     Args:
-        chunks: whether large payloads are items of the table, which are got one by one.
+        items: whether items are got one by one: large payloads that the table has, and headers of
+            schedules.
     """
     actions = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
-    got = ("dynamodb:GetItem",) if chunks else ()
+    got = ("dynamodb:GetItem",) if items else ()
     return Statement("Histories", got + actions, (Ref(table, "arn"),))
 
 

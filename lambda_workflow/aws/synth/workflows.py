@@ -24,7 +24,14 @@ from lambda_workflow.aws.synth.names import (
     service_id,
 )
 from lambda_workflow.aws.synth.placeholders import Scope
-from lambda_workflow.aws.synth.resources import Queue, Resource, Role, ScheduleGroup, Target
+from lambda_workflow.aws.synth.resources import (
+    Queue,
+    Resource,
+    Role,
+    ScheduleGroup,
+    Schedules,
+    Target,
+)
 from lambda_workflow.aws.synth.values import Because, Builtin, Param, Ref, UrlOfArn, Value, named
 from lambda_workflow.aws.timers import DELAY_SECONDS_MAX
 
@@ -42,6 +49,8 @@ class Workflows:
             yield from self._scheduler()
         yield from self._function()
         yield from self._triggers()
+        if self.chosen.app.schedules:
+            yield self._schedules()
 
     def _queues(self) -> Iterator[Queue]:
         chosen, seconds = self.chosen, self._seconds.value
@@ -114,7 +123,7 @@ class Workflows:
         targets: list[Target] = [Ref(id_, "arn") for id_ in (INBOX, DEAD, DELAY)]
         statements = [
             rights.consume(INBOX, DELAY),
-            rights.histories(TABLE, chunks=not options.bucket),
+            rights.histories(TABLE, items=not options.bucket or bool(self.chosen.app.schedules)),
         ]
         if options.responses:
             environment["RESPONSE_QUEUE_URL"] = Ref(RESPONSES, "url")
@@ -145,6 +154,16 @@ class Workflows:
             (DELAY, "delay-trigger", "Timers that are due, or take another hop."),
         ):
             yield trigger(self.chosen.options.workflow, "workflow-function", queue, (id_, why))
+
+    def _schedules(self) -> Schedules:
+        schedules = self.chosen.app.schedules
+        return Schedules(
+            id="schedules",
+            why="The App's schedules, which are executions: made and changed by each deployment.",
+            function="workflow-function",
+            role="workflow-role",
+            digests={name: schedules[name].plan.digest for name in sorted(schedules)},
+        )
 
     def _peers(self) -> Iterator[tuple[str, Value, Target]]:
         """Services and Apps that the workflows call: variable, URL and ARN of each."""
