@@ -1,0 +1,108 @@
+"""What a deployment decides: the cluster, which task definitions, and where in the network."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from lambda_workflow import ServiceError
+from lambda_workflow.errors import ConfigurationError
+
+_DEFINITION: Final = re.compile(
+    r"arn:[a-z-]+:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/[A-Za-z0-9_-]{1,255}:([0-9]+|\*)"
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """See the module.
+
+    Attributes:
+        definitions: ARNs that end in a revision, or in `:*` for all.
+        capacity_provider: empty for Fargate by its launch type.
+    """
+
+    cluster: str
+    definitions: tuple[str, ...]
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    public_ip: bool
+    capacity_provider: str
+
+    def check(self, wanted: str) -> str:
+        """The task definition as RunTask takes it.
+
+        Raises:
+            ServiceError: it is not allowed.
+        """
+        for arn in self.definitions:
+            known = arn.rpartition("/")[2]
+            family, _, revision = known.partition(":")
+            if wanted == known or (revision == "*" and wanted.partition(":")[0] == family):
+                return wanted
+        raise ServiceError(
+            f"task definition {wanted!r} may not be run from here: ECS_TASK_DEFINITIONS allows "
+            f"{', '.join(self.definitions)}",
+            type="NotAllowed",
+            retryable=False,
+        )
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """As RunTask takes it; empty for tasks that have no network of their own."""
+        if not self.subnets:
+            return {}
+        where: dict[str, Any] = {
+            "subnets": list(self.subnets),
+            "assignPublicIp": "ENABLED" if self.public_ip else "DISABLED",
+        }
+        if self.security_groups:
+            where["securityGroups"] = list(self.security_groups)
+        return {"networkConfiguration": {"awsvpcConfiguration": where}}
+
+
+@cache
+def settings() -> Settings:
+    """Those of this process, read once.
+
+    Raises:
+        ConfigurationError: variables are missing or wrong; names all of them.
+    """
+    return read(os.environ)
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """See `settings`."""
+    cluster = environ.get("ECS_TASK_CLUSTER", "").strip()
+    definitions = _several(environ.get("ECS_TASK_DEFINITIONS", ""))
+    subnets = _several(environ.get("ECS_TASK_SUBNETS", ""))
+    public_ip = environ.get("ECS_TASK_PUBLIC_IP", "").strip() or "DISABLED"
+    provider = environ.get("ECS_TASK_CAPACITY_PROVIDER", "").strip()
+    wrong = []
+    if not _NAME.fullmatch(cluster):
+        wrong.append(f"ECS_TASK_CLUSTER is {cluster!r}: give the cluster's name")
+    if not definitions:
+        wrong.append("ECS_TASK_DEFINITIONS is not set: give the ARNs of what may be run")
+    wrong += [
+        f"ECS_TASK_DEFINITIONS has {arn!r}: an ARN of a task definition ends in its revision, or "
+        "in :* for all of them"
+        for arn in definitions
+        if not _DEFINITION.fullmatch(arn)
+    ]
+    if public_ip not in ("ENABLED", "DISABLED"):
+        wrong.append(f"ECS_TASK_PUBLIC_IP is {public_ip!r}: it must be ENABLED or DISABLED")
+    if not subnets and not provider:
+        wrong.append("ECS_TASK_SUBNETS is not set: Fargate needs the subnets to run in")
+    if wrong:
+        raise ConfigurationError("; ".join(wrong))
+    groups = _several(environ.get("ECS_TASK_SECURITY_GROUPS", ""))
+    return Settings(cluster, definitions, subnets, groups, public_ip == "ENABLED", provider)
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(found for part in text.split(",") if (found := part.strip()))
