@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-Kind = Literal["throttle", "refuse", "error", "drop", "entries"]
+Kind = Literal["throttle", "refuse", "deny", "error", "drop", "entries"]
 
 CODES: Final = {
     "dynamodb": "ProvisionedThroughputExceededException",
@@ -19,7 +19,7 @@ class Fault:
     """What happens to the next `count` calls that it fits.
 
     Attributes:
-        kind: `throttle` and `refuse` (HTTP 400), `error` (HTTP 500), `drop` (the
+        kind: `throttle` and `refuse` (HTTP 400), `deny` (HTTP 403), `error` (HTTP 500), `drop` (the
             connection ends without an answer), or `entries` (those at `positions` of a batch
             fail, the others do not).
         after: whether the request is applied first, so that only its answer is lost.
@@ -47,6 +47,8 @@ class Fault:
             return 400, CODES.get(self.service, "ThrottlingException")
         if self.kind == "refuse":
             return 400, "ValidationException"
+        if self.kind == "deny":
+            return 403, "AccessDenied"
         return 500, "InternalFailure"
 
     def split(self, entries: Sequence[Any]) -> tuple[list[Any], list[Any]]:

@@ -24,7 +24,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import sqs_backends
 
-from tests.aws.server import clock, rules, schedules
+from tests.aws.server import clock, objects, rules, schedules
 from tests.aws.server.faults import Fault, next_fault
 from tests.aws.server.journal import Meter, opened
 from tests.aws.server.records import Request
@@ -61,8 +61,10 @@ class Reply:
         return dict(json.loads(self.body)) if self.body else {}
 
     def send(self, start_response: StartResponse) -> Iterable[bytes]:
+        told = [value for name, value in self.headers if name.lower() == "content-length"]
         kept = [pair for pair in self.headers if pair[0].lower() != "content-length"]
-        start_response(self.status, [*kept, ("Content-Length", str(len(self.body)))])
+        length = told[0] if told and not self.body else str(len(self.body))  # HEAD has but that
+        start_response(self.status, [*kept, ("Content-Length", length)])
         return [self.body]
 
 
@@ -120,6 +122,8 @@ class Gate:
                 call.log.failed = "ValidationException"
                 return _refused(400, "ValidationException", why)
             meter = Meter(REGION, call.log, call.params)
+        if call.service == "s3" and objects.is_another(call.environ):
+            return Reply("412 Precondition Failed", [], objects.CHANGED)
         reply = _through(self.moto, call)
         if not reply.status.startswith("2"):
             call.log.failed = _code(reply)
@@ -146,6 +150,8 @@ class Gate:
             raise Dropped
         status, code = fault.refusal()
         call.log.failed = code
+        if call.operation == "HEAD":
+            return Reply(f"{status} Ordered", [], b"")
         return _refused(status, code, "the test ordered it")
 
     def _partly(self, call: Call, fault: Fault) -> Reply:
