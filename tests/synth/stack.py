@@ -18,7 +18,7 @@ from typing import Any
 from lambda_workflow import App
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import read_config
-from lambda_workflow.aws.handlers import task_handler, workflow_handler
+from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_handler
 from lambda_workflow.aws.worker import Poller
 from lambda_workflow.runtime.log import LogObserver
 from tests.aws.deployed import ShiftedClock
@@ -27,6 +27,7 @@ from tests.synth.template_text import read
 ACCOUNT = "123456789012"
 SCHEDULER = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule"
 STACK = "stack"
+LACKED = {"TimerGroup", "Schedules"}  # moto would run a function for a resource of one's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def url_of(resource: str) -> str:
 
 
 def without_group(tree: Any, group: str) -> Any:
-    """References to what moto's CloudFormation lacks, the Scheduler group and URLs, as names."""
+    """What moto's CloudFormation lacks is left out, and its references are names."""
     match tree:
         case {"Fn::GetAtt": [resource, "FunctionUrl"]}:
             return url_of(resource)
@@ -75,7 +76,7 @@ def without_group(tree: Any, group: str) -> Any:
         case {"Fn::GetAtt": ["TimerGroup", _]}:
             return f"{SCHEDULER}-group/{group}"
         case dict():
-            return {k: without_group(v, group) for k, v in tree.items() if k != "TimerGroup"}
+            return {k: without_group(v, group) for k, v in tree.items() if k not in LACKED}
         case list():
             return [without_group(item, group) for item in tree]
         case str():
@@ -183,13 +184,14 @@ class Run:
 
     clock: ShiftedClock
     calls: dict[str, set[tuple[str, str]]]
+    handlers: dict[str, AsyncHandler]
 
 
 @asynccontextmanager
 async def at_work(app: App, deployed: Deployed) -> AsyncIterator[Run]:
     """Feed each function from its queues, as its event source mappings say."""
     recorders = {name: Recorder() for name in deployed.environments}
-    clock, pollers = ShiftedClock(), []
+    clock, pollers, handlers = ShiftedClock(), [], {}
     for arn, name in deployed.triggers:
         aws, environment = recorders[name], deployed.environments[name]
         url = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{arn.rpartition(':')[2]}"
@@ -199,9 +201,10 @@ async def at_work(app: App, deployed: Deployed) -> AsyncIterator[Run]:
         else:
             config = read_config(environment, required=())
             handle = task_handler(*app.adapters.values(), config=config, aws=aws, clock=clock)
+        handlers[name] = handle
         pollers.append(asyncio.create_task(Poller(aws, url, handle, wait_seconds=1).run()))
     try:
-        yield Run(clock, {name: recorder.calls for name, recorder in recorders.items()})
+        yield Run(clock, {name: recorder.calls for name, recorder in recorders.items()}, handlers)
     finally:
         for poller in pollers:
             poller.cancel()

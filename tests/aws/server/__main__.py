@@ -11,7 +11,7 @@ import moto.backends
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from tests.aws.server import clock, rules
+from tests.aws.server import clock, rules, updates
 from tests.aws.server.gate import Gate
 
 
@@ -21,6 +21,7 @@ def main() -> None:
         moto.backends.get_backend(service)
     clock.install()
     rules.install()
+    updates.install()
     server = make_server("127.0.0.1", 0, Gate(), threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
