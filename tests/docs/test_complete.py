@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import lambda_workflow
+from lambda_workflow import Task
 from lambda_workflow.aws.config import PREFIX, VARIABLES
+from lambda_workflow.model.events import BlobRef
+from lambda_workflow.model.wire import render_task
 from tests.docs.blocks import PAGES, ROOT
 from tests.docs.reference import reference
 
@@ -21,6 +26,16 @@ def test_every_variable_is_documented_and_no_other() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text()
     named = set(re.findall(rf"`{PREFIX}(\w+)`", text))
     assert named == set(VARIABLES)
+
+
+def test_every_field_of_a_task_is_in_the_guide_for_other_languages() -> None:
+    full = Task("e", "e/1", "s", 1, 2, "https://sqs.example.com/q", 3, 4, False, True, 5, 6, 7, 8)
+    blob = Task("e", "e/1", "s", BlobRef("k", "d", 1), 1)
+    assert all(getattr(full, one.name) != one.default for one in fields(Task))
+    text = (ROOT / "docs" / "how-to" / "write-a-service-adapter.md").read_text()
+    written = json.loads(render_task(full)) | json.loads(render_task(blob))
+    named = set(re.findall(r"^\| `(\w+)` \| [\w ]+ \|", text, re.MULTILINE))
+    assert named == set(written)
 
 
 @pytest.mark.parametrize("name", lambda_workflow.__all__)
