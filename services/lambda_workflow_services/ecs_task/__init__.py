@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -27,6 +27,8 @@ class Container(BaseModel):
         cpu: of the whole task, in CPU units (1,024 are one vCPU), instead of the definition's.
         memory: of the whole task, in MiB, instead of the definition's.
         capacity_provider: such as FARGATE_SPOT, instead of the stack's own.
+        result: whether the container leaves a JSON object in S3, at the place that
+            LAMBDA_WORKFLOW_RESULT names in its environment (s3://BUCKET/KEY), as its result.
     """
 
     task_definition: str = Field(pattern=r"^[A-Za-z0-9_-]{1,255}(:[0-9]+)?$")
@@ -36,6 +38,7 @@ class Container(BaseModel):
     cpu: int | None = Field(default=None, gt=0)
     memory: int | None = Field(default=None, gt=0)
     capacity_provider: str = Field(default="", max_length=255)
+    result: bool = False
 
     @field_validator("environment")
     @classmethod
@@ -50,6 +53,7 @@ class Exit(BaseModel):
 
     Attributes:
         arn: of the task.
+        result: the JSON that the container left, where it was asked for.
         exit_codes: of all its containers; null for one that never ran.
         stopped_reason: in ECS's words.
         began: when the task was made.
@@ -57,6 +61,7 @@ class Exit(BaseModel):
     """
 
     arn: str
+    result: Any = None
     exit_codes: dict[str, int | None]
     stopped_reason: str = ""
     began: datetime

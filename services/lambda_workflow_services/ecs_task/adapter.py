@@ -15,6 +15,7 @@ from lambda_workflow import Later, ServiceError, Task, serve
 from lambda_workflow.aws.client import AwsError
 from lambda_workflow.aws.present import aws_client
 from lambda_workflow_services.ecs_task import ECS_TASK, Container, Exit
+from lambda_workflow_services.ecs_task.results import read_result
 from lambda_workflow_services.ecs_task.running import begun, refusal, request_of, started_by
 from lambda_workflow_services.ecs_task.settings import settings
 
@@ -50,7 +51,10 @@ async def ecs_task(container: Container, task: Task) -> Exit:
     found: dict[str, Any] = answer["tasks"][0]
     if found["lastStatus"] != "STOPPED":
         raise Later(pause_at(datetime.now(UTC) - _moment(found, "createdAt")), task.state)
-    return _ended(container, found)
+    done = _ended(container, found)
+    if container.result:
+        done.result = await read_result(task.task_id, settings())
+    return done
 
 
 @ecs_task.on_cancel

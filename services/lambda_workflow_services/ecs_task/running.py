@@ -39,7 +39,7 @@ def request_of(container: Container, task: Task, settings: Settings) -> dict[str
         "clientToken": hashlib.sha256(f"{task.task_id}:{task.attempt}".encode()).hexdigest(),
         "startedBy": started_by(task.task_id),
         "count": 1,
-        "overrides": _overrides(container, task),
+        "overrides": _overrides(container, task, settings),
         **settings.network,
         **(
             {"capacityProviderStrategy": [{"capacityProvider": provider}]}
@@ -49,13 +49,35 @@ def request_of(container: Container, task: Task, settings: Settings) -> dict[str
     }
 
 
-def _overrides(container: Container, task: Task) -> dict[str, Any]:
+def result_place(task_id: str, settings: Settings) -> tuple[str, str]:
+    """Bucket and key of a task's result, the same for each attempt.
+
+    Raises:
+        ServiceError: the deployment has no bucket for results.
+    """
+    if not settings.results:
+        raise ServiceError(
+            "the deployment has no place for results: set ECS_TASK_RESULTS (the stack's parameter "
+            "EcsTaskResults) to BUCKET/PREFIX",
+            type="NoPlaceForResults",
+            retryable=False,
+        )
+    bucket, _, prefix = settings.results.partition("/")
+    name = f"{hashlib.sha256(task_id.encode()).hexdigest()}.json"
+    return bucket, f"{prefix}/{name}" if prefix else name
+
+
+def _overrides(container: Container, task: Task, settings: Settings) -> dict[str, Any]:
     environment = {
         **container.environment,
         "LAMBDA_WORKFLOW_TASK_ID": task.task_id,
         "LAMBDA_WORKFLOW_EXECUTION_ID": task.execution_id,
         "LAMBDA_WORKFLOW_ATTEMPT": str(task.attempt),
     }
+    if container.result:
+        environment["LAMBDA_WORKFLOW_RESULT"] = "s3://{}/{}".format(
+            *result_place(task.task_id, settings)
+        )
     own: dict[str, Any] = {
         "name": container.container,
         "environment": [{"name": name, "value": value} for name, value in environment.items()],

@@ -15,6 +15,8 @@ from lambda_workflow.errors import ConfigurationError
 _DEFINITION: Final = re.compile(
     r"arn:[a-z-]+:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/[A-Za-z0-9_-]{1,255}:([0-9]+|\*)"
 )
+_RESULTS: Final = re.compile(r"[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_.-]+)*")
+NO_RESULTS: Final = "-"  # a parameter of a stack that stands in an ARN is not empty
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -25,6 +27,7 @@ class Settings:
     Attributes:
         definitions: ARNs that end in a revision, or in `:*` for all.
         capacity_provider: empty for Fargate by its launch type.
+        results: bucket, and perhaps prefix, of the results in S3; empty where there are none.
     """
 
     cluster: str
@@ -33,6 +36,7 @@ class Settings:
     security_groups: tuple[str, ...]
     public_ip: bool
     capacity_provider: str
+    results: str = ""
 
     def check(self, wanted: str) -> str:
         """The task definition as RunTask takes it.
@@ -98,10 +102,15 @@ def read(environ: Mapping[str, str]) -> Settings:
         wrong.append(f"ECS_TASK_PUBLIC_IP is {public_ip!r}: it must be ENABLED or DISABLED")
     if not subnets and not provider:
         wrong.append("ECS_TASK_SUBNETS is not set: Fargate needs the subnets to run in")
+    results = environ.get("ECS_TASK_RESULTS", "").strip().removeprefix(NO_RESULTS)
+    if results and not _RESULTS.fullmatch(results):
+        wrong.append(f"ECS_TASK_RESULTS is {results!r}: give BUCKET or BUCKET/PREFIX")
     if wrong:
         raise ConfigurationError("; ".join(wrong))
     groups = _several(environ.get("ECS_TASK_SECURITY_GROUPS", ""))
-    return Settings(cluster, definitions, subnets, groups, public_ip == "ENABLED", provider)
+    return Settings(
+        cluster, definitions, subnets, groups, public_ip == "ENABLED", provider, results
+    )
 
 
 def _several(text: str) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ from lambda_workflow_services.ecs_task.adapter import PAUSE_TROUBLED, ecs_task, 
 from lambda_workflow_services.ecs_task.settings import read
 
 from lambda_workflow import App, ConfigurationError, Context, Later, ServiceError, Task, workflow
+from lambda_workflow.aws.client import Aws
 from lambda_workflow.local import Engine, SkippingClock
+from tests.aws.server.process import Server
 from tests.docs.blocks import run_page
 from tests.services.ecs_task.cluster import Cluster, Refused
 from tests.services.ecs_task.conftest import SETTINGS
@@ -221,7 +223,11 @@ def test_pauses_grow_with_its_age(age: int, pause: int) -> None:
 
 
 def test_wrong_settings_are_named_all_at_once() -> None:
-    wrong = {"ECS_TASK_DEFINITIONS": "render", "ECS_TASK_PUBLIC_IP": "yes"}
+    wrong = {
+        "ECS_TASK_DEFINITIONS": "render",
+        "ECS_TASK_PUBLIC_IP": "yes",
+        "ECS_TASK_RESULTS": "s3://results",
+    }
     with pytest.raises(ConfigurationError) as caught:
         read(wrong)
     for said in (
@@ -229,14 +235,65 @@ def test_wrong_settings_are_named_all_at_once() -> None:
         "ECS_TASK_DEFINITIONS has 'render'",
         "ECS_TASK_PUBLIC_IP is 'yes': it must be ENABLED or DISABLED",
         "ECS_TASK_SUBNETS is not set",
+        "ECS_TASK_RESULTS is 's3://results': give BUCKET",
     ):
         assert said in str(caught.value)
     assert read({**SETTINGS, "ECS_TASK_PUBLIC_IP": "ENABLED"}).public_ip
+    assert read({**SETTINGS, "ECS_TASK_RESULTS": "-"}).results == ""
 
 
 def test_tasks_without_a_network_of_their_own_need_a_capacity_provider() -> None:
     settings = read({**SETTINGS, "ECS_TASK_SUBNETS": "", "ECS_TASK_CAPACITY_PROVIDER": "machines"})
     assert settings.network == {}
+
+
+async def result_of(cluster: Cluster, body: bytes | None) -> Any:
+    """What comes of a container that leaves this in S3."""
+    container = RENDER.model_copy(update={"result": True})
+    task = await begin(container=container)
+    [own] = cluster.run[-1]["overrides"]["containerOverrides"]
+    environment = {one["name"]: one["value"] for one in own["environment"]}
+    bucket, _, key = environment["LAMBDA_WORKFLOW_RESULT"].removeprefix("s3://").partition("/")
+    assert (bucket, key.partition("/")[0]) == ("results", "films")
+    if body is not None:
+        aws = Aws()
+        await aws.call("s3", "CreateBucket", Bucket=bucket)
+        await aws.call("s3", "PutObject", Bucket=bucket, Key=key, Body=body)
+        await aws.close()
+    cluster.stop(arn_of(task), "EssentialContainerExited", "it ended", 0)
+    return (await ecs_task(container, task)).result
+
+
+@pytest.fixture
+def results(server: Server, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv("ECS_TASK_RESULTS", "results/films")
+    return cluster
+
+
+async def test_what_a_container_leaves_in_s3_is_its_result(results: Cluster) -> None:
+    assert await result_of(results, b'{"frames": 7}') == {"frames": 7}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (None, "cannot be read: NoSuchBucket"),
+        (b"7 frames", "is no JSON"),
+        (b"1" * 5_242_881, "at most"),
+    ],
+)
+async def test_a_result_that_is_none_is_an_error(
+    results: Cluster, body: bytes | None, said: str
+) -> None:
+    with pytest.raises(ServiceError, match=said) as caught:
+        await result_of(results, body)
+    assert (caught.value.type, caught.value.retryable) == ("NoResult", False)
+
+
+async def test_a_result_without_a_place_for_it_is_refused_before_it_runs(cluster: Cluster) -> None:
+    error = await failure(container=RENDER.model_copy(update={"result": True}))
+    assert (error.type, error.retryable) == ("NoPlaceForResults", False)
+    assert cluster.run == []
 
 
 @workflow
