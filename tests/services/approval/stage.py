@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from lambda_workflow_services.approval import Link, Question
+from lambda_workflow_services.approval import Decision, Link, Question
 from lambda_workflow_services.approval import adapter as adapter_module
 from lambda_workflow_services.approval.page import Page
 from lambda_workflow_services.approval.settings import read_settings
@@ -17,6 +17,7 @@ from lambda_workflow_services.approval.settings import read_settings
 from lambda_workflow import Task
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.model.messages import Update
+from lambda_workflow.model.payload import codec_for
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.wire import parse
 from tests.aws.deployed import create_queue, take
@@ -47,6 +48,11 @@ def event(method: str, path: str, body: str = "", **headers: str) -> dict[str, A
     if body:  # Lambda encodes what is no text to it, and that is what it takes forms for
         found |= {"body": base64.b64encode(body.encode()).decode(), "isBase64Encoded": True}
     return found
+
+
+def decision_of(update: Update) -> Decision:
+    """What an answer says."""
+    return codec_for(Decision).decode(update.payload)
 
 
 @dataclass

@@ -127,7 +127,17 @@ def test_settings_that_are_missing_or_wrong_are_all_named() -> None:
         read_settings({"APPROVAL_TABLE": "t"}, needs_url=True)
 
 
-@pytest.mark.parametrize("url", ["x", "ftp://a", "https://", "https://a?b", "https://a:x", "//a"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "x",
+        "ftp://example.com",
+        "https://",
+        "https://example.com/?a",
+        "https://example.com:x",
+        "//example.com",
+    ],
+)
 def test_an_address_must_be_one_that_people_can_open(url: str) -> None:
     with pytest.raises(ConfigurationError, match="APPROVAL_URL"):
         read_settings({"APPROVAL_TABLE": "t", "APPROVAL_URL": url}, needs_url=True)
@@ -135,9 +145,9 @@ def test_an_address_must_be_one_that_people_can_open(url: str) -> None:
 
 def test_the_address_in_front_of_the_page_comes_before_its_own() -> None:
     env = {"APPROVAL_TABLE": "t", "APPROVAL_URL": "https://own.example.com/"}
-    front = {**env, "APPROVAL_PUBLIC_URL": "https://Example.com/ask/"}
+    front = {**env, "APPROVAL_PUBLIC_URL": "https://Page.example.com/ask/"}
     assert read_settings(env) == Settings("t")
     assert read_settings(env, needs_url=True).link("x") == "https://own.example.com/q/x"
     settings = read_settings(front)
-    assert settings.link("x") == "https://Example.com/ask/q/x"
-    assert (settings.origin, settings.path) == ("https://example.com", "/ask/q/")
+    assert settings.link("x") == "https://Page.example.com/ask/q/x"
+    assert (settings.origin, settings.path) == ("https://page.example.com", "/ask/q/")

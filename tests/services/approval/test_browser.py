@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,8 +24,7 @@ from tests.services.approval.browser import (
     is_required,
 )
 from tests.services.approval.site import Site, serving
-from tests.services.approval.stage import Clock, Stage, question, set_up
-from tests.services.approval.test_page import decision_of
+from tests.services.approval.stage import Clock, Stage, decision_of, question, set_up
 
 APPROVE, REJECT = "button[value=approve]", "button[value=reject]"
 NOW = int(datetime.now(UTC).timestamp() * 1000)
@@ -268,7 +266,3 @@ async def test_a_link_that_has_ended_says_so(stage: Stage, browser: Browser) -> 
     browser.open((await stage.ask(books(expires=past))).url)
     browser.see("This link has expired")
     assert "books" not in browser.text()
-
-
-def test_the_browser_is_here_where_everything_is_checked() -> None:
-    assert not (os.environ.get("LAMBDA_WORKFLOW_BROWSER") == "1" and is_missing()), MISSING

@@ -25,4 +25,4 @@ async def readme(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 async def test_the_examples_of_the_page_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set((await readme(monkeypatch)).app.adapters) == {"approval", "mail"}
+    assert set((await readme(monkeypatch)).app.adapters) == {"approval", "email"}

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from lambda_workflow_services.approval.adapter import approval
 from lambda_workflow_services.approval.page import page_handler
+from lambda_workflow_services.email import EMAIL, Mail, Sent
 
 from lambda_workflow import App, serve
 from lambda_workflow.aws.client import Aws
@@ -38,14 +39,15 @@ async def test_a_workflow_asks_and_goes_on_when_the_page_has_answered(
     server: Server, settings: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = await readme(monkeypatch)
-    mails: asyncio.Queue[Any] = asyncio.Queue()
+    mails: asyncio.Queue[Mail] = asyncio.Queue()
 
-    @serve(page.MAIL)
-    async def send_mail(mail: Any) -> None:
+    @serve(EMAIL)
+    async def send_mail(mail: Mail) -> Sent:
         mails.put_nowait(mail)
+        return Sent(message_id="1")
 
     app = App("expenses", workflows=[page.approve_expense], adapters=[approval, send_mail])
-    config = await deploy(["approval", "mail"])
+    config = await deploy(["approval", "email"])
     aws = Aws()
     await create_table(aws)
     await aws.close()
@@ -56,7 +58,7 @@ async def test_a_workflow_asks_and_goes_on_when_the_page_has_answered(
         for _ in handles:
             mail = await mails.get()
             url = mail.text.removeprefix("Please decide: ")
-            choice = "approve" if mail.to == "ada" else "reject"
+            choice = "approve" if mail.to == ("ada@example.com",) else "reject"
             shown = await asyncio.to_thread(press, CONTAINER[0], url, choice, "enjoy")
             assert "Thank you" in shown["body"]
         for handle in handles:
@@ -65,5 +67,5 @@ async def test_a_workflow_asks_and_goes_on_when_the_page_has_answered(
 
 
 async def start(client: Client, page: Any, name: str) -> Any:
-    expense = page.Expense(name, "books", 620, name.lower())
+    expense = page.Expense(name, "books", 620, f"{name.lower()}@example.com")
     return await client.start(page.approve_expense, expense, execution_id=name)
