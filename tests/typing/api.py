@@ -21,6 +21,7 @@ from lambda_workflow import (
     CallTimedOut,
     Client,
     Context,
+    Later,
     ResultTimeout,
     RetryPolicy,
     Service,
@@ -175,7 +176,16 @@ def ledger(order: Transfer, task: Task) -> Receipt:
     return Receipt(task.task_id)
 
 
+@serve(LEDGER)
+async def ledger_later(order: Transfer, task: Task) -> Receipt:
+    assert_type(task.deadline, datetime | None)
+    if task.state is None:
+        raise Later(timedelta(minutes=1), {"amount": order.amount})
+    return Receipt(task.task_id)
+
+
 assert_type(balance, Adapter[Transfer, Balance])
+assert_type(ledger_later, Adapter[Transfer, Receipt])
 assert_type(ledger, Adapter[Transfer, Receipt])
 
 
