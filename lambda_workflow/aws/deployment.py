@@ -15,12 +15,14 @@ from typing import Any, Final
 from urllib.request import Request, urlopen
 
 from lambda_workflow.aws.entry import Event
+from lambda_workflow.errors import BackendError
 from lambda_workflow.runtime.client import Client
 
 APPLY: Final = "apply_schedules"  # the key of Terraform's event
 RESOURCE: Final = "schedules"  # the physical id: there is nothing to replace
 REASON_MAX: Final = 1000  # characters; CloudFormation takes an answer of 4 KB
-ANSWER_SECONDS_MAX: Final = 20.0
+ANSWER_SECONDS_MAX: Final = 10.0
+PAUSES: Final = (1, 2, 4)  # seconds: the rights of a role that was just made take some to be known
 DELETE: Final = "Delete"
 
 _log = logging.getLogger("lambda_workflow")
@@ -38,19 +40,29 @@ async def deploy(client: Client, event: Event) -> dict[str, Any]:
         WorkflowError: (Terraform's event) they could not be made.
     """
     if "ResponseURL" not in event:
-        return dict(await client.schedules.apply())
+        return await _apply(client)
     answer = {name: event.get(name) for name in ("StackId", "RequestId", "LogicalResourceId")}
     answer |= {"Status": "SUCCESS", "PhysicalResourceId": RESOURCE}
     done: dict[str, str] = {}
     if event.get("RequestType") != DELETE:
         try:
-            done = await client.schedules.apply()
+            done = await _apply(client)
         except Exception as error:  # noqa: BLE001  # without an answer a deployment waits an hour
             _log.exception("the schedules could not be made")
             reason = f"{type(error).__name__}: {error}"[:REASON_MAX]
             answer |= {"Status": "FAILED", "Reason": reason}
     await asyncio.to_thread(_put, event["ResponseURL"], json.dumps(answer).encode())
     return dict(done)
+
+
+async def _apply(client: Client) -> dict[str, str]:
+    for seconds in PAUSES:
+        try:
+            return await client.schedules.apply()
+        except BackendError as error:
+            _log.warning("the schedules are tried again in %d s: %s", seconds, error)
+            await client.backend.clock.sleep(seconds)
+    return await client.schedules.apply()
 
 
 def _put(url: str, body: bytes) -> None:

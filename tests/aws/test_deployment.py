@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from lambda_workflow import App, Context, workflow
-from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.backend import SystemClock
+from lambda_workflow.aws.client import ATTEMPTS_MAX, Aws
 from lambda_workflow.aws.config import AwsConfig
+from lambda_workflow.aws.deployment import PAUSES
 from lambda_workflow.aws.handlers import workflow_handler
 from lambda_workflow.runtime.schedule import Schedule
 from tests.aws.deployed import deploy, working
@@ -34,6 +36,13 @@ async def report(ctx: Context, hour: str) -> str:
 def app_with(hours: int) -> App:
     schedules = [Schedule("s", report, "now", every=timedelta(hours=hours))]
     return App("tests", workflows=[report], schedules=schedules)
+
+
+class Hurried(SystemClock):
+    """A clock whose pauses are over at once."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Do not wait."""
 
 
 class CloudFormation(BaseHTTPRequestHandler):
@@ -65,7 +74,7 @@ def url() -> Iterator[str]:
 async def invoke(app: App, config: AwsConfig, event: dict[str, Any]) -> dict[str, Any]:
     aws = Aws()
     try:
-        return await workflow_handler(app, config, aws)(event)
+        return await workflow_handler(app, config, aws, clock=Hurried())(event)
     finally:
         await aws.close()
 
@@ -90,11 +99,18 @@ async def test_a_stack_makes_its_schedules_and_changes_those_that_have_changed(
 async def test_a_deployment_fails_with_the_reason(server: Server, url: str) -> None:
     config = await deploy([])
     event = {"RequestType": "Create", "ResponseURL": url, **ASKED}
-    server.fault("dynamodb", "GetItem", "error", count=10)
+    server.fault("dynamodb", "GetItem", "error", count=ATTEMPTS_MAX * (len(PAUSES) + 1))
     assert await invoke(app_with(1), config, event) == {}
     (answer,) = CloudFormation.answers
     assert answer["Status"] == "FAILED"
     assert "dynamodb GetItem" in answer["Reason"]
+
+
+async def test_rights_that_are_not_known_at_once_are_waited_for(server: Server, url: str) -> None:
+    config = await deploy([])
+    event = {"RequestType": "Create", "ResponseURL": url, **ASKED}
+    server.fault("dynamodb", "GetItem", "error", count=ATTEMPTS_MAX * len(PAUSES))
+    assert await invoke(app_with(1), config, event) == {"s": "created"}
 
 
 async def test_terraform_reads_what_was_done(server: Server) -> None:

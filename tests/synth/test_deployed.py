@@ -19,7 +19,7 @@ from lambda_workflow.cli.loading import load_app
 from lambda_workflow.runtime.client import Client
 from tests.aws.deployed import put, take, until, until_left
 from tests.aws.server.process import Server
-from tests.synth.apps import stack_of
+from tests.synth.apps import stack_of, timed
 from tests.synth.comparing import refused, unused
 from tests.synth.stack import ACCOUNT, Deployed, Run, at_work, create
 
@@ -133,6 +133,21 @@ async def test_rights_are_those_that_are_used(server: Server, aws: Aws, given: A
         assert refused(deployed.rights[name], calls) == set(), name
         assert unused(deployed.rights[name], calls) == set(), name
     assert {name.rpartition("-")[2] for name in run.calls} == {"workflow", "mill", "press"}
+
+
+@pytest.mark.parametrize("given", [{}, {"bucket": True}], ids=["defaults", "bucket"])
+async def test_a_deployment_may_make_the_schedules(server: Server, aws: Aws, given: Any) -> None:
+    deployed = await create(aws, to_sam(stack_of(timed, **given)))
+    statements = deployed.rights["timed-workflow"]
+    asked = {"apply_schedules": {"weekly": "a digest"}}
+    async with at_work(timed, deployed) as run:
+        handle = run.handlers["timed-workflow"]
+        assert await handle(asked) == {"weekly": "created"}
+        calls = run.calls["timed-workflow"]
+        await until(lambda: "scheduler:CreateSchedule" in {action for action, _ in calls})
+        assert await handle(asked) == {"weekly": "unchanged"}
+    assert refused(statements, calls) == set()
+    assert "dynamodb:GetItem" not in {action for action, _ in unused(statements, calls)}
 
 
 EXPENSE = {"employee": "ada", "purpose": "a train", "amount": 240, "manager": "grace"}

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from lambda_workflow.aws.synth.names import EXPIRY
 from lambda_workflow.aws.synth.options import read_options
 from lambda_workflow.aws.synth.plan import plan
 from lambda_workflow.aws.synth.resources import Function
-from lambda_workflow.aws.synth.sam import template
+from lambda_workflow.aws.synth.sam import template, to_sam
 from lambda_workflow.aws.synth.template import Format, synthesise
-from lambda_workflow.aws.synth.terraform import configuration
+from lambda_workflow.aws.synth.terraform import configuration, to_terraform
 from lambda_workflow.cli.loading import load_app
+from lambda_workflow.runtime.schedule import Schedule
 from tests.synth.apps import EVERYTHING, app, served, stack_of, timed
 from tests.synth.needy.adapter import app as needy
 from tests.synth.template_text import bare, read
@@ -193,12 +195,23 @@ def test_the_table_is_the_one_that_the_store_reads() -> None:
     assert EXPIRY in index["Projection"]["NonKeyAttributes"]
 
 
-def test_the_apps_schedules_come_with_the_command_that_makes_them() -> None:
-    outputs = template(stack_of(timed))["Outputs"]
-    assert outputs["SchedulesCommand"]["Value"].endswith(
-        "schedule apply tests.synth.apps:app --aws"
-    )
-    assert "SchedulesCommand" not in template(stack_of())["Outputs"]
+def test_the_apps_schedules_are_a_resource_that_changes_with_them() -> None:
+    weekly = timed.schedules["weekly"]
+
+    def schedules(*given: Schedule[Any]) -> Any:
+        app = App("timed", workflows=[weekly.workflow], schedules=given)
+        return read(to_sam(stack_of(app)))["Resources"]["Schedules"]["Properties"]["Digests"]
+
+    daily = Schedule("weekly", weekly.workflow, "sheets", every=timedelta(days=1))
+    assert schedules(weekly) == schedules(weekly) != schedules(daily)
+    assert list(schedules(weekly)) == ["weekly"]
+    assert "Schedules" not in template(stack_of())["Resources"]
+    configured = json.loads(to_terraform(stack_of(timed), ""))["resource"]
+    invoked = configured["aws_lambda_invocation"]["schedules"]
+    assert json.loads(invoked["input"]) == {"apply_schedules": schedules(weekly)}
+    (needed,) = invoked["depends_on"]
+    kind, _, name = needed.partition(".")
+    assert name in configured[kind]
 
 
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.parent.name)
