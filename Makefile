@@ -12,7 +12,7 @@ NPM_INSTALL := npm install --no-package-lock --include=dev --ignore-scripts --no
 	--loglevel=error --fetch-retries=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node sam demo test test-all lint format bench dist clean
+.PHONY: help setup node sam demo test test-all test-sam lint format bench dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -46,7 +46,7 @@ node: $(NODE)  ## install what the Node.js example needs, if npm is here
 		-c constraints-sam.txt aws-sam-cli
 	@touch $@
 
-sam: .venv-sam/.made  ## make .venv-sam with the SAM CLI, without which the tests that need it are skipped
+sam: .venv-sam/.made  ## make .venv-sam with the SAM CLI, which the longest tests need
 
 demo: .venv/.demo  ## run the bank transaction on the embedded engine
 	$(BIN)/lambda-workflow run examples.bank_transaction.app:app transfer \
@@ -57,6 +57,9 @@ test: setup node  ## run the tests, on every core; all but the longest
 
 test-all: setup node  ## run the longest tests as well
 	$(BIN)/python -m pytest -n auto --dist worksteal --thorough
+
+test-sam: setup sam  ## validate every template, build what is deployed, run it, and follow the README
+	$(BIN)/python -m pytest -n auto --dist worksteal --thorough tests/sam
 
 lint: setup  ## check style, formatting, types and import contracts
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """What `sam build` makes of the examples: small, nothing but what runs, and it runs.
 
 Built for the Python of this environment and the processor of this machine, since it is to run here;
-that the templates' own processor can be built for too is one of the longest tests.
+the last test builds for the templates' own processor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.sam.cli import ROOT
 from tests.sam.mapping import functions
 from tests.synth.stack import create
 
-pytestmark = pytest.mark.sam
+pytestmark = [pytest.mark.sam, pytest.mark.thorough]
 
 MEGABYTE = 1_000_000
 SIZE_MAX = 20 * MEGABYTE  # of a function, unzipped
@@ -88,7 +88,6 @@ async def test_the_built_functions_run_the_stack_of_the_built_template(
     assert {name for name, count in invocations.items() if count} == set(deployed.environments)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_built_for_the_processor_of_its_template(example: str, base: Path) -> None:
     made = build(example, base, here=False)

@@ -7,11 +7,14 @@ import pytest
 from tests.sam.cli import ROOT, sam
 
 TEMPLATES = sorted(
-    path.relative_to(ROOT).as_posix() for path in (ROOT / "infra").rglob("template.yaml")
+    path.relative_to(ROOT).as_posix()
+    for folder in ("infra", "examples")
+    for path in (ROOT / folder).rglob("template.yaml")
 )
 
 
 @pytest.mark.sam
+@pytest.mark.thorough
 def test_sam_validates_every_committed_template_and_its_linter_finds_nothing() -> None:
     assert "infra/bank_transaction/template.yaml" in TEMPLATES
     told = sam(*(f"validate --lint -t {path}" for path in TEMPLATES))
