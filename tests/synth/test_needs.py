@@ -23,7 +23,7 @@ from lambda_workflow.aws.synth.resources import (
     Statement,
     Table,
 )
-from lambda_workflow.aws.synth.sam import template
+from lambda_workflow.aws.synth.sam import template, to_sam
 from lambda_workflow.aws.synth.terraform import configuration
 from lambda_workflow.aws.synth.values import Builtin, Param, Ref, Split, Text, When
 from tests.synth.apps import app as plain_app
@@ -200,6 +200,19 @@ def test_terraform_leaves_out_the_same_right(is_said: bool) -> None:
     policy = json.loads(begin + (listed if is_said else "") + end)
     found = [s["Resource"] for s in policy["Statement"] if "secretsmanager:GetSecretValue" in s["Action"]]  # fmt: skip  # noqa: E501
     assert found == ([["arn:a", "arn:b"]] if is_said else [])
+
+
+def test_actions_that_have_no_resources_are_allowed_with_the_reason_beside_them() -> None:
+    known = "Textract has no resources."
+    right = {"actions": ["textract:DetectDocumentText"], "anything": known}
+    stack = stack_of(plain_app, service={"wash": {"rights": [right]}})
+    text = to_sam(stack)
+    assert f"# {known}\n" in text
+    after = text[text.index(known) + len(known) :].split()
+    assert after[:2] == ["Resource:", "'*'"]
+    rules = configuration(stack, "")["resource"]["aws_iam_role_policy"]["service_wash_role"]
+    (statement,) = (s for s in json.loads(rules["policy"])["Statement"] if s["Sid"] == "Own1")
+    assert statement["Resource"] == "*"
 
 
 def test_events_whose_pattern_is_an_empty_parameter_have_no_rule() -> None:

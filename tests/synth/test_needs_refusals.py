@@ -44,6 +44,8 @@ def parameter(name: str = "Payer", text: str = "${Payer}", **given: Any) -> dict
         (right(conditions={"Bool": {"aws:SecureTransport": True}}), "write OPERATOR"),
         (right(effect="Deny"), "effect is no option; those there are: actions, resources"),
         (wash(rights=[{"actions": ["ses:SendEmail"]}]), "has no actions, or no resources"),
+        ({"workflow": {"rights": [{"actions": ["ses:SendEmail"]}]}}, "has no actions, or no reso"),
+        (right(anything="none is known"), "has resources, and anything: write one of them"),
         (wash(rights=RIGHT), "write it as [[…]]"),
         (wash(environment={"AWS_REGION": "x"}), "AWS_REGION is set by Lambda or by this package"),
         (wash(environment={"LAMBDA_WORKFLOW_TABLE": "x"}), "give the variable another name"),

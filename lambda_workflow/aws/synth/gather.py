@@ -197,6 +197,3 @@ def _check(name: str, made: ServiceOptions) -> None:
         refuse(f'its page has no handler: write handler = "…" into [service.{name}.page]')
     if made.events and not made.events.pattern:
         refuse(f"its events have no pattern: write one into [service.{name}.events]")
-    for right in (*made.rights, *(made.page.rights if made.page else ())):
-        if not right.actions or not right.resources:
-            refuse("one of its rights has no actions, or no resources: write both")

@@ -2,7 +2,8 @@
 
 Laws
  1. What can be seen to be wrong in a section by itself is refused here, with the file's name.
- 2. Nothing is granted wholesale: no action has a `*`, and a resource has one behind a name alone.
+ 2. Nothing is granted wholesale: no action has a `*`, and a resource has one behind a name alone,
+    unless the right says why its actions have none.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def _resources(known: Any, value: Any, where: str) -> tuple[str, ...]:
         if resource == "*" or (len(parts) == 6 and ("*" in parts[2] or parts[5] == "*")):
             raise ConfigurationError(
                 f"{where}: {resource!r} is everything: write the ARN of what is used; a * may "
-                "stand behind a name in it, or a parameter may have it"
+                "stand behind a name in it, or a parameter may have it. Where AWS knows no "
+                'resource for the actions, write anything = "why" in place of resources'
             )
         if not isinstance(resource, str) or not (
             resource.startswith("arn:") or _PLACEHOLDER.fullmatch(resource)
@@ -96,10 +98,15 @@ def _conditions(known: Any, value: Any, where: str) -> Mapping[str, Mapping[str,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """What a function may call; `${…}` in resources and conditions."""
+    """What a function may call; `${…}` in resources and conditions.
+
+    Args:
+        anything: in place of resources, why AWS knows none for these actions.
+    """
 
     actions: tuple[str, ...] = field(default=(), metadata=read_by(actions))
     resources: tuple[str, ...] = field(default=(), metadata=read_by(_resources))
+    anything: str = ""
     conditions: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict, metadata=read_by(_conditions)
     )

@@ -71,7 +71,18 @@ class Scope:
         number = 0
         for right in rights:
             conditions = self._conditions(right.conditions)
+            if not right.actions or not (right.resources or right.anything):
+                self._refuse("one of its rights has no actions, or no resources: write both")
+            if right.resources and right.anything:
+                self._refuse("one of its rights has resources, and anything: write one of them")
             needed = self._optional(right.conditions)
+            if right.anything:
+                number += 1
+                unless_empty = tuple(Param(parameter_id(n)) for n in sorted(needed))
+                yield Statement(
+                    f"Own{number}", right.actions, (), conditions,
+                    unless_empty=unless_empty, anything=right.anything,
+                )  # fmt: skip
             for targets, also in self._grouped(right.resources):
                 number += 1
                 unless_empty = tuple(Param(parameter_id(n)) for n in sorted(needed | also))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lambda_workflow.aws.synth import resources as r
-from lambda_workflow.aws.synth.values import Ref, Split, When
+from lambda_workflow.aws.synth.values import Because, Ref, Split, When
 
 
 def assume(role: r.Role) -> dict[str, Any]:
@@ -29,7 +29,11 @@ def policy(statements: Iterable[r.Statement]) -> dict[str, Any]:
             "Sid": statement.sid,
             "Effect": "Allow",
             "Action": list(statement.actions),
-            "Resource": resources(statement.targets),
+            "Resource": (
+                Because("*", statement.anything)
+                if statement.anything
+                else resources(statement.targets)
+            ),
         }
         if statement.conditions:
             found["Condition"] = statement.conditions

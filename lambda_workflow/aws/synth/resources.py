@@ -85,13 +85,18 @@ class ScheduleGroup:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a role may do, and with what; only where `unless_empty` are not."""
+    """What a role may do, and with what; only where `unless_empty` are not.
+
+    Attributes:
+        anything: why the targets are all there are; empty where they are not.
+    """
 
     sid: str
     actions: tuple[str, ...]
     targets: tuple[Target, ...]
     conditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     unless_empty: tuple[Param, ...] = ()
+    anything: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
