@@ -59,7 +59,7 @@ async def lambda_invoke(invocation: Invocation, task: Task) -> InvocationResult:
     if (left := seconds_left()) is not None:
         wait = min(wait, left - ANSWER_SECONDS)
     try:
-        reply = await invoke(aws_client(), wait, request)
+        reply = await invoke(aws_client().region, wait, request)
     except TimeoutError as error:
         raise _silent(function, wait) from error
     except ClientError as error:

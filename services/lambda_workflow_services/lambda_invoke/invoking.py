@@ -14,13 +14,12 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import botocore.session
 from botocore.config import Config
-
-from lambda_workflow.aws.client import Aws
 
 CONNECT_SECONDS_MAX: Final = 5
 READ_SECONDS_MAX: Final = 960  # no function runs longer than 900, and whoever waits gives up before
@@ -28,7 +27,8 @@ CONNECTIONS_KEPT_MAX: Final = 64  # a batch is 10 wide, a worker's may be more
 
 T = TypeVar("T")
 
-_clients: WeakKeyDictionary[Aws, Any] = WeakKeyDictionary()
+_session = cache(botocore.session.get_session)  # it reads Lambda's model, which is large, once
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Reply:
     log: str = ""
 
 
-async def invoke(aws: Aws, wait_seconds: float, request: Mapping[str, Any]) -> Reply:
+async def invoke(region: str, wait_seconds: float, request: Mapping[str, Any]) -> Reply:
     """Send the request once.
 
     Raises:
@@ -56,11 +56,13 @@ async def invoke(aws: Aws, wait_seconds: float, request: Mapping[str, Any]) -> R
         ClientError: Lambda refused.
         BotoCoreError: Lambda could not be reached, or did not answer.
     """
-    if aws not in _clients:
-        _clients[aws] = await _in_thread(lambda: _client(aws.region))
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        _clients[loop] = await _in_thread(lambda: _client(region))
+    client = _clients[loop]
 
     def send() -> Reply:
-        answer = _clients[aws].invoke(**request)
+        answer = client.invoke(**request)
         return Reply(
             answer["StatusCode"],
             answer["Payload"].read(),
@@ -75,7 +77,7 @@ async def invoke(aws: Aws, wait_seconds: float, request: Mapping[str, Any]) -> R
 
 
 def _client(region: str) -> Any:
-    return botocore.session.get_session().create_client(
+    return _session().create_client(
         "lambda",
         region_name=region,
         config=Config(
