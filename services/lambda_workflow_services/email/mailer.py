@@ -67,7 +67,7 @@ class Mailer:
 
     async def _send(self, request: dict[str, object], task_id: str, mine: Mine) -> Sent:
         try:
-            message_id = await send(aws_client(), request)
+            message_id = await send(aws_client().region, request)
         except Refused as refused:
             await self._ledger.not_sent(task_id, mine)
             raise error_of(refused) from None

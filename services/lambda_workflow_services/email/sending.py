@@ -18,12 +18,10 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 
-from lambda_workflow.aws.client import Aws
-
 CONNECT_SECONDS_MAX: Final = 5
 READ_SECONDS_MAX: Final = 20  # with the one before, less than half of a lease
 
-_clients: WeakKeyDictionary[Aws, Any] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
 
 
 class Refused(Exception):
@@ -44,16 +42,17 @@ class Unanswered(Exception):
     """Nobody knows whether it was sent."""
 
 
-async def send(aws: Aws, request: Mapping[str, Any]) -> str:
+async def send(region: str, request: Mapping[str, Any]) -> str:
     """Call SendEmail once; SES's id of the message.
 
     Raises:
         Refused, Unreachable, Unanswered: what is known of a failure.
     """
-    if aws not in _clients:
-        _clients[aws] = await asyncio.to_thread(_client, aws.region)
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        _clients[loop] = await asyncio.to_thread(_client, region)
     try:
-        answer = await asyncio.to_thread(_clients[aws].send_email, **request)
+        answer = await asyncio.to_thread(_clients[loop].send_email, **request)
     except ClientError as error:
         found = error.response.get("Error", {})
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -81,7 +81,7 @@ def response_of(
         expected = _kind_of(kind) if content else "nothing"
     match expected:
         case "json":
-            return response.model_copy(update={"json_body": hide.json(_as_json(content, kind))})
+            return response.model_copy(update={"json_body": _as_json(content, kind, hide)})
         case "text":
             return response.model_copy(update={"text": hide.text(as_text(content, charset))})
         case "bytes":
@@ -116,9 +116,9 @@ def _kind_of(media_type: str) -> Expected:
     return "text" if media_type.startswith("text/") or media_type.endswith("xml") else "bytes"
 
 
-def _as_json(content: bytes, media_type: str) -> Any:
+def _as_json(content: bytes, media_type: str, hide: Redactor) -> Any:
     try:
-        return json.loads(content, parse_constant=_refuse)
+        return hide.json(json.loads(content, parse_constant=_refuse))
     except (ValueError, RecursionError) as error:
         said = f"said to be {media_type}" if media_type else "of a type that is not said"
         # The parser's words may have a piece of the content, which may have a secret.

@@ -164,7 +164,7 @@ def written_or_refused(request: HttpRequest, values: Values, task_id: str) -> Ou
     """
     try:
         return written(request, values, task_id)
-    except (Refused, ValueError) as error:
+    except (Refused, ValueError, httpx.InvalidURL) as error:
         why = f"{_plain(request.url)} is not called: {error}"
         raise refusal(why, "HttpRefused") from None
 

@@ -302,3 +302,17 @@ async def test_an_answer_may_be_json_of_any_kind(site: Site, sender: Sender) -> 
     site.says("/", json_reply([None, {"a": 1.5}], status=201))
     response = await sender.send(HttpRequest(url=site.url("/"), method="POST"), "e/1")
     assert (response.status, response.json_body) == (201, [None, {"a": 1.5}])
+
+
+async def test_a_body_that_nests_without_end_is_an_error(site: Site, sender: Sender) -> None:
+    site.says("/", Reply(body=b"[" * 5000 + b"]" * 5000))
+    error = await failure(sender, HttpRequest(url=site.url("/"), expect="json"))
+    assert (error.type, error.retryable) == ("HttpBadBody", False)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1/", "http://127.0.0.1:99999/", "http://127.0.0.1:x/", "http://127.0.0.1:0/"]
+)
+async def test_a_url_that_cannot_be_connected_to_is_refused(sender: Sender, url: str) -> None:
+    error = await failure(sender, HttpRequest(url=url))
+    assert (error.type, error.retryable) == ("HttpRefused", False)
