@@ -14,7 +14,7 @@ from lambda_workflow import InvalidToken, ServiceError, Task, serve
 from lambda_workflow.aws.backend import SystemClock
 from lambda_workflow.aws.client import AwsError
 from lambda_workflow.aws.present import aws_client
-from lambda_workflow.model.tokens import read_token
+from lambda_workflow.model.tokens import make_token, read_token
 from lambda_workflow_services.approval import APPROVAL, Choice, Link, Question
 from lambda_workflow_services.approval.record import Table, record_of
 from lambda_workflow_services.approval.settings import Settings, read_settings
@@ -60,13 +60,18 @@ async def approval(question: Question, task: Task) -> Link:
 def _check_way_back(question: Question, task: Task) -> None:
     """Refuse a question whose answer would reach nobody."""
     try:
-        execution_id, _ = read_token(question.token)
+        execution_id, operation = read_token(question.token)
     except InvalidToken as error:
         raise _refused(str(error)) from error
     if execution_id != task.execution_id:
         raise _refused(
             f"the token is of execution {execution_id}, the question comes from "
             f"{task.execution_id}: ask in the execution that has opened the callback"
+        )
+    if question.token == make_token("", execution_id, operation):
+        raise _refused(
+            f"execution {execution_id} was started without a secret: anybody could make its token, "
+            "and no answer by it is taken; start it by `Client.start`"
         )
     if not task.callback_queue_url.endswith(".fifo"):
         raise _refused(

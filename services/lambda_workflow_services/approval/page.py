@@ -149,9 +149,9 @@ def _read(fields: dict[str, str], record: Record, now: int) -> Decision | Typed:
     by = " ".join(_plain(fields.get("by", "")).split())
     choice = _chosen(fields.get("choice", ""), record)
     if len(comment) > COMMENT_CHARACTERS_MAX:
-        return Typed(comment, by, words.comment_text)
+        return Typed(comment, by, words.comment_text, "comment")
     if len(by) > NAME_CHARACTERS_MAX:
-        return Typed(comment, by, words.name_text)
+        return Typed(comment, by, words.name_text, "by")
     if choice is None:
         return Typed(comment, by, words.no_choice_text)
     at = datetime.fromtimestamp(now / 1000, UTC)

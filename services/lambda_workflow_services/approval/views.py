@@ -53,27 +53,33 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What was in a form, and what is wrong with it."""
+    """What was in a form, what is wrong with it, and the field in which it is."""
 
     comment: str = ""
     by: str = ""
     wrong: str = ""
+    field: str = ""
+
+    def marks(self, field: str) -> str:
+        """The attributes by which one lands in the field, and hears what is wrong."""
+        marks = ' aria-describedby="wrong" aria-invalid="true" autofocus'
+        return marks if self.field == field else ""
 
 
 def question(record: Record, typed: Typed | None = None) -> View:
     """The question with its form; what was typed already, and why it comes back."""
     words, shown, typed = WORDS[record.shown.language], record.shown, typed or Typed()
     buttons = "".join(map(_button, shown.choices))
-    described = ' aria-describedby="wrong" autofocus' if typed.wrong else ""
     form = f"""<form method="post">
 <button disabled hidden></button>
 <input type="hidden" name="form" value="{escape(record.nonce)}">
 <label for="comment">{escape(words.comment)} <span>({escape(words.optional)})</span></label>
-<textarea id="comment" name="comment" maxlength="{COMMENT_CHARACTERS_MAX}" dir="auto"{described}>
+<textarea id="comment" name="comment" maxlength="{COMMENT_CHARACTERS_MAX}"
+ dir="auto"{typed.marks("comment")}>
 {escape(typed.comment)}</textarea>
 <label for="by">{escape(words.name)} <span>({escape(words.unchecked)})</span></label>
 <input type="text" id="by" name="by" maxlength="{NAME_CHARACTERS_MAX}" autocomplete="name"
- dir="auto" value="{escape(typed.by)}">
+ dir="auto" value="{escape(typed.by)}"{typed.marks("by")}>
 <div class="choices">{buttons}</div>
 </form>
 <p class="faint"><span>{escape(words.until)} {_time(record.end)}.</span>

@@ -63,6 +63,7 @@ async def test_a_link_ends_with_the_question_or_after_a_week_and_its_record_late
     [
         ({"token": "tea"}, "in.fifo", "no callback token"),
         ({"token": make_token("secret", "other", "1")}, "in.fifo", "of execution other"),
+        ({"token": make_token("", "e", "1")}, "in.fifo", "without a secret"),
         ({}, "", "no FIFO queue"),
         ({}, "standard", "no FIFO queue"),
         ({"expires": datetime(2099, 1, 1, tzinfo=UTC)}, "in.fifo", "more than 366 days"),
