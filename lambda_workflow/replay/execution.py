@@ -25,6 +25,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
+from lambda_workflow.replay.anyio_rules import forget_tasks_in_anyio
 from lambda_workflow.replay.check import difference
 from lambda_workflow.replay.endings import finish
 from lambda_workflow.replay.facts import feed_rarer, succeeded
@@ -95,7 +96,9 @@ class Execution:
 
     def close(self) -> str | None:
         """Unwind the code's stack without effect; returns the line of code that refuses to end."""
-        return unwind(self.loop)
+        refusing = unwind(self.loop)
+        forget_tasks_in_anyio(self.loop)
+        return refusing
 
     def _run(self) -> None:
         while True:

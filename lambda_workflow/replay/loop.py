@@ -21,6 +21,7 @@ from itertools import count
 from math import ceil
 from types import FrameType
 from typing import Any, Final, NoReturn, Protocol, TypeVar
+from weakref import WeakSet
 
 from lambda_workflow.errors import LimitExceeded, WorkflowError
 
@@ -114,6 +115,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.ready: deque[asyncio.Handle] = deque()
         self.now = 0  # milliseconds since the epoch
         self.tasks: dict[OrderedTask[Any], None] = {}
+        self.scoped: WeakSet[asyncio.Task[Any]] = WeakSet()  # those that anyio knows
         self.root = Path("")
         self.callbacks = Path("_.")  # operations that callbacks start, outside of any task
         self.stopped = False

@@ -92,10 +92,9 @@ class Turns:
     ) -> None:
         self.app: Final = app
         self.backend: Final = backend
-        tools = {
-            name: tools_for(app.owner_of(name), guard=guard, strict=strict)
-            for name in app.workflows
-        }
+        owners = {name: app.owner_of(name) for name in app.workflows}
+        lent = {app: tools_for(app, guard=guard, strict=strict) for app in set(owners.values())}
+        tools = {name: lent[app] for name, app in owners.items()}
         self._living = Living(backend, live_max)
         self._committer = Committer(backend)
         self._player = Player(app, backend, self._committer, tools=tools, check=check)
