@@ -205,27 +205,22 @@ class History:
                 self.details[event.operation] = event.details
             case e.CancelRequested():
                 self.taken["cancel"], self.cancelling = number, True
-                self._hear_order(event, number)
             case e.Terminated():
                 self.ended = event
             case e.Paused():
                 self.taken["pause"], self.paused = number, True
-                self._hear_order(event, number)
             case e.Resumed():
                 self.taken["resume"], self.paused = number, False
-                self._hear_order(event, number)
             case _:
                 assert_never(event)
+        if isinstance(event, e.CancelRequested | e.Paused | e.Resumed) and event.id:
+            self._hear(f"order:{event.id}", number)
         self.facts += 1
         self._now = max(self._now, event.at)
 
     def _hear(self, key: str, number: int) -> None:
         self.taken[key] = number
         self._heard.append(key)
-
-    def _hear_order(self, order: e.CancelRequested | e.Paused | e.Resumed, number: int) -> None:
-        if order.id:
-            self._hear(f"order:{order.id}", number)
 
     def _timer_fired(self, event: e.TimerFired) -> None:
         self.open.pop(event.operation, None)

@@ -73,16 +73,10 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
                 # another worker may have gone on: only the store can say that it is too late
                 raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
             case Late() if history.started is None and _is_of_parent(arrival.message):
-                raise BackendError(
-                    f"execution {history.execution_id} is told to end by its parent, and has not "
-                    "begun: its start was sent before, and the order comes again after it"
-                )
+                raise _not_begun(history.execution_id)
             case Late():
                 facts |= {"reason": judged.reason, "expected": judged.expected}
-                if isinstance(arrival.message, Request) and (
-                    refused := refusal(arrival.message, judged.reason)
-                ):
-                    intake.refusals.append(refused)
+                intake.refusals += _refusals(arrival.message, judged.reason)
                 backend.observer.notify(Happening("late", history.execution_id, fields=facts))
             case Wake() if live.cached:
                 raise Conflict("a redrive starts from the store")
@@ -91,12 +85,23 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
                 intake.duplicates |= _without_facts(history)
             case e.Started():
                 intake.events.append(history.run_by(app.version_of(judged.workflow)))
-            case e.Resumed() if earlier and not judged.id:
-                intake.events.append(judged)
-                intake.duplicates.add(earlier)  # it may be a repeated one, after a repeated Pause
             case _:
                 intake.events.append(judged)
+        if isinstance(judged, e.Resumed) and earlier and not judged.id:
+            intake.duplicates.add(earlier)  # it may be a repeated one, after a repeated Pause
     return intake
+
+
+def _not_begun(execution_id: str) -> BackendError:
+    return BackendError(
+        f"execution {execution_id} is told to end by its parent, and has not begun: its start was "
+        "sent before, and the order comes again after it"
+    )
+
+
+def _refusals(message: Message, reason: str) -> list[SendMessage]:
+    refused = refusal(message, reason) if isinstance(message, Request) else None
+    return [refused] if refused else []
 
 
 def _without_facts(history: History) -> set[int]:
