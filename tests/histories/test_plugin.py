@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-PLUGIN = "pytest_lambda_workflow"
-ROOT = Path(__file__).parents[2]
+from tests.plugged import ROOT, run_pytest
+
 GREETER = ROOT / "tests" / "histories" / "greeter.json"
 BANK = ROOT / "tests" / "histories" / "bank_transaction.json"
 APP = ["--lambda-workflow-app", "examples.greeter.app:app"]
@@ -37,32 +33,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    program = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
-    installed = {entry.value for entry in entry_points(group="pytest11")}
-    plugin = ["-p", "no:cacheprovider"]
-    if PLUGIN not in installed:  # an editable install keeps the entry points of its own day
-        plugin += ["-p", PLUGIN]
-    return subprocess.run(
-        [sys.executable, "-c", program, *plugin, "-v", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def test_each_history_is_a_test_beside_the_others(folder: Path) -> None:
-    done = run(folder, "--lambda-workflow-histories", "histories", *APP)
+    done = run_pytest(folder, "--lambda-workflow-histories", "histories", *APP)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "replay[histories/greeter.json] PASSED" in done.stdout
     assert "2 passed" in done.stdout
 
 
 def test_without_the_option_nothing_is_added(folder: Path) -> None:
-    done = run(folder)
+    done = run_pytest(folder)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
@@ -71,13 +50,13 @@ def test_the_configuration_file_may_name_them(folder: Path) -> None:
         "[pytest]\nlambda_workflow_histories = histories/*.json\n"
         "lambda_workflow_app = examples.greeter.app:app\n"
     )
-    done = run(folder, "-k", "replay")
+    done = run_pytest(folder, "-k", "replay")
     assert "1 passed, 1 deselected" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_history_that_no_longer_replays_fails_with_the_difference_alone(folder: Path) -> None:
     (folder / "histories" / "bank.json").write_text(BANK.read_text())
-    done = run(
+    done = run_pytest(
         folder, "--lambda-workflow-histories", "histories", "--lambda-workflow-app", "changed:app"
     )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -104,7 +83,7 @@ def test_a_history_that_no_longer_replays_fails_with_the_difference_alone(folder
     ],
 )
 def test_wrong_use_is_told_without_a_stack(folder: Path, words: list[str], told: str) -> None:
-    done = run(folder, *words)
+    done = run_pytest(folder, *words)
     assert done.returncode == 4, done.stdout + done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

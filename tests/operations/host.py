@@ -26,8 +26,9 @@ from typing import Any, Final, TypeVar
 
 from lambda_workflow import App
 from lambda_workflow.model import commands as c
-from lambda_workflow.ports import Clock, Happening
+from lambda_workflow.ports import Clock
 from lambda_workflow.runtime.client import Client, Handle
+from tests.notes import Notes
 
 Out = TypeVar("Out")
 
@@ -35,21 +36,6 @@ PATIENCE_SECONDS: Final = 0.15  # for an adapter to show that it waits for somet
 SETTLE_SECONDS: Final = 60.0  # of the machine's time; then something is wrong
 LATE_MAX: Final = 5  # seconds that a timer is waited for
 DAYS_MAX: Final = 2000  # that `result` lets pass
-
-
-class Notes:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.happenings: list[Happening] = []
-
-    def notify(self, happening: Happening) -> None:
-        """Take note."""
-        self.happenings.append(happening)
-
-    def of(self, kind: str) -> list[Happening]:
-        """What was noted of a kind."""
-        return [one for one in self.happenings if one.kind == kind]
 
 
 class Host(ABC):

@@ -130,3 +130,12 @@ def result(turns: list[Turn]) -> Any:
     last = turns[-1].commands[-1]
     assert isinstance(last, c.Complete), last
     return last.payload
+
+
+def runs_and_replays(code: Code, operations: list[str], outcome: Any) -> None:
+    """Whether code does these operations, ends so, and does the same in every replay."""
+    made = flow(code)
+    turns = drive(made)
+    assert ids(turns) == operations
+    assert result(turns) == outcome
+    replays(made, turns)

@@ -14,11 +14,7 @@ from tests.replay.driving import (
     OTHER,
     REFUSING,
     Code,
-    drive,
-    flow,
-    ids,
-    replays,
-    result,
+    runs_and_replays,
 )
 
 
@@ -343,8 +339,4 @@ CASES: list[tuple[Code, list[str], Any]] = [
 
 @pytest.mark.parametrize(("code", "operations", "outcome"), CASES)
 def test_it_runs_unmodified_and_replays(code: Code, operations: list[str], outcome: Any) -> None:
-    made = flow(code)
-    turns = drive(made)
-    assert ids(turns) == operations
-    assert result(turns) == outcome
-    replays(made, turns)
+    runs_and_replays(code, operations, outcome)

@@ -26,9 +26,8 @@ from tests.replay.driving import (
     Code,
     drive,
     flow,
-    ids,
-    replays,
     result,
+    runs_and_replays,
     tools,
 )
 
@@ -161,11 +160,7 @@ CASES: list[tuple[Code, list[str], Any]] = [
 
 @pytest.mark.parametrize(("code", "operations", "outcome"), CASES)
 def test_it_runs_unmodified_and_replays(code: Code, operations: list[str], outcome: Any) -> None:
-    made = flow(code)
-    turns = drive(made)
-    assert ids(turns) == operations
-    assert result(turns) == outcome
-    replays(made, turns)
+    runs_and_replays(code, operations, outcome)
 
 
 async def in_a_thread(ctx: Context, n: int) -> Any:

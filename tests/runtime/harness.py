@@ -18,7 +18,7 @@ from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.messages import Message, Redrive, Request, Update
 from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import Commit, Effect, Happening, SendMessage, SendResponse, SendTask
+from lambda_workflow.ports import Commit, Effect, SendMessage, SendResponse, SendTask
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.offload import inflate
 from lambda_workflow.runtime.serve import perform
@@ -31,6 +31,7 @@ from lambda_workflow.testing.memory import (
     MemoryStore,
     MemoryTimers,
 )
+from tests.notes import Notes
 
 DOUBLE: Service[int, int] = Service("double", int, int)
 OTHER: Service[int, int] = Service("other", int, int)
@@ -91,21 +92,6 @@ class WatchedStore(MemoryStore):
         effects = await super().commit(commit)
         self.commits.append(commit)
         return effects
-
-
-class Notes:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.happenings: list[Happening] = []
-
-    def notify(self, happening: Happening) -> None:
-        """Take note."""
-        self.happenings.append(happening)
-
-    def of(self, kind: str) -> list[Happening]:
-        """What was noted of a kind."""
-        return [one for one in self.happenings if one.kind == kind]
 
 
 class Host:

@@ -13,10 +13,10 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message, Redrive, Timer
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import render
-from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import TurnResult
+from tests.notes import Notes
 
 
 @dataclass
@@ -51,16 +51,6 @@ class FakeDeadLetters:
         if self.fails:
             raise BackendError("the dead-letter queue is throttled")
         self.kept.append((record, reason))
-
-
-@dataclass
-class Notes:
-    """An observer that remembers."""
-
-    happenings: list[Happening] = field(default_factory=list)
-
-    def notify(self, happening: Happening) -> None:
-        self.happenings.append(happening)
 
 
 def timer(execution_id: str, operation: str = "1") -> Timer:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-PLUGIN = "pytest_lambda_workflow"
-ROOT = Path(__file__).parents[2]
+from tests.plugged import run_pytest
+
 TESTS = '''
 """Tests of an author."""
 from lambda_workflow.testing import explore, fake, holds, simulate
@@ -46,20 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *words: str) -> str:
-    program = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
-    installed = {entry.value for entry in entry_points(group="pytest11")}
-    plugin = ["-p", "no:cacheprovider"]
-    if PLUGIN not in installed:  # an editable install keeps the entry points of its own day
-        plugin += ["-p", PLUGIN]
-    return subprocess.run(
-        [sys.executable, "-c", program, *plugin, "-v", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    ).stdout
+    return run_pytest(folder, *words).stdout
 
 
 def test_an_option_says_how_many_seeds_each_exploration_tries(folder: Path) -> None:
