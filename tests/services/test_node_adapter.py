@@ -36,6 +36,7 @@ from tests.aws.deployed import (
     working,
 )
 from tests.aws.server.process import Server
+from tests.sam.cli import sam
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / "examples" / "node_adapter"
@@ -243,3 +244,13 @@ async def test_a_result_that_could_not_be_sent_brings_the_task_again(site: Site)
     assert await site.handled() == 0
     (update,) = await site.told()
     assert update.payload == await row_of("e/1")
+
+
+@pytest.mark.sam
+@pytest.mark.thorough
+def test_what_sam_builds_is_the_code_alone(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(HOME, source, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+    sam(f"build -t {source}/template.yaml --build-dir {tmp_path}/made", cwd=source)
+    built = {path.name for path in (tmp_path / "made" / "LabelFunction").iterdir()}
+    assert built == {file.name for file in HOME.glob("*.mjs")} | {"README.md", "package.json"}
