@@ -107,24 +107,34 @@ async def arrive(event: BusEvent) -> None:
 
 
 async def look(table: WaitTable, task: Task, wanted: Wait) -> End:
-    """Put a waiter down, and look whether its event has come already, or its time is over.
+    """Put a waiter down, and look whether its event has come already; the end, if that is now.
+
+    A task that comes back before its time is over has been answered by then, or waits on.
 
     Raises:
-        Later: neither.
+        Later: the wait goes on.
     """
-    until = table.now() + wanted.timeout // timedelta(milliseconds=1)
-    waiter = await table.put_waiter(Waiter(task, wanted, until))
-    found = None
-    async for event in table.events(wanted):
-        if fits(wanted.match, event.detail):
-            found = event
-            break
-    left = waiter.until - table.now()
-    if found is None and left > 0:
-        raise Later(min(LOOK, timedelta(milliseconds=left)))
+    if task.state is None:
+        until = table.now() + wanted.timeout // timedelta(milliseconds=1)
+        waiter = await table.put_waiter(Waiter(task, wanted, until))
+    else:
+        waiter = Waiter(task, wanted, task.state["until"])
+    left = timedelta(milliseconds=waiter.until - table.now())
+    is_over = left <= timedelta(0)
+    found = await _kept(table, wanted) if task.state is None or is_over else None
+    if found is None and not is_over:
+        raise Later(min(LOOK, left), {"until": waiter.until})
     end = await table.settle(task.task_id, found)
     await table.remove(waiter)
     return end
+
+
+async def _kept(table: WaitTable, wanted: Wait) -> BusEvent | None:
+    """The oldest event that matches, of those kept."""
+    async for event in table.events(wanted):
+        if fits(wanted.match, event.detail):
+            return event
+    return None
 
 
 async def tell(table: WaitTable, event: BusEvent) -> None:

@@ -52,12 +52,19 @@ async def s3_wait(wanted: WaitForObject, task: Task) -> S3Object:
     """Look for an object, and come back Later if there is none."""
     now = time.time_ns() // 1_000_000
     state = task.state or {"until": now + wanted.timeout // timedelta(milliseconds=1), "looks": 0}
-    found = await head(wanted.bucket, wanted.key)
+    left = timedelta(milliseconds=state["until"] - now)
+    pause = FIRST_PAUSE * 2 ** min(state["looks"], _DOUBLINGS_MAX)
+    pause = min(pause, wanted.look_every, left)
+    try:
+        found = await head(wanted.bucket, wanted.key)
+        if found is None and not state["looks"]:
+            await check_bucket(wanted.bucket)
+    except ServiceError as error:
+        if not error.retryable or left <= timedelta(0):
+            raise
+        raise Later(pause, state) from error  # a new attempt would have the whole time again
     if found is not None and etag_of(found) != _bare(wanted.changed_from):
         return described(wanted.bucket, wanted.key, found)
-    if found is None and not state["looks"]:
-        await check_bucket(wanted.bucket)
-    left = timedelta(milliseconds=state["until"] - now)
     if left <= timedelta(0):
         what = "has not changed" if found else "has not come"
         raise ServiceError(
@@ -65,8 +72,7 @@ async def s3_wait(wanted: WaitForObject, task: Task) -> S3Object:
             type="WaitTimedOut",
             retryable=False,
         )
-    pause = FIRST_PAUSE * 2 ** min(state["looks"], _DOUBLINGS_MAX)
-    raise Later(min(pause, wanted.look_every, left), {**state, "looks": state["looks"] + 1})
+    raise Later(pause, {**state, "looks": state["looks"] + 1})
 
 
 @serve(S3_GET)

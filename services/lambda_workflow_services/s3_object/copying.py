@@ -224,22 +224,22 @@ class Upload:
     async def _copy(self, numbers: list[int]) -> bool:
         """Copy parts, as long as there is time; whether it was enough."""
         left = iter(numbers)
+        failed: list[Exception] = []
 
         async def work() -> None:
-            while (seconds_left() or RESERVED_SECONDS) >= RESERVED_SECONDS:
+            while not failed and _has_time():
                 if (number := next(left, None)) is None:
                     return
-                await self._copy_part(number)
-                await heartbeat(self._state)
+                try:
+                    await self._copy_part(number)
+                    await heartbeat(self._state)
+                except Exception as error:  # noqa: BLE001  # raised below
+                    failed.append(error)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(AT_ONCE)]
-        try:
-            await asyncio.gather(*workers)
-        except BaseException:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.wait(workers)  # no part is under way when the upload is given up
-            raise
+        # One that fails waits for the others: a part that is under way outlives an abort.
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        if failed:
+            raise failed[0]
         return next(left, None) is None
 
     async def _copy_part(self, number: int) -> None:
@@ -263,6 +263,11 @@ class Upload:
             UploadId=self._id,
             MultipartUpload={"Parts": [parts[number] for number in self._numbers()]},
         )
+
+
+def _has_time() -> bool:
+    left = seconds_left()
+    return left is None or left >= RESERVED_SECONDS
 
 
 async def copy(copying: Copying, task: Task) -> None:

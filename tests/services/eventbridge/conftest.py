@@ -1,4 +1,4 @@
-"""The services' queues and table on the server, and a rule that leads to one of the queues."""
+"""The services' queues and table on the server, and their functions at work."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from lambda_workflow.aws.present import CONFIG, PRESENT
 from lambda_workflow.model.bus_events import render_bus_event
 from lambda_workflow.model.messages import Update
 from lambda_workflow.model.wire import parse, render_task
-from tests.aws.deployed import ARN, deploy, event_of, lease, put, take
+from tests.aws.deployed import ARN, deploy, event_of
 from tests.aws.server.process import Server
 
 TABLE: Final = "waits"
-QUEUE: Final = f"service-{WAIT.name}"
 PATTERN: Final = json.dumps({"source": ["shop", "carrier"]})
 
 
@@ -54,35 +53,57 @@ class Bench:
     async def give(self, *what: Task | BusEvent) -> None:
         """Put messages on the waits' queue, and have all that is on it handled."""
         for one in what:
-            await put(
-                self.url, render_task(one) if isinstance(one, Task) else render_bus_event(one)
-            )
+            body = render_task(one) if isinstance(one, Task) else render_bus_event(one)
+            await self.send(self.url, body)
         assert await self.handled() == []
 
-    async def handled(self) -> list[str]:
-        """What of the queue's batch failed; the rest is taken off."""
-        async with lease(self.url) as (messages, delete):
-            answer = await self.handle(event_of(QUEUE, messages))
-            failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
-            await delete([m for m in messages if m["MessageId"] not in failed])
-            return failed
+    async def send(self, url: str, body: str) -> None:
+        """Put one message on a queue."""
+        await self.aws.call("sqs", "SendMessage", QueueUrl=url, MessageBody=body)
+
+    async def handled(self, service: str = WAIT.name) -> list[str]:
+        """What of the service's batch failed; the rest is taken off its queue."""
+        url = self.config.service_queue_url(service)
+        messages = await self._received(url)
+        answer = await self.handle(event_of(f"service-{service}", messages))
+        failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+        await self._delete(url, [m for m in messages if m["MessageId"] not in failed])
+        return failed
+
+    async def taken(self, url: str) -> list[str]:
+        """The bodies of what is on a queue, which is empty then."""
+        found: list[str] = []
+        while messages := await self._received(url):
+            found += [message["Body"] for message in messages]
+            await self._delete(url, messages)
+        return found
+
+    async def _received(self, url: str) -> list[dict[str, Any]]:
+        names, most = ["All"], 10
+        answer = await self.aws.call(
+            "sqs", "ReceiveMessage", QueueUrl=url, AttributeNames=names, MaxNumberOfMessages=most
+        )
+        return list(answer.get("Messages", []))
+
+    async def _delete(self, url: str, messages: list[dict[str, Any]]) -> None:
+        entries = [
+            {"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)
+        ]
+        if entries:
+            await self.aws.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
 
     async def publish(self, wanted: Publish, number: int = 1) -> Update:
         """Have an event published; what the workflow gets."""
         payload = PUBLISH.request_codec.encode(wanted, PUBLISH.payload_label)
         task = Task("e", f"e/{number}", PUBLISH.name, payload, 1, self.config.queue_url)
-        url = self.config.service_queue_url(PUBLISH.name)
-        await put(url, render_task(task))
-        async with lease(url) as (messages, delete):
-            answer = await self.handle(event_of(f"service-{PUBLISH.name}", messages))
-            assert answer == {"batchItemFailures": []}
-            await delete(messages)
+        await self.send(self.config.service_queue_url(PUBLISH.name), render_task(task))
+        assert await self.handled(PUBLISH.name) == []
         (update,) = await self.results()
         return update
 
     async def results(self) -> list[Update]:
         """What came to the execution, by operation."""
-        found = [parse(message["Body"]) for message in await take(self.config.queue_url)]
+        found = [parse(body) for body in await self.taken(self.config.queue_url)]
         updates = [update for update in found if isinstance(update, Update)]
         return sorted(updates, key=lambda update: update.operation)
 
@@ -98,7 +119,7 @@ class Bench:
 
 
 async def made(aws: Aws) -> AwsConfig:
-    """What the template makes: queues, the table, and a rule to the waits' queue."""
+    """What the template makes, but for the rule: queues and the table."""
     config = await deploy([PUBLISH.name, WAIT.name])
     keys = {"id": "HASH", "n": "RANGE"}
     await aws.call(
@@ -109,24 +130,38 @@ async def made(aws: Aws) -> AwsConfig:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
     )
-    await aws.call("events", "PutRule", Name="waits", EventPattern=PATTERN)
-    target = {"Id": "queue", "Arn": ARN + QUEUE}
-    await aws.call("events", "PutTargets", Rule="waits", Targets=[target])
     url = config.service_queue_urls[variable_of(WAIT.name)]
     return replace(config, own_queue_url=url)
 
 
+@pytest.fixture(scope="module")
+async def aws(server_of_session: Server) -> AsyncIterator[Aws]:
+    """One for all tests of a module: it takes a quarter of a second to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server_of_session.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_MAX_ATTEMPTS", "2")  # botocore pauses for seconds before a third
+        made = Aws()
+        yield made
+        await made.close()
+
+
 @pytest.fixture
-async def bench(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def bench(server: Server, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     monkeypatch.setenv("EVENTBRIDGE_WAIT_TABLE", TABLE)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")  # botocore pauses for seconds before a third
     settings.waiting.cache_clear()
     settings.buses.cache_clear()
-    aws = Aws()
     config = await made(aws)
     PRESENT.set(aws)
     CONFIG.set(config)
     yield Bench(server, config, aws, task_handler(publish, wait, config=config, aws=aws))
-    await aws.close()
     settings.waiting.cache_clear()
     settings.buses.cache_clear()
+
+
+@pytest.fixture
+async def rule(bench: Bench) -> None:
+    """What leads from the bus to the waits' queue."""
+    await bench.aws.call("events", "PutRule", Name="waits", EventPattern=PATTERN)
+    target = {"Id": "queue", "Arn": f"{ARN}service-{WAIT.name}"}
+    await bench.aws.call("events", "PutTargets", Rule="waits", Targets=[target])

@@ -37,8 +37,9 @@ class Stepped(Aws):
 class Side:
     """One of the two, at work by steps; its outcome is a result, or Later."""
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        self.aws = Stepped()
+    def __init__(self, aws: Stepped, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self.aws = aws
+        self.aws.may = asyncio.Semaphore(0)
         self.doing = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -60,7 +61,6 @@ class Side:
         """Let it go to its end."""
         while not self.doing.done():
             await self.step()
-        await self.aws.close()
         return await self.doing
 
 
@@ -71,11 +71,16 @@ def orders() -> Iterator[str]:
         yield from (row + "W", row + "E")
 
 
-async def found_in(bench: Bench, number: int, order: str) -> set[str]:
+async def found_in(
+    bench: Bench, clients: tuple[Stepped, Stepped], number: int, order: str
+) -> set[str]:
     """The events that a wait has got, from its own look and by answers, in an order of steps."""
     wanted = Wait(source="shop", detail_type="Paid", match={"order": number})
     task, came = bench.task(number, wanted), event(number, id_=order)
-    sides = {"w": Side(lambda: wait(wanted, task)), "e": Side(lambda: arrive(came))}
+    sides = {
+        "w": Side(clients[0], lambda: wait(wanted, task)),
+        "e": Side(clients[1], lambda: arrive(came)),
+    }
     for letter in order[:-1]:
         await sides[letter].step()
     await sides[order[-1].lower()].finish()
@@ -88,6 +93,9 @@ async def found_in(bench: Bench, number: int, order: str) -> set[str]:
 
 
 async def test_whatever_the_order_the_wait_gets_its_event(bench: Bench) -> None:
+    clients = Stepped(), Stepped()
     for number, order in enumerate(orders()):
-        assert await found_in(bench, number, order) == {order}
+        assert await found_in(bench, clients, number, order) == {order}
+    for client in clients:
+        await client.close()
     assert len(await bench.rows("end")) == number + 1

@@ -12,20 +12,21 @@ from lambda_workflow_services.eventbridge.adapter import publish
 from lambda_workflow_services.eventbridge.settings import read_buses
 
 from lambda_workflow import ConfigurationError, ServiceError, Task
-from tests.aws.deployed import take
 from tests.services.eventbridge.conftest import Bench
 
+AT_A_BUS = pytest.mark.usefixtures("rule")
 PAID = Publish(source="shop", detail_type="Paid", detail={"order": 7}, resources=["order/7"])
 ARN = "arn:aws:events:us-east-1:123456789012:event-bus/"
 
 
 async def arrived(bench: Bench) -> dict[str, Any]:
     """The event that the rule has put on the waits' queue."""
-    (message,) = await take(bench.url)
-    found: dict[str, Any] = json.loads(message["Body"])
+    (body,) = await bench.taken(bench.url)
+    found: dict[str, Any] = json.loads(body)
     return found
 
 
+@AT_A_BUS
 async def test_an_event_is_published_with_the_mark_of_its_task(bench: Bench) -> None:
     update = await bench.publish(PAID)
     found = await arrived(bench)
@@ -36,6 +37,7 @@ async def test_an_event_is_published_with_the_mark_of_its_task(bench: Bench) -> 
     assert found["resources"] == ["order/7", "lambda-workflow:task/e/1"]
 
 
+@AT_A_BUS
 async def test_an_event_has_the_time_that_it_was_given(bench: Bench) -> None:
     time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     await bench.publish(PAID.model_copy(update={"time": time}))
@@ -69,6 +71,7 @@ async def test_an_event_of_a_megabyte_is_refused(bench: Bench) -> None:
     assert (caught.value.type, caught.value.retryable) == ("EventTooLarge", False)
 
 
+@AT_A_BUS
 @pytest.mark.parametrize("bus", ["", "second", f"{ARN}second"])
 async def test_a_bus_of_the_list_is_published_to(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, bus: str
@@ -79,7 +82,7 @@ async def test_a_bus_of_the_list_is_published_to(
     aws = bench.aws
     await aws.call("events", "CreateEventBus", Name="second")
     await bench.publish(PAID.model_copy(update={"bus": bus}))
-    assert await take(bench.url) == []  # its rule is the default bus's
+    assert await bench.taken(bench.url) == []  # its rule is the default bus's
     other = await bench.publish(PAID.model_copy(update={"bus": "third"}), 2)
     assert other.failure is not None
     assert (other.failure.type, other.failure.retryable) == ("BusNotAllowed", False)

@@ -18,6 +18,7 @@ from tests.services.eventbridge.conftest import Bench
 README = Path(package.__file__).parent / "README.md"
 
 
+@pytest.mark.usefixtures("rule")
 async def test_the_readmes_workflow_publishes_and_waits(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,6 @@ from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.model.bus_events import render_bus_event as render
 from lambda_workflow.model.messages import Update
 from lambda_workflow.runtime.offload import fetch
-from tests.aws.deployed import put
 from tests.services.eventbridge.conftest import Bench, event
 
 
@@ -90,8 +89,10 @@ async def test_a_wait_looks_again_at_its_end_and_has_timed_out(bench: Bench) -> 
     (row,) = await bench.rows("waiter")
     now = time.time() * 1000
     assert now + 19 * 60_000 < int(row["u"]["N"]) < now + 21 * 60_000
-    await bench.change(row, u=int(now) - 1)
-    await bench.give(task)
+    state = {"until": int(row["u"]["N"])}
+    await bench.give(replace(task, state=state))  # 15 minutes later
+    assert await bench.results() == []
+    await bench.give(replace(task, state={"until": int(now) - 1}))
     (update,) = await bench.results()
     assert update.failure is not None
     assert (update.failure.type, update.failure.retryable) == ("WaitTimedOut", False)
@@ -133,7 +134,7 @@ async def test_an_event_of_almost_a_megabyte_arrives_whole(bench: Bench, is_firs
 async def test_an_event_comes_again_if_an_answer_cannot_be_sent_now(bench: Bench) -> None:
     await bench.give(bench.task(1, wanted()))
     bench.server.fault("sqs", "SendMessageBatch", "error", name="in.fifo", count=2)
-    await put(bench.url, render(event()))
+    await bench.send(bench.url, render(event()))
     assert len(await bench.handled()) == 1
     assert await bench.results() == []
     bench.server.advance(3)

@@ -66,17 +66,26 @@ async def refused(work: Awaitable[Any]) -> tuple[str, bool, str]:
     return caught.value.type, caught.value.retryable, str(caught.value)
 
 
+@pytest.fixture(scope="module")
+async def aws(server_of_session: Server) -> AsyncIterator[Aws]:
+    """One for all tests of a module: it takes a quarter of a second to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server_of_session.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_MAX_ATTEMPTS", "1")
+        made = Aws()
+        yield made
+        await made.close()
+
+
 @pytest.fixture
-async def bench(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def bench(server: Server, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     monkeypatch.setenv("S3_COPY_PART_MIB", "5")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     settings.part_bytes.cache_clear()
-    aws = Aws()
     for bucket in ("data", "kept"):
         await aws.call("s3", "CreateBucket", Bucket=bucket)
     versions = {"Status": "Enabled"}
     await aws.call("s3", "PutBucketVersioning", Bucket="kept", VersioningConfiguration=versions)
     PRESENT.set(aws)
     yield Bench(server, aws)
-    await aws.close()
     settings.part_bytes.cache_clear()

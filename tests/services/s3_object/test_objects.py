@@ -75,9 +75,13 @@ async def test_who_may_not_look_is_told_the_right(bench: Bench) -> None:
     assert "s3:GetObject of the object, and s3:ListBucket of the bucket" in message
 
 
-async def test_a_failure_of_s3_is_retried(bench: Bench) -> None:
-    bench.server.fault("s3", "HEAD", "error")
-    assert (await refused(s3_wait(awaited(), bench.task())))[1]
+async def test_a_failure_of_s3_does_not_prolong_the_wait(bench: Bench) -> None:
+    first = await later(bench, awaited(), None)
+    bench.server.fault("s3", "HEAD", "error", count=2)
+    again = await later(bench, awaited(), first.state)
+    assert again.state == first.state
+    over = {**first.state, "until": 0}
+    assert (await refused(s3_wait(awaited(), bench.task(state=over))))[1]
 
 
 async def test_an_object_is_read(bench: Bench) -> None:
