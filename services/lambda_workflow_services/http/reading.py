@@ -24,7 +24,11 @@ class BadBody(Exception):
 
 
 class TooLarge(Exception):
-    """The body is longer than was allowed."""
+    """The body is longer than was allowed; `head` is what was read of it."""
+
+    def __init__(self, head: bytes = b"") -> None:
+        super().__init__()
+        self.head = head
 
 
 async def read(chunks: AsyncIterable[bytes], encoding: str, limit: int) -> bytes:
@@ -41,7 +45,7 @@ async def read(chunks: AsyncIterable[bytes], encoding: str, limit: int) -> bytes
         async for chunk in chunks:
             body += chunk
             if len(body) > limit:
-                raise TooLarge
+                raise TooLarge(bytes(body[:limit]))
         return bytes(body)
     if len(codings) > 1 or codings[0] not in ("gzip", "x-gzip", "deflate"):
         raise BadBody(f"its content-encoding is {encoding[:100]!r}, and only gzip is understood")
@@ -59,7 +63,7 @@ async def _decompressed(chunks: AsyncIterable[bytes], limit: int) -> bytes:
                     inflater = zlib.decompressobj(_AUTOMATIC)
                 body += inflater.decompress(rest, limit - len(body) + 1)
                 if len(body) > limit:
-                    raise TooLarge
+                    raise TooLarge(bytes(body[:limit]))
                 rest = inflater.unused_data
     except zlib.error as error:
         raise BadBody(f"it cannot be decompressed: {error}") from None

@@ -188,7 +188,8 @@ async def _received(
         return _Answer(response, content, is_success)
     except (BadBody, TooLarge) as error:
         if not is_success:  # the status says more than a body that cannot be read
-            return _Answer(response, b"", is_success)
+            head = error.head if isinstance(error, TooLarge) else b""
+            return _Answer(response, head, is_success)
         raise _body_error(response, error, limit) from None
 
 

@@ -90,30 +90,30 @@ async def test_a_parameter_is_a_secret_too(aws: Aws, safe_site: Site, sender: Se
     assert safe_site.seen[0].headers["x-key"] == VALUE
 
 
-@pytest.mark.parametrize(
-    ("reference", "words"),
-    [
-        (Secret("none"), "secretsmanager has no 'shop/http/none'"),
-        (Secret("none", store="parameter"), "parameter has no '/shop/http/none'"),
-        (Secret("shop", key="none"), "under 'none'"),
-        (Secret("shop", key="flag"), "under 'flag'"),
-        (Secret("shop", key="short"), "fewer than 4 characters"),
-        (Secret("plain", key="api_key"), "no JSON object"),
-        (Secret("../other/http/plain"), "has no 'shop/http/../other"),
-        (Secret("binary"), "it is binary"),
-        (Secret("lines"), "header 'x-key'"),
-    ],
-)
+UNUSABLE = [
+    (Secret("none"), "secretsmanager has no 'shop/http/none'"),
+    (Secret("none", store="parameter"), "parameter has no 'shop/http/none'"),
+    (Secret("shop", key="none"), "under 'none'"),
+    (Secret("shop", key="flag"), "under 'flag'"),
+    (Secret("shop", key="short"), "fewer than 4 characters"),
+    (Secret("plain", key="api_key"), "no JSON object"),
+    (Secret("../other/http/plain"), "has no 'shop/http/../other"),
+    (Secret("binary"), "it is binary"),
+    (Secret("lines"), "header 'x-key'"),
+]
+
+
 async def test_a_secret_that_cannot_be_sent_is_an_error_that_says_why(
-    aws: Aws, safe_site: Site, sender: Sender, reference: Secret, words: str
+    aws: Aws, safe_site: Site, sender: Sender
 ) -> None:
     await aws.call("secretsmanager", "CreateSecret", Name="shop/http/binary", SecretBinary=b"x" * 9)
     await secret(aws, "shop/http/lines", VALUE + "\nX-Other: 1")
-    request = HttpRequest(url=to(safe_site), headers={"X-Key": reference})
-    error = await failure(sender, request)
-    assert error.retryable is False
-    assert words.replace("'/shop", "'shop") in str(error)
-    assert VALUE not in str(error)
+    for reference, words in UNUSABLE:
+        request = HttpRequest(url=to(safe_site), headers={"X-Key": reference})
+        error = await failure(sender, request)
+        assert error.retryable is False
+        assert words in str(error)
+        assert VALUE not in str(error)
     assert safe_site.seen == []
 
 
