@@ -86,7 +86,8 @@ class Starting(Results):
         """Start an execution; starting it again with the same id and request changes nothing.
 
         Args:
-            execution_id: up to 128 letters, digits and punctuation; a random one if not given.
+            execution_id: up to 128 letters, digits and punctuation, not beginning with `blob:` or
+                `task:`; a random one if not given.
             on_conflict: what to do where the id is known, be that execution running or ended.
                 `same_request`: go on with it if it is of this workflow and request, else refuse.
                 `use_existing`: go on with it whatever its request was. `fail`: refuse.
