@@ -46,12 +46,10 @@ def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
         case r.Rule():
             return "AWS::Events::Rule", _rule(resource), {}
         case r.QueuePolicy(queue=queue):
-            rules = queue_policy(resource)
-            found = {"Queues": [Ref(queue, "url")], "PolicyDocument": rules}
+            found = {"Queues": [Ref(queue, "url")], "PolicyDocument": queue_policy(resource)}
             return "AWS::SQS::QueuePolicy", found, {}
-        case r.Schedules(function=function, digests=digests):
-            asked = {"ServiceToken": Ref(function, "arn"), "ServiceTimeout": PATIENCE}
-            return "Custom::Schedules", {**asked, "Digests": digests}, {}
+        case r.Schedules():
+            return "Custom::Schedules", _schedules(resource), {}
         case r.LogCount():
             return "AWS::Logs::MetricFilter", _count(resource), {}
         case r.Alarm():
@@ -84,6 +82,11 @@ PATIENCE: Final = Because(120, "Seconds for the function's answer; without it Cl
                                "an hour.")  # fmt: skip
 DEDUPLICATED: Final = Because(True, "Scheduler's messages need it; all others have explicit ids.")
 HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits count per group.")
+
+
+def _schedules(schedules: r.Schedules) -> dict[str, Any]:
+    token = Ref(schedules.function, "arn")
+    return {"ServiceToken": token, "ServiceTimeout": PATIENCE, "Digests": schedules.digests}
 
 
 def _table(table: r.Table) -> dict[str, Any]:

@@ -85,9 +85,8 @@ def blocks(resource: r.Resource) -> list[Block]:
         case r.QueuePolicy(queue=queue):
             body = {"queue_url": Ref(queue, "url"), "policy": Json(queue_policy(resource)),
                     **_count_of(resource.unless_empty)}  # fmt: skip
-        case r.Schedules(function=function, role=role, digests=digests):
-            body = {"function_name": Ref(function, "name"), "input": Json({APPLY: digests}),
-                    "depends_on": [f"aws_iam_role_policy.{local(role)}"]}  # fmt: skip
+        case r.Schedules():
+            body = _schedules(resource)
         case r.LogCount():
             body = _count(resource)
         case r.Alarm():
@@ -119,6 +118,14 @@ def _with_streams(target: r.Target) -> r.Target:
     if isinstance(target, Ref) and target.attribute == "streams":
         return Text((target, ":*"))
     return target
+
+
+def _schedules(schedules: r.Schedules) -> dict[str, Any]:
+    return {
+        "function_name": Ref(schedules.function, "name"),
+        "input": Json({APPLY: schedules.digests}),
+        "depends_on": [f"aws_iam_role_policy.{local(schedules.role)}"],
+    }
 
 
 def _queue(queue: r.Queue) -> dict[str, Any]:
