@@ -195,10 +195,10 @@ def _on_one_line(what: str, text: str) -> str:
     return text
 
 
+# Without an attempt_timeout: it would run while a mail waits its turn behind thousands of others.
 EMAIL: Final = Service(
     "email",
     Mail,
     Sent,
-    attempt_timeout=timedelta(minutes=15),
     retry=RetryPolicy(attempts=6, initial=timedelta(seconds=5)),
 )

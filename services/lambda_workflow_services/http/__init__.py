@@ -24,7 +24,7 @@ Expected = Literal["any", "json", "text", "bytes", "nothing"]
 Store = Literal["secretsmanager", "parameter"]
 
 URL_CHARACTERS_MAX: Final = 8_000  # what servers and the proxies before them commonly accept
-TIMEOUT_MAX: Final = timedelta(minutes=10)  # with its wait in the queue less than an attempt has
+TIMEOUT_MAX: Final = timedelta(minutes=10)  # a Lambda function has 15
 REDIRECTS_MAX: Final = 10
 RESPONSE_BYTES_MAX: Final = 10 * 1024 * 1024  # base64 makes 13.4 MiB of it, a payload has 16
 
@@ -245,10 +245,11 @@ def pointer_parts(pointer: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
 
 
+# Without an attempt_timeout: it would run while a task waits its turn behind thousands of others,
+# and each call would pay for a timer. A task that is lost is in the dead-letter queue.
 HTTP: Final = Service(
     "http",
     HttpRequest,
     HttpResponse,
-    attempt_timeout=timedelta(minutes=15),
     retry=RetryPolicy(attempts=5, initial=timedelta(seconds=2)),
 )
