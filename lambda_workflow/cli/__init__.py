@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             init,
             look,
             orders,
+            result,
             run,
             schedule,
             start,
@@ -34,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="lambda-workflow", description="Durable workflows on plain AWS parts."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (answer, history, init, look, orders, run, schedule, start, synth, talk):
+    modules = (answer, history, init, look, orders, result, run, schedule, start, synth, talk)
+    for command in modules:
         command.add_to(commands)
     arguments = parser.parse_args(argv)
     sys.path.insert(0, os.getcwd())

@@ -55,7 +55,7 @@ ACTIONS = ("preview", "apply", "list", "show", "pause", "resume", "trigger", "ba
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "start", "init", "synth", "cancel", "terminate", "pause", "resume"),
+        *("run", "start", "result", "init", "synth", "cancel", "terminate", "pause", "resume"),
         *("history show", "history export"),
         *("list", "describe", "signal", "update", "query"),
         *(f"schedule {action}" for action in ACTIONS),
