@@ -27,6 +27,11 @@ from tests.synth.template_text import read
 ACCOUNT = "123456789012"
 SCHEDULER = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule"
 STACK = "stack"
+_ACTIONS = {  # where IAM's name is another one than the operation's
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "CopyObject"): "PutObject",
+}
 LACKED = {"TimerGroup", "Schedules"}  # moto would run a function for a resource of one's own
 
 
@@ -143,12 +148,15 @@ class Recorder(Aws):
     async def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         for action in _actions(service, operation):
             self.calls.add((action, _arn(service, params)))
+        if source := params.get("CopySource"):
+            self.calls.add(("s3:GetObject", _arn(service, source)))
         if operation == "CreateSchedule":
             self.calls.add(("iam:PassRole", params["Target"]["RoleArn"]))
         return await super().call(service, operation, **params)
 
 
 def _actions(service: str, operation: str) -> list[str]:
+    operation = _ACTIONS.get((service, operation), operation)
     return [f"{service}:{operation.removesuffix('Batch')}"]
 
 
@@ -160,7 +168,11 @@ def _arn(service: str, params: dict[str, Any]) -> str:
             table = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{params['TableName']}"
             return f"{table}/index/{params['IndexName']}" if "IndexName" in params else table
         case "s3":
-            return f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"
+            key = f"/{params['Key']}" if "Key" in params else ""
+            return f"arn:aws:s3:::{params['Bucket']}{key}"
+        case "events":
+            (entry,) = params["Entries"]
+            return str(entry["EventBusName"])
         case "ssm":
             return f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter{params['Name']}"
         case "secretsmanager":
