@@ -45,9 +45,8 @@ def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
             return "AWS::Lambda::Permission", _permission(resource), {}
         case r.Rule():
             return "AWS::Events::Rule", _rule(resource), {}
-        case r.QueuePolicy(queue=queue):
-            found = {"Queues": [Ref(queue, "url")], "PolicyDocument": queue_policy(resource)}
-            return "AWS::SQS::QueuePolicy", found, {}
+        case r.QueuePolicy():
+            return "AWS::SQS::QueuePolicy", _queue_policy(resource), {}
         case r.Schedules():
             return "Custom::Schedules", _schedules(resource), {}
         case r.LogCount():
@@ -82,6 +81,10 @@ PATIENCE: Final = Because(120, "Seconds for the function's answer; without it Cl
                                "an hour.")  # fmt: skip
 DEDUPLICATED: Final = Because(True, "Scheduler's messages need it; all others have explicit ids.")
 HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits count per group.")
+
+
+def _queue_policy(made: r.QueuePolicy) -> dict[str, Any]:
+    return {"Queues": [Ref(made.queue, "url")], "PolicyDocument": queue_policy(made)}
 
 
 def _schedules(schedules: r.Schedules) -> dict[str, Any]:

@@ -82,9 +82,8 @@ def blocks(resource: r.Resource) -> list[Block]:
             body = _permission(resource)
         case r.Rule():
             return _rule(resource)
-        case r.QueuePolicy(queue=queue):
-            body = {"queue_url": Ref(queue, "url"), "policy": Json(queue_policy(resource)),
-                    **_count_of(resource.unless_empty)}  # fmt: skip
+        case r.QueuePolicy():
+            body = _queue_policy(resource)
         case r.Schedules():
             body = _schedules(resource)
         case r.LogCount():
@@ -118,6 +117,14 @@ def _with_streams(target: r.Target) -> r.Target:
     if isinstance(target, Ref) and target.attribute == "streams":
         return Text((target, ":*"))
     return target
+
+
+def _queue_policy(made: r.QueuePolicy) -> dict[str, Any]:
+    return {
+        "queue_url": Ref(made.queue, "url"),
+        "policy": Json(queue_policy(made)),
+        **_count_of(made.unless_empty),
+    }
 
 
 def _schedules(schedules: r.Schedules) -> dict[str, Any]:
