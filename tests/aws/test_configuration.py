@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lambda_workflow import BackendError, ConfigurationError
+from lambda_workflow import BackendError, ConfigurationError, LimitExceeded
 from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import PREFIX, AwsConfig, read_config
@@ -53,8 +53,8 @@ async def test_a_large_payload_needs_a_place(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     aws = Aws()
     blobs = blobs_for(aws, AwsConfig("", ""))
-    with pytest.raises(BackendError, match=f"{PREFIX}BUCKET.*{PREFIX}TABLE"):
-        await blobs.put("k", b"x")
+    with pytest.raises(LimitExceeded, match=f"{PREFIX}BUCKET.*{PREFIX}TABLE"):
+        await blobs.put("k", b"x")  # a result: its call fails, and the work is not done again
     with pytest.raises(BackendError, match=f"{PREFIX}BUCKET.*{PREFIX}TABLE"):
         await blobs.get("k")
     await aws.close()
