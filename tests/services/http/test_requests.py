@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 import zlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from lambda_workflow_services.http import HttpRequest
+from lambda_workflow_services.http.reading import TooLarge, read
 from lambda_workflow_services.http.sender import Sender
 
 from lambda_workflow import ServiceError
@@ -317,3 +320,19 @@ async def test_a_body_that_nests_without_end_is_an_error(site: Site, sender: Sen
 async def test_a_url_that_cannot_be_connected_to_is_refused(sender: Sender, url: str) -> None:
     error = await failure(sender, HttpRequest(url=url))
     assert (error.type, error.retryable) == ("HttpRefused", False)
+
+
+async def test_of_a_bomb_no_more_is_unpacked_than_may_be_kept() -> None:
+    bomb = gzip.compress(bytes(40_000_000))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bomb
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            await read(chunks(), "gzip", 300_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000

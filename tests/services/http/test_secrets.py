@@ -235,3 +235,22 @@ def test_a_secret_is_hidden_however_it_is_written() -> None:
         HIDDEN: "x",
     }
     assert Redactor([]).text("") == ""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "169.254.169.254"])
+async def test_an_error_before_an_answer_names_the_url_without_the_secret(
+    aws: Aws, sender: Sender, host: str
+) -> None:
+    url = f"https://{host}/orders?page=2"
+    error = await failure(sender, HttpRequest(url=url, query={"key": Secret("plain")}))
+    assert f"{url}&key={HIDDEN}" in str(error)
+
+
+async def test_a_redirect_that_has_the_secret_in_it_does_not_tell_it(
+    aws: Aws, safe_site: Site, sender: Sender
+) -> None:
+    safe_site.says("/", Reply(302, headers={"Location": f"/?key={quote(VALUE, safe='')}"}))
+    headers = {"X-Key": Secret("plain")}
+    error = await failure(sender, HttpRequest(url=to(safe_site, "/"), headers=headers, redirects=1))
+    assert error.type == "HttpRedirects"
+    assert f"/?key={HIDDEN}" in str(error)
