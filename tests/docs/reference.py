@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import lambda_workflow
 from lambda_workflow import testing
-from lambda_workflow.aws import backend, handlers, worker
+from lambda_workflow.aws import answers, backend, handlers, worker
 from lambda_workflow.local import Engine, SkippingClock, SqliteFile
 from lambda_workflow.runtime.client import Handle, SyncClient
 from lambda_workflow.runtime.schedules import ScheduleInfo, Schedules
@@ -42,6 +42,7 @@ ROOMS: Final[dict[str, dict[str, Any]]] = {
         "lambda_handler": handlers.lambda_handler,
         "service_handler": handlers.service_handler,
     },
+    "lambda_workflow.aws.answers": {name: getattr(answers, name) for name in answers.__all__},
     "lambda_workflow.aws.backend": {"client_for": backend.client_for},
     "lambda_workflow.aws.worker": {"run_worker": worker.run_worker},
 }

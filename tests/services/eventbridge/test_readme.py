@@ -41,7 +41,7 @@ async def page(server: Server, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 async def deployed(page: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Deployed:
     aws = Aws()
-    # Moto cannot make a rule's pattern of a parameter, as CloudFormation does.
+    # Moto takes a rule's pattern as an object alone, and a parameter is a text.
     options = {"eventbridge_wait": {"events": {"pattern": PATTERN}}}
     made = await create(aws, to_sam(stack_of(page.app, service=options)), EventBuses=BUS)
     await aws.close()
