@@ -248,6 +248,7 @@ class Terminated:
     operation: ClassVar[str] = ""
     at: int
     reason: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,8 @@ class Resumed:
     id: str = ""
 
 
+Order = CancelRequested | Terminated | Paused | Resumed
+"""What somebody outside wants of an execution, whatever its code is at."""
 Event = (
     Started
     | CallSucceeded

@@ -101,6 +101,10 @@ class History:
         found = self.opened.get(operation)
         return found if isinstance(found, kind) else None
 
+    def heard(self) -> tuple[str, ...]:
+        """What the latest signals, updates and orders are known by."""
+        return tuple(self._heard[-SEEN_MAX:])
+
     def events(self) -> Iterator[e.Event]:
         """All facts, in order."""
         for turn in self.turns:
@@ -123,7 +127,7 @@ class History:
             raise ValueError(f"no run follows in execution {self.execution_id}")
         origin = before.run.origin or digest(before.request)
         number = before.run.number + 1
-        run = e.Run(number, self.since, origin, renewal.untaken, tuple(self._heard[-SEEN_MAX:]))
+        run = e.Run(number, self.since, origin, renewal.untaken, self.heard())
         started = e.Started(
             self.clock(now), before.workflow, renewal.payload, SEMANTICS, "", before.attempt,
             before.callback, before.options, run,
@@ -213,7 +217,7 @@ class History:
                 self.taken["resume"], self.paused = number, False
             case _:
                 assert_never(event)
-        if isinstance(event, e.CancelRequested | e.Paused | e.Resumed) and event.id:
+        if isinstance(event, e.Order) and event.id:
             self._hear(f"order:{event.id}", number)
         self.facts += 1
         self._now = max(self._now, event.at)

@@ -61,7 +61,8 @@ def _request(history: History, message: m.Request, now: int) -> Acceptance:
     if message.replace and options.id:
         if not _is_over(history):  # this ends it; the message comes round once more
             return e.Terminated(history.clock(now), REPLACED)
-        run = e.Run(started.run.number + 1)
+        orders = tuple(known for known in history.heard() if known.startswith("order:"))
+        run = e.Run(started.run.number + 1, seen=orders)  # what ended the one before ends it alone
         return replace(_started(history, message, now), run=run)
     origin = started.run.origin or digest(started.request)
     if started.workflow == message.workflow and origin == digest(message.request):
@@ -166,7 +167,7 @@ def _cancel(history: History, message: m.Cancel, now: int) -> Acceptance:
     )
 
 
-def _known_by(order: m.Cancel | m.Pause | m.Resume) -> str:
+def _known_by(order: m.Cancel | m.Terminate | m.Pause | m.Resume) -> str:
     """An order with an id is taken once, also where nothing is left for it to change.
 
     So it is known when it comes again, and something is.
@@ -179,7 +180,9 @@ def _terminate(history: History, message: m.Terminate, now: int) -> Acceptance:
         return _OTHER_START
     if history.turns and _is_over(history):
         return Duplicate(history.next_number - 1)
-    return _once(history, "") or e.Terminated(history.clock(now), message.reason)
+    return _once(history, _known_by(message)) or e.Terminated(
+        history.clock(now), message.reason, message.id
+    )
 
 
 def _is_for_another(history: History, message: m.Cancel | m.Terminate) -> bool:

@@ -118,11 +118,12 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """End the execution at once, without its code; `start` as for Cancel."""
+    """End the execution at once, without its code; `start` and `id` as for Cancel."""
 
     execution_id: str
     reason: str = ""
     start: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _event_fields(event: e.Event) -> list[Any]:
         case e.CancelRequested():
             return _without_usual(["cancel", event.reason, event.grace_ms, event.id], ("",))
         case e.Terminated():
-            return ["terminate", event.reason]
+            return _without_usual(["terminate", event.reason, event.id], ("",))
         case e.Paused():
             return _without_usual(["pause", event.reason, event.id], ("",))
         case e.Resumed():
@@ -193,6 +193,11 @@ def _cancel(row: list[Any], at: int) -> e.CancelRequested:
     return e.CancelRequested(at, row[1], row[2], known)
 
 
+def _terminate(row: list[Any], at: int) -> e.Terminated:
+    at, known = _at_and_id(row, at, 2)
+    return e.Terminated(at, row[1], known)
+
+
 def _pause(row: list[Any], at: int) -> e.Paused:
     at, known = _at_and_id(row, at, 2)
     return e.Paused(at, row[1], known)
@@ -237,7 +242,7 @@ EVENTS: Final[dict[str, Callable[[list[Any], int], e.Event]]] = {
     "ask": _ask,
     "beat": lambda r, t: e.Heartbeat(_at(r, t, 3), r[1], r[2]),
     "cancel": _cancel,
-    "terminate": lambda r, t: e.Terminated(_at(r, t, 2), r[1]),
+    "terminate": _terminate,
     "pause": _pause,
     "resume": lambda r, t: e.Resumed(*_at_and_id(r, t, 1)),
     "start": _started,

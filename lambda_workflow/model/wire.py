@@ -65,6 +65,7 @@ def render(message: Message) -> str:
         case Terminate():
             data["reason"] = message.reason
             data |= {"start": message.start} if message.start else {}
+            data |= {"id": message.id} if message.id else {}
         case Pause():
             data["reason"] = message.reason
             data |= {"id": message.id} if message.id else {}
@@ -330,7 +331,7 @@ _KINDS: Final[dict[str, Callable[[str, dict[str, Any]], Message]]] = {
     "Cancel": lambda x, d: Cancel(
         x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d), _id(d)
     ),
-    "Terminate": lambda x, d: Terminate(x, _reason(d), _start(d)),
+    "Terminate": lambda x, d: Terminate(x, _reason(d), _start(d), _id(d)),
     "Pause": lambda x, d: Pause(x, _reason(d), _id(d)),
     "Resume": lambda x, d: Resume(x, _id(d)),
     "Redrive": lambda x, d: Redrive(x, _id(d)),

@@ -47,7 +47,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Terminate(execution_id, reason))
+        await self._order(Terminate(execution_id, reason, id=order_id()))
 
     async def pause(self, execution_id: str, reason: str = "") -> None:
         """Hold an execution: what arrives is kept, and nothing is made of it until `resume`.

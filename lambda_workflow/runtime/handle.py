@@ -109,7 +109,8 @@ class Handle(Generic[Out]):
     async def terminate(self, reason: str = "") -> None:
         """End it at once; see `Client.terminate`."""
         await self._begun()
-        await self._client._order(Terminate(self.execution_id, reason), is_started=True)
+        order = Terminate(self.execution_id, reason, id=order_id())
+        await self._client._order(order, is_started=True)
 
     async def pause(self, reason: str = "") -> None:
         """Hold it; see `Client.pause`."""

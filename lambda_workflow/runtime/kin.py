@@ -58,7 +58,7 @@ def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = ""
         reason, start = f"its parent {parent} gave it up or ended", task_id(parent, operation)
         message: Cancel | Terminate = Cancel(opened.child, reason, start=start, id=start)
         if opened.policy == "terminate":
-            message = Terminate(opened.child, reason, start)
+            message = Terminate(opened.child, reason, start, start)
         end = SendMessage(message, dedup, _queue(opened))
         return [child_request(opened, history, inbox_url, fresh), end]
     if isinstance(opened, c.ScheduleCall) and opened.heartbeat_ms:

@@ -77,7 +77,7 @@ class Moment:
 
     def terminate(self, reason: str = "") -> Act:
         """End the execution at once."""
-        return self._act("terminate", lambda to, _: Terminate(to, reason))
+        return self._act("terminate", lambda to, key: Terminate(to, reason, id=key))
 
     def pause(self, reason: str = "") -> Act:
         """Hold the execution's progress."""

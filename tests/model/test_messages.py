@@ -19,6 +19,7 @@ from lambda_workflow.model.messages import (
     Response,
     Resume,
     Task,
+    Terminate,
     Timer,
     Update,
 )
@@ -103,6 +104,10 @@ WIRE: list[tuple[Message, dict[str, Any]]] = [
     (
         Cancel("e"),
         {"type": "Cancel", "execution_id": "e", "reason": "", "grace_ms": 300_000},
+    ),
+    (
+        Terminate("e", "gone", id="t1"),
+        {"type": "Terminate", "execution_id": "e", "reason": "gone", "id": "t1"},
     ),
     (Pause("e"), {"type": "Pause", "execution_id": "e", "reason": ""}),
     (

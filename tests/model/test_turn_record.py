@@ -74,6 +74,7 @@ def events() -> Iterator[e.Event]:
         yield e.CancelRequested(AT + later, "enough", 5000)
         yield e.CancelRequested(AT + later, "enough", 5000, "c1")
         yield from (e.Paused(AT + later, "lunch", "p1"), e.Resumed(AT + later, "r1"))
+        yield e.Terminated(AT + later, "gone", "t1")
         yield from (e.Terminated(AT + later, "gone"), e.Paused(AT + later, ""))
         yield e.Resumed(AT + later)
 

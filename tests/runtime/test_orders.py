@@ -9,7 +9,7 @@ import pytest
 
 from lambda_workflow import App, BackendError, Context, Status, workflow
 from lambda_workflow.model import messages as m
-from lambda_workflow.model.events import CancelRequested
+from lambda_workflow.model.events import CancelRequested, StartOptions
 from lambda_workflow.model.history import SEEN_MAX
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER, Host
@@ -166,3 +166,21 @@ async def test_a_redrive_sends_once_under_its_id(host: Host) -> None:
     names = [send.deduplication for send in host.queue.tasks]
     assert len(names) == 3
     assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize("code", [m.Terminate, m.Cancel])
+async def test_an_order_to_one_execution_does_not_end_the_one_that_takes_its_id(
+    host: Host, code: type[m.Terminate | m.Cancel]
+) -> None:
+    await host.start(caller)
+    order = code("e", "enough", id="o")
+    await host.send(order)
+    options = StartOptions(id="anew")
+    await host.send(m.Request("e", "caller", 2, options=options, replace=True))
+    turns = len(host.history().turns)
+    for _ in range(2):
+        await host.send(order)
+        host.turns.evict("e")
+    assert (host.status(), len(host.history().turns)) == (Status.RUNNING, turns)
+    await host.send(code("e", "enough", id="o2"))
+    assert host.status().closed

@@ -174,7 +174,7 @@ class Guest:
 
     def terminate(self, *, within: float = 600.0) -> None:
         """Terminate at some moment."""
-        self._say(lambda target, _: Terminate(target, "enough"), "", within)
+        self._say(lambda target, key: Terminate(target, "enough", id=key), "", within)
 
     def pause(self, *, within: float = 600.0) -> None:
         """Pause at some moment, and resume some time later."""
