@@ -26,7 +26,7 @@ async def naps(ctx: Context, hours: int) -> str:
 
 app = App("test", workflows=[naps])
 """
-SOON = timedelta(seconds=20)
+SOON = timedelta(days=30)  # of a clock that jumps
 
 
 @pytest.fixture
