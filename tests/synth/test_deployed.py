@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from tests.synth.stack import ACCOUNT, Deployed, Run, at_work, create
 ROOT = Path(__file__).parents[2]
 URL = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/"
 ELSEWHERE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:elsewhere"
+SHARED = "of-all-stacks"
+BUCKET = "SharedBucketName"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/of-the-test"
 
 MILL = Service("mill", str, str)
@@ -110,16 +113,24 @@ async def use(server: Server, client: Client, run: Run) -> str:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"bucket": True, "responses": True, "deduplicate": True, "kms": True}],
-    ids=["defaults", "everything"],
+    [
+        {},
+        {"shared_bucket": True},
+        {"bucket": True, "responses": True, "deduplicate": True, "kms": True},
+    ],
+    ids=["defaults", "shared bucket", "everything"],
 )
 async def test_rights_are_those_that_are_used(server: Server, aws: Aws, given: Any) -> None:
     await aws.call("sqs", "CreateQueue", QueueName="elsewhere")
-    parameters = {"ServiceStampQueueArn": ELSEWHERE} | (
-        {"KmsKeyArn": KEY} if "kms" in given else {}
-    )
+    parameters = {"ServiceStampQueueArn": ELSEWHERE}
+    if "kms" in given:
+        parameters["KmsKeyArn"] = KEY
+    if "shared_bucket" in given:
+        parameters[BUCKET] = SHARED
+        await aws.call("s3", "CreateBucket", Bucket=SHARED)
     deployed = await create(aws, to_sam(stack_of(app, **given)), **parameters)
-    client = client_for(app, client_config(deployed))
+    config = client_config(deployed)
+    client = client_for(app, replace(config, bucket=config.bucket or parameters.get(BUCKET, "")))
     try:
         async with at_work(app, deployed) as run:
             assert await use(server, client, run) == "A" * 10

@@ -33,6 +33,7 @@ QUICK = App("laundry", workflows=[fold], adapters=[adapted("quick", timeout=time
 @pytest.mark.parametrize(
     ("chosen", "given", "words"),
     [
+        (app, {"bucket": True, "shared_bucket": True}, "payloads lie in one of them"),
         (app, {"elsewhere": []}, 'or where another stack serves it, write elsewhere = ["iron"]'),
         (app, {"elsewhere": ["iron", "steam"]}, "elsewhere names 'steam', but no workflow may"),
         (app, {"elsewhere": ["iron", "wash"]}, "elsewhere names 'wash', but the App serves it"),

@@ -10,7 +10,7 @@ import pytest
 from lambda_workflow import App
 from lambda_workflow.aws.synth.names import BUCKET, DEAD, DELAY, GROUP, INBOX, RESPONSES, TABLE
 from lambda_workflow.aws.synth.resources import Role, Stack
-from lambda_workflow.aws.synth.values import Because, Ref, Text, UrlOfArn
+from lambda_workflow.aws.synth.values import Because, Param, Ref, Text, UrlOfArn
 from tests.synth.apps import (
     EVERYTHING,
     app,
@@ -31,6 +31,7 @@ CHOICES: list[dict[str, Any]] = [
     EVERYTHING,
     {"scheduler": False},
     {"bucket": True},
+    {"shared_bucket": True},
     {"deduplicate": True},
     {"kms": True},
 ]
@@ -129,6 +130,7 @@ def test_removing_a_service_removes_its_rights_queue_and_variable() -> None:
     [
         ("scheduler", {"scheduler:CreateSchedule", "scheduler:DeleteSchedule", "iam:PassRole"}),
         ("bucket", {"s3:GetObject", "s3:PutObject"}),
+        ("shared_bucket", {"s3:GetObject", "s3:PutObject"}),
         ("kms", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
 )
@@ -150,7 +152,7 @@ def test_rights_and_variables_name_the_same_things(chosen: App, given: dict[str,
         told = set()
         for value in function.environment.values():
             match value.value if isinstance(value, Because) else value:
-                case Ref(id_, _):
+                case Ref(id_, _) | Param(id_):
                     told.add(id_)
                 case UrlOfArn(arn):
                     told.add(arn.id)

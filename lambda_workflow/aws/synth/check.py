@@ -59,6 +59,8 @@ def check_options(app: App, options: Options, uses: Uses) -> None:
                 'callers = ["shop"], so that it may send them the results')  # fmt: skip
     if options.starters and not uses.workflows:
         _refuse(f"starters is true, but App {app.name!r} has no workflows to start: take it out")
+    if options.bucket and options.shared_bucket:
+        _refuse("bucket and shared_bucket are both true: payloads lie in one of them")
     _check_numbers(options)
     _check_function("workflow", options.workflow)
     _check_function("services", options.services)

@@ -7,11 +7,11 @@ from functools import cached_property
 
 from lambda_workflow.aws.synth import rights, timing
 from lambda_workflow.aws.synth.gather import Needs
-from lambda_workflow.aws.synth.names import KMS, app_id
+from lambda_workflow.aws.synth.names import BUCKET, KMS, SHARED_BUCKET, app_id
 from lambda_workflow.aws.synth.options import Options
 from lambda_workflow.aws.synth.resources import Queue, Statement
 from lambda_workflow.aws.synth.uses import Uses
-from lambda_workflow.aws.synth.values import Param, named
+from lambda_workflow.aws.synth.values import Param, Ref, named
 from lambda_workflow.runtime.app import App
 
 
@@ -39,6 +39,13 @@ class Choices:
     def has_table(self) -> bool:
         """Whether there are histories, or first results of tasks."""
         return self.uses.workflows or self.options.deduplicate
+
+    @property
+    def bucket(self) -> Ref | Param | None:
+        """The name of the bucket for large payloads, this stack's or another's."""
+        if self.options.shared_bucket:
+            return Param(SHARED_BUCKET.id)
+        return Ref(BUCKET, "name") if self.options.bucket else None
 
     @cached_property
     def callers(self) -> tuple[Param, ...]:

@@ -20,6 +20,11 @@ TIMER_ROLE: Final = "timer-role"
 KMS: Final = Parameter(
     "kms-key-arn", "ARN of the KMS key for queues, table and bucket.", pattern="^arn:[^:]+:kms:.+$"
 )
+SHARED_BUCKET: Final = Parameter(
+    "shared-bucket-name",
+    "Name of the bucket for payloads over 32 KB, which another stack has.",
+    pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+)
 QUEUE_ARN: Final = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+([.]fifo)?$"
 
 

@@ -94,6 +94,7 @@ class Options:
     callers: tuple[str, ...] = ()
     scheduler: bool = True
     bucket: bool = False
+    shared_bucket: bool = False
     responses: bool = False
     deduplicate: bool = False
     starters: bool = False

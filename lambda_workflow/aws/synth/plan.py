@@ -21,6 +21,7 @@ from lambda_workflow.aws.synth.names import (
     KMS,
     QUEUE_ARN,
     RESPONSES,
+    SHARED_BUCKET,
     STARTERS,
     TABLE,
     app_id,
@@ -65,6 +66,8 @@ def plan(app: App, address: str, options: Options) -> Stack:
 def _parameters(chosen: Choices) -> Iterator[Parameter]:
     if chosen.options.kms:
         yield KMS
+    if chosen.options.shared_bucket:
+        yield SHARED_BUCKET
     for name in chosen.uses.elsewhere:
         about = f"ARN of the queue of service {name!r}, which another stack serves."
         yield Parameter(service_id(name, "queue-arn"), about, pattern=QUEUE_ARN)

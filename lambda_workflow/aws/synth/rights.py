@@ -74,16 +74,20 @@ def own_table(table: str, actions: Sequence[str]) -> Statement:
     return Statement("OwnTable", tuple(actions), (Ref(table, "arn"),))
 
 
-def payloads(bucket: str) -> Statement:
+def payloads(bucket: Ref | Param) -> Statement:
     """Read and write large payloads."""
-    objects = Text((Ref(bucket, "arn"), f"/{PAYLOADS}*"))
-    return Statement("Payloads", ("s3:GetObject", "s3:PutObject"), (objects,))
+    return Statement("Payloads", ("s3:GetObject", "s3:PutObject"), (_objects(bucket),))
 
 
-def deposits(bucket: str) -> Statement:
+def deposits(bucket: Ref | Param) -> Statement:
     """Write large payloads, and read none."""
-    objects = Text((Ref(bucket, "arn"), f"/{PAYLOADS}*"))
-    return Statement("Payloads", ("s3:PutObject",), (objects,))
+    return Statement("Payloads", ("s3:PutObject",), (_objects(bucket),))
+
+
+def _objects(bucket: Ref | Param) -> Text:
+    if isinstance(bucket, Ref):
+        return Text((Ref(bucket.id, "arn"), f"/{PAYLOADS}*"))
+    return Text(("arn:", Builtin("partition"), ":s3:::", bucket, f"/{PAYLOADS}*"))
 
 
 def schedules(group: str) -> Statement:

@@ -13,7 +13,7 @@ from lambda_workflow.aws.synth import rights, timing
 from lambda_workflow.aws.synth.choices import Choices
 from lambda_workflow.aws.synth.functions import Making, trigger
 from lambda_workflow.aws.synth.handlers import page_handler_of, service_handler_of
-from lambda_workflow.aws.synth.names import BUCKET, INBOX, TABLE, service_id
+from lambda_workflow.aws.synth.names import INBOX, TABLE, service_id
 from lambda_workflow.aws.synth.needs import Events, OwnTable, Page
 from lambda_workflow.aws.synth.options import ServiceOptions
 from lambda_workflow.aws.synth.placeholders import Scope
@@ -138,9 +138,9 @@ class ServiceParts:
             targets.append(Ref(queue, "arn"))
         statements = [rights.consume(queue), rights.send(targets)]
         prefixes = ["task:"] if options.deduplicate else []
-        if options.bucket:
-            environment["BUCKET"] = Ref(BUCKET, "name")
-            statements.append(rights.payloads(BUCKET))
+        if bucket := self.chosen.bucket:
+            environment["BUCKET"] = bucket
+            statements.append(rights.payloads(bucket))
         elif self.chosen.has_table:
             prefixes.append("blob:")
         if prefixes:
@@ -166,13 +166,13 @@ class ServiceParts:
         if page.posts_results:
             yield rights.send(self._inboxes())
         if page.large_results:
-            if not self.chosen.options.bucket and not self.chosen.has_table:
+            bucket = self.chosen.bucket
+            if not bucket and not self.chosen.has_table:
                 raise ConfigurationError(
                     f"service {self.name!r}: its page stores large results, and there is no place: "
-                    "write bucket = true into the options"
+                    "write bucket = true into the options, or shared_bucket = true"
                 )
-            has_bucket = self.chosen.options.bucket
-            yield rights.deposits(BUCKET) if has_bucket else rights.chunks(TABLE)
+            yield rights.deposits(bucket) if bucket else rights.chunks(TABLE)
         if page.table_actions:
             yield rights.own_table(self.id("table"), page.table_actions)
         if page.posts_results or page.table_actions:
@@ -181,8 +181,8 @@ class ServiceParts:
 
     def _page_variables(self, page: Page, scope: Scope) -> dict[str, Value]:
         stored: dict[str, Value] = {}
-        if page.large_results and self.chosen.options.bucket:
-            stored[f"{PREFIX}BUCKET"] = Ref(BUCKET, "name")
+        if page.large_results and self.chosen.bucket:
+            stored[f"{PREFIX}BUCKET"] = self.chosen.bucket
         elif page.large_results:
             stored[f"{PREFIX}TABLE"] = Ref(TABLE, "name")
         return stored | scope.variables(page.environment)

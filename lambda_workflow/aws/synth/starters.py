@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambda_workflow.aws.listing import INDEX
 from lambda_workflow.aws.synth import rights
 from lambda_workflow.aws.synth.choices import Choices
-from lambda_workflow.aws.synth.names import BUCKET, INBOX, STARTERS, TABLE
+from lambda_workflow.aws.synth.names import INBOX, STARTERS, TABLE
 from lambda_workflow.aws.synth.resources import Policy, Statement
 from lambda_workflow.aws.synth.values import Ref, Text
 
@@ -18,7 +18,7 @@ def starter_policy(chosen: Choices) -> Policy:
         rights.send([Ref(INBOX, "arn")]),
         Statement("Executions", read, (table,)),
         Statement("Listing", ("dynamodb:Query",), (Text((table, f"/index/{INDEX}")),)),
-        rights.payloads(BUCKET) if chosen.options.bucket else rights.chunks(TABLE),
+        rights.payloads(chosen.bucket) if chosen.bucket else rights.chunks(TABLE),
     ]
     return Policy(
         id=STARTERS,

@@ -11,7 +11,6 @@ from lambda_workflow.aws.synth.choices import Choices
 from lambda_workflow.aws.synth.functions import Making, trigger
 from lambda_workflow.aws.synth.handlers import workflow_handler_of
 from lambda_workflow.aws.synth.names import (
-    BUCKET,
     DEAD,
     DELAY,
     DELAY_DEAD,
@@ -112,7 +111,7 @@ class Workflows:
         return Scope("[workflow]", self.chosen.needs.parameters)
 
     def _function(self) -> Iterator[Resource]:
-        options = self.chosen.options
+        options, bucket = self.chosen.options, self.chosen.bucket
         environment: dict[str, Value] = {
             "TABLE": Ref(TABLE, "name"),
             "QUEUE_URL": Ref(INBOX, "url"),
@@ -123,7 +122,7 @@ class Workflows:
         targets: list[Target] = [Ref(id_, "arn") for id_ in (INBOX, DEAD, DELAY)]
         statements = [
             rights.consume(INBOX, DELAY),
-            rights.histories(TABLE, items=not options.bucket or bool(self.chosen.app.schedules)),
+            rights.histories(TABLE, items=not bucket or bool(self.chosen.app.schedules)),
         ]
         if options.responses:
             environment["RESPONSE_QUEUE_URL"] = Ref(RESPONSES, "url")
@@ -133,9 +132,9 @@ class Workflows:
             environment["SCHEDULER_ROLE_ARN"] = Ref(TIMER_ROLE, "arn")
             environment["QUEUE_ARN"] = Ref(INBOX, "arn")
             statements += [rights.schedules(GROUP), rights.lend(TIMER_ROLE)]
-        if options.bucket:
-            environment["BUCKET"] = Ref(BUCKET, "name")
-            statements.append(rights.payloads(BUCKET))
+        if bucket:
+            environment["BUCKET"] = bucket
+            statements.append(rights.payloads(bucket))
         variables = {PREFIX + name: value for name, value in environment.items()}
         for variable, url, arn in self._peers():
             variables[variable] = url
