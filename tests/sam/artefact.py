@@ -23,7 +23,7 @@ def build(example: str, base: Path, *, here: bool = True) -> Path:
     """The folder with an artefact for each function; made once for all processes of a test run.
 
     Args:
-        here: for this machine's processor; otherwise for the template's.
+        here: for this machine's processor, and with bytecode; otherwise for the template's.
     """
     made = base / f"sam-{example}{'' if here else '-deployed'}"
     with (base / f"{made.name}.lock").open("w") as lock:
@@ -47,7 +47,8 @@ def _build(example: str, work: Path, *, here: bool) -> Path:
         text = text.replace("[x86_64]", "[arm64]")
     template.write_text(text)
     sam(f"build -t {template} --build-dir {work / 'made'}", cwd=work)
-    compile_all(work / "made")
+    if here:
+        compile_all(work / "made")
     return work / "made"
 
 
