@@ -50,9 +50,10 @@ async def deploy(
     scheduler: bool = True,
     bucket: str = "",
     deduplicate: bool = False,
+    client: Aws | None = None,
 ) -> AwsConfig:
     """The table, the queues with their dead-letter queues, a schedule group and a bucket."""
-    aws = Aws()
+    aws = client or Aws()
     await aws.call("dynamodb", "CreateTable", **table_definition("state"))
     if scheduler:
         await aws.call("scheduler", "CreateScheduleGroup", Name="timers")
@@ -76,7 +77,8 @@ async def deploy(
             for name in services
         },
     )
-    await aws.close()
+    if client is None:
+        await aws.close()
     return config
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,12 +14,15 @@ from lambda_workflow import BusEvent, EncodeError, MessageError, Service, Servic
 from lambda_workflow.aws.answers import parse_task, post_error, post_result, render_task
 from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.handlers import task_handler
 from lambda_workflow.model.messages import Update
+from lambda_workflow.model.wire import parse
 from lambda_workflow.runtime.offload import INLINE_BYTES_MAX, fetch
-from tests.aws.deployed import ARN, deploy, put, take
+from tests.aws.deployed import ARN, deploy
+from tests.aws.queues import Queues, lasting_client
 from tests.aws.server.process import Server
-from tests.aws.test_services import NAME, WORK, Bench
+from tests.aws.test_services import NAME, WORK
 
 TEXT: Service[int, str] = Service("text", int, str)
 EVENT: Final[dict[str, Any]] = {
@@ -34,9 +38,40 @@ EVENT: Final[dict[str, Any]] = {
 }
 
 
+@dataclass
+class Bench:
+    """A service's queue, and where its results arrive."""
+
+    server: Server
+    config: AwsConfig
+    aws: Aws
+
+    async def put(self, body: str) -> None:
+        await Queues(self.aws).put(self.config.service_queue_url("work"), body)
+
+    async def handled(self, *adapters: Any, own: str = "") -> list[str]:
+        """What failed of all that is on the service's queue."""
+        config = replace(self.config, own_service=own)
+        handle = task_handler(*adapters, config=config, aws=self.aws)
+        return await Queues(self.aws).handled(config.service_queue_url("work"), handle)
+
+    async def results(self) -> list[Update]:
+        found = [parse(message["Body"]) for message in await self.messages()]
+        return [update for update in found if isinstance(update, Update)]
+
+    async def messages(self, queue: str = "queue_url") -> list[dict[str, Any]]:
+        return await Queues(self.aws).take(getattr(self.config, queue))
+
+
+@pytest.fixture(scope="module")
+async def aws(server_of_session: Server) -> AsyncIterator[Aws]:
+    async with lasting_client(server_of_session, 2) as made:
+        yield made
+
+
 @pytest.fixture
-async def bench(server: Server) -> Bench:
-    return Bench(server, await deploy(["work"]))
+async def bench(server: Server, aws: Aws) -> Bench:
+    return Bench(server, await deploy(["work"], scheduler=False, client=aws), aws)
 
 
 class Ear:
@@ -69,9 +104,9 @@ async def test_an_event_on_the_queue_goes_to_the_adapters_handler(
     bench: Bench, is_async: bool
 ) -> None:
     ear = Ear(is_async=is_async)
-    await put(bench.url, json.dumps(EVENT))
-    await bench.task(1, 1)
-    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    await bench.put(json.dumps(EVENT))
+    await bench.put(render_task(Task("e", "e/1", "work", 1, 1, bench.config.queue_url)))
+    assert await bench.handled(ear.adapter) == []
     assert ear.heard == [
         BusEvent(
             EVENT["id"],
@@ -90,14 +125,13 @@ async def test_an_event_on_the_queue_goes_to_the_adapters_handler(
 
 async def test_what_a_rule_sends_is_heard(bench: Bench) -> None:
     ear = Ear()
-    aws = Aws()
+    aws = bench.aws
     pattern = json.dumps({"source": ["shop.till"]})
     await aws.call("events", "PutRule", Name="paid", EventPattern=pattern)
     await aws.call("events", "PutTargets", Rule="paid", Targets=[{"Id": "q", "Arn": ARN + NAME}])
     entry = {"Source": "shop.till", "DetailType": "Paid", "Detail": '{"order": 8}'}
     await aws.call("events", "PutEvents", Entries=[entry])
-    await aws.close()
-    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    assert await bench.handled(ear.adapter) == []
     (event,) = ear.heard
     assert (event.source, event.detail_type, event.detail) == ("shop.till", "Paid", {"order": 8})
     assert event.time.utcoffset() is not None
@@ -105,12 +139,11 @@ async def test_what_a_rule_sends_is_heard(bench: Bench) -> None:
 
 async def test_an_event_whose_handler_fails_comes_again(bench: Bench) -> None:
     ear = Ear(error=ConnectionError("not now"))
-    handle = task_handler(ear.adapter, config=bench.config)
-    await put(bench.url, json.dumps(EVENT))
-    assert len(await bench.handled(handle)) == 1
+    await bench.put(json.dumps(EVENT))
+    assert len(await bench.handled(ear.adapter)) == 1
     ear.error = None
     bench.server.advance(3)
-    assert await bench.handled(handle) == []
+    assert await bench.handled(ear.adapter) == []
     assert [event.id for event in ear.heard] == [EVENT["id"]] * 2
 
 
@@ -121,10 +154,10 @@ async def refused(bench: Bench, ear: Ear | None, body: dict[str, Any]) -> str:
     async def deaf(number: int) -> int:
         return number
 
-    await put(bench.url, json.dumps(body))
+    await bench.put(json.dumps(body))
     adapter = deaf if ear is None else ear.adapter
-    assert await bench.handled(task_handler(adapter, config=bench.config)) == []
-    (letter,) = await bench.dead()
+    assert await bench.handled(adapter) == []
+    (letter,) = await bench.messages("dlq_url")
     assert json.loads(letter["Body"]) == body
     return str(letter["MessageAttributes"]["reason"]["StringValue"])
 
@@ -164,8 +197,8 @@ async def posting(bench: Bench, what: Any, *, reply: bool = True) -> list[Update
             else:
                 await post_result(WORK, parse_task(kept), what)
 
-    await put(bench.url, json.dumps(EVENT))
-    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    await bench.put(json.dumps(EVENT))
+    assert await bench.handled(ear.adapter) == []
     return await bench.results()
 
 
@@ -174,20 +207,20 @@ async def test_a_task_is_answered_by_another_invocation(bench: Bench) -> None:
 
 
 async def test_an_answer_is_the_same_message_as_the_adapters_own(bench: Bench) -> None:
-    own = task_handler(Ear().adapter, config=bench.config)
-    await bench.task(1, 1, attempt=3)
-    await bench.handled(own)
-    (message,) = await take(bench.config.queue_url)
+    task = Task("e", "e/1", "work", 1, 3, bench.config.queue_url)
+    await bench.put(render_task(task))
+    await bench.handled(Ear().adapter)
+    (message,) = await bench.messages()
     bench.server.advance(301)
     ear = Ear()
 
     @ear.adapter.on_event
     async def answer(event: BusEvent) -> None:
-        await post_result(WORK, Task("e", "e/1", "work", 1, 3, bench.config.queue_url), 2)
+        await post_result(WORK, task, 2)
 
-    await put(bench.url, json.dumps(EVENT))
-    await bench.handled(task_handler(ear.adapter, config=bench.config))
-    (posted,) = await take(bench.config.queue_url)
+    await bench.put(json.dumps(EVENT))
+    await bench.handled(ear.adapter)
+    (posted,) = await bench.messages()
     assert posted["Body"] == message["Body"]
     for name in ("MessageGroupId", "MessageDeduplicationId"):
         assert posted["Attributes"][name] == message["Attributes"][name]
@@ -212,12 +245,10 @@ async def test_a_large_answer_is_stored_apart(bench: Bench) -> None:
     async def answer(event: BusEvent) -> None:
         await post_result(TEXT, Task("e", "e/1", "text", 1, 1, bench.config.queue_url), text)
 
-    await put(bench.url, json.dumps(EVENT))
-    assert await bench.handled(task_handler(ear.adapter, config=bench.config)) == []
+    await bench.put(json.dumps(EVENT))
+    assert await bench.handled(ear.adapter) == []
     (update,) = await bench.results()
-    aws = Aws()
-    assert await fetch(update.payload, blobs_for(aws, bench.config)) == text
-    await aws.close()
+    assert await fetch(update.payload, blobs_for(bench.aws, bench.config)) == text
 
 
 async def test_an_answer_is_of_the_services_type(bench: Bench) -> None:
@@ -248,8 +279,7 @@ async def test_of_several_adapters_those_of_the_queues_service_hear_it(
     def hear(event: BusEvent) -> None:
         heard.append(event.id)
 
-    await put(bench.url, json.dumps(EVENT))
-    config = replace(bench.config, own_service=own)
-    assert await bench.handled(task_handler(ear.adapter, text, config=config)) == []
+    await bench.put(json.dumps(EVENT))
+    assert await bench.handled(ear.adapter, text, own=own) == []
     assert [event.id for event in ear.heard] + heard == [EVENT["id"]] * hearing
     assert heard == [EVENT["id"]]

@@ -20,7 +20,8 @@ from lambda_workflow.aws.present import CONFIG, PRESENT
 from lambda_workflow.model.bus_events import render_bus_event
 from lambda_workflow.model.messages import Update
 from lambda_workflow.model.wire import parse, render_task
-from tests.aws.deployed import ARN, deploy, event_of
+from tests.aws.deployed import ARN, deploy
+from tests.aws.queues import Queues, lasting_client
 from tests.aws.server.process import Server
 
 TABLE: Final = "waits"
@@ -54,56 +55,30 @@ class Bench:
         """Put messages on the waits' queue, and have all that is on it handled."""
         for one in what:
             body = render_task(one) if isinstance(one, Task) else render_bus_event(one)
-            await self.send(self.url, body)
+            await self.queues.put(self.url, body)
         assert await self.handled() == []
 
-    async def send(self, url: str, body: str) -> None:
-        """Put one message on a queue."""
-        await self.aws.call("sqs", "SendMessage", QueueUrl=url, MessageBody=body)
+    @property
+    def queues(self) -> Queues:
+        return Queues(self.aws)
 
     async def handled(self, service: str = WAIT.name) -> list[str]:
         """What of the service's batch failed; the rest is taken off its queue."""
-        url = self.config.service_queue_url(service)
-        messages = await self._received(url)
-        answer = await self.handle(event_of(f"service-{service}", messages))
-        failed = [item["itemIdentifier"] for item in answer["batchItemFailures"]]
-        await self._delete(url, [m for m in messages if m["MessageId"] not in failed])
-        return failed
-
-    async def taken(self, url: str) -> list[str]:
-        """The bodies of what is on a queue, which is empty then."""
-        found: list[str] = []
-        while messages := await self._received(url):
-            found += [message["Body"] for message in messages]
-            await self._delete(url, messages)
-        return found
-
-    async def _received(self, url: str) -> list[dict[str, Any]]:
-        names, most = ["All"], 10
-        answer = await self.aws.call(
-            "sqs", "ReceiveMessage", QueueUrl=url, AttributeNames=names, MaxNumberOfMessages=most
-        )
-        return list(answer.get("Messages", []))
-
-    async def _delete(self, url: str, messages: list[dict[str, Any]]) -> None:
-        entries = [
-            {"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)
-        ]
-        if entries:
-            await self.aws.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
+        return await self.queues.handled(self.config.service_queue_url(service), self.handle)
 
     async def publish(self, wanted: Publish, number: int = 1) -> Update:
         """Have an event published; what the workflow gets."""
         payload = PUBLISH.request_codec.encode(wanted, PUBLISH.payload_label)
         task = Task("e", f"e/{number}", PUBLISH.name, payload, 1, self.config.queue_url)
-        await self.send(self.config.service_queue_url(PUBLISH.name), render_task(task))
+        await self.queues.put(self.config.service_queue_url(PUBLISH.name), render_task(task))
         assert await self.handled(PUBLISH.name) == []
         (update,) = await self.results()
         return update
 
     async def results(self) -> list[Update]:
         """What came to the execution, by operation."""
-        found = [parse(body) for body in await self.taken(self.config.queue_url)]
+        messages = await self.queues.take(self.config.queue_url)
+        found = [parse(message["Body"]) for message in messages]
         updates = [update for update in found if isinstance(update, Update)]
         return sorted(updates, key=lambda update: update.operation)
 
@@ -120,7 +95,7 @@ class Bench:
 
 async def made(aws: Aws) -> AwsConfig:
     """What the template makes, but for the rule: queues and the table."""
-    config = await deploy([PUBLISH.name, WAIT.name])
+    config = await deploy([PUBLISH.name, WAIT.name], scheduler=False, client=aws)
     keys = {"id": "HASH", "n": "RANGE"}
     await aws.call(
         "dynamodb",
@@ -136,14 +111,8 @@ async def made(aws: Aws) -> AwsConfig:
 
 @pytest.fixture(scope="module")
 async def aws(server_of_session: Server) -> AsyncIterator[Aws]:
-    """One for all tests of a module: it takes a quarter of a second to make."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server_of_session.environment.items():
-            patch.setenv(name, value)
-        patch.setenv("AWS_MAX_ATTEMPTS", "2")  # botocore pauses for seconds before a third
-        made = Aws()
+    async with lasting_client(server_of_session, 2) as made:
         yield made
-        await made.close()
 
 
 @pytest.fixture

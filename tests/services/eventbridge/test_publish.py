@@ -21,8 +21,8 @@ ARN = "arn:aws:events:us-east-1:123456789012:event-bus/"
 
 async def arrived(bench: Bench) -> dict[str, Any]:
     """The event that the rule has put on the waits' queue."""
-    (body,) = await bench.taken(bench.url)
-    found: dict[str, Any] = json.loads(body)
+    (message,) = await bench.queues.take(bench.url)
+    found: dict[str, Any] = json.loads(message["Body"])
     return found
 
 
@@ -82,7 +82,7 @@ async def test_a_bus_of_the_list_is_published_to(
     aws = bench.aws
     await aws.call("events", "CreateEventBus", Name="second")
     await bench.publish(PAID.model_copy(update={"bus": bus}))
-    assert await bench.taken(bench.url) == []  # its rule is the default bus's
+    assert await bench.queues.take(bench.url) == []  # its rule is the default bus's
     other = await bench.publish(PAID.model_copy(update={"bus": "third"}), 2)
     assert other.failure is not None
     assert (other.failure.type, other.failure.retryable) == ("BusNotAllowed", False)

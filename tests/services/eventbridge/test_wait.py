@@ -134,7 +134,7 @@ async def test_an_event_of_almost_a_megabyte_arrives_whole(bench: Bench, is_firs
 async def test_an_event_comes_again_if_an_answer_cannot_be_sent_now(bench: Bench) -> None:
     await bench.give(bench.task(1, wanted()))
     bench.server.fault("sqs", "SendMessageBatch", "error", name="in.fifo", count=2)
-    await bench.send(bench.url, render(event()))
+    await bench.queues.put(bench.url, render(event()))
     assert len(await bench.handled()) == 1
     assert await bench.results() == []
     bench.server.advance(3)

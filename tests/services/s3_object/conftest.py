@@ -13,6 +13,7 @@ from lambda_workflow_services.s3_object import settings
 from lambda_workflow import Later, ServiceError, Task
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.present import PRESENT
+from tests.aws.queues import lasting_client
 from tests.aws.server.process import Server
 
 
@@ -68,14 +69,8 @@ async def refused(work: Awaitable[Any]) -> tuple[str, bool, str]:
 
 @pytest.fixture(scope="module")
 async def aws(server_of_session: Server) -> AsyncIterator[Aws]:
-    """One for all tests of a module: it takes a quarter of a second to make."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in server_of_session.environment.items():
-            patch.setenv(name, value)
-        patch.setenv("AWS_MAX_ATTEMPTS", "1")
-        made = Aws()
+    async with lasting_client(server_of_session, 1) as made:
         yield made
-        await made.close()
 
 
 @pytest.fixture
