@@ -17,14 +17,15 @@ from lambda_workflow.aws.backend import aws_backend
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import PREFIX
 from lambda_workflow.aws.synth.sam import to_sam
-from tests.aws.deployed import until
+from tests.aws.deployed import ARN, until
 from tests.aws.server.process import Server
 from tests.docs.blocks import run_page
 from tests.synth.apps import stack_of
 from tests.synth.comparing import refused, unused
-from tests.synth.stack import ACCOUNT, Deployed, at_work, create
+from tests.synth.stack import Deployed, at_work, create
 from tests.synth.test_deployed import client_config
 
+ACCOUNT = ARN.split(":")[4]
 README = Path(package.__file__).parent / "README.md"
 BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
 PATTERN = json.dumps({"source": ["carrier"]})
