@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lambda_workflow.aws.client import Aws
 from tests.aws.lambda_runtime import Environment, event_of, function
-from tests.synth.stack import ACCOUNT, Deployed
+from tests.synth.asked import ACCOUNT
+from tests.synth.stack import Deployed
 from tests.synth.template_text import read
 
 
