@@ -22,7 +22,7 @@ from tests.services.http.certificates import make
 from tests.services.http.site import Reply, Site, running_site
 from tests.synth.apps import stack_of
 from tests.synth.comparing import refused
-from tests.synth.stack import ACCOUNT, Deployed, Run, at_work, create
+from tests.synth.stack import Deployed, Run, at_work, create
 from tests.synth.test_deployed import client_config
 
 SOON = timedelta(minutes=2)
@@ -51,15 +51,6 @@ async def send_invoice(ctx: Context, order: Order) -> str:
 
 
 app = App("shop", workflows=[send_invoice], adapters=[http, email])
-
-
-def called(run: Run, name: str) -> set[tuple[str, str]]:
-    """What a function called, its secret by the ARN that it has."""
-    arn = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:"
-    return {
-        (action, arn + what if action.startswith("secretsmanager") else what)
-        for action, what in run.calls[name]
-    }
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, deployed: Deployed) -> None:
@@ -92,7 +83,7 @@ async def test_an_invoice_is_fetched_and_mailed_by_a_deployed_stack(
         run = await mailed(deployed, site)
     assert site.seen[0].headers["x-key"] == "sk-123"
     for name in ("shop-service-http", "shop-service-email"):
-        assert refused(deployed.rights[name], called(run, name)) == set(), name
+        assert refused(deployed.rights[name], run.calls[name]) == set(), name
     sends = server.requests("ses", "POST", "outbound-emails")
     assert len(sends) == 1
 

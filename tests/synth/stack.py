@@ -16,22 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_workflow import App
-from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import read_config
 from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_handler
 from lambda_workflow.aws.worker import Poller
 from lambda_workflow.runtime.log import LogObserver
 from tests.aws.deployed import ShiftedClock
+from tests.synth.asked import ACCOUNT, SCHEDULER, asked, asked_of_missing
 from tests.synth.template_text import read
 
-ACCOUNT = "123456789012"
-SCHEDULER = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule"
 STACK = "stack"
-_ACTIONS = {  # where IAM's name is another one than the operation's
-    ("s3", "HeadObject"): "GetObject",
-    ("s3", "HeadBucket"): "ListBucket",
-    ("s3", "CopyObject"): "PutObject",
-}
 LACKED = {"TimerGroup", "Schedules"}  # moto would run a function for a resource of one's own
 
 
@@ -90,6 +84,17 @@ def without_group(tree: Any, group: str) -> Any:
             return tree
 
 
+def with_patterns(tree: Any, parameters: dict[str, str]) -> Any:
+    """CloudFormation takes a rule's pattern as a text, so as a parameter, too; moto does not."""
+    match tree:
+        case {"EventPattern": {"Ref": name}}:
+            return {**tree, "EventPattern": json.loads(parameters[name])}
+        case dict():
+            return {key: with_patterns(value, parameters) for key, value in tree.items()}
+        case _:
+            return tree
+
+
 async def create(aws: Aws, text: str, **parameters: str) -> Deployed:
     """Create the stack of a template, and read back what it says."""
     tree = cloudformation(read(text))
@@ -108,7 +113,7 @@ def _group(tree: Any) -> str:
 
 
 async def _put(operation: str, aws: Aws, tree: Any, parameters: dict[str, str]) -> Deployed:
-    body = json.dumps(without_group(tree, _group(tree)))
+    body = json.dumps(with_patterns(without_group(tree, _group(tree)), parameters))
     given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
     await aws.call("cloudformation", operation, StackName=STACK, TemplateBody=body,
                    Parameters=given, Capabilities=["CAPABILITY_IAM"])  # fmt: skip
@@ -146,41 +151,12 @@ class Recorder(Aws):
         super().__init__()
 
     async def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
-        for action in _actions(service, operation):
-            self.calls.add((action, _arn(service, params)))
-        if source := params.get("CopySource"):
-            self.calls.add(("s3:GetObject", _arn(service, source)))
-        if operation == "CreateSchedule":
-            self.calls.add(("iam:PassRole", params["Target"]["RoleArn"]))
-        return await super().call(service, operation, **params)
-
-
-def _actions(service: str, operation: str) -> list[str]:
-    operation = _ACTIONS.get((service, operation), operation)
-    return [f"{service}:{operation.removesuffix('Batch')}"]
-
-
-def _arn(service: str, params: dict[str, Any]) -> str:
-    match service:
-        case "sqs":
-            return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{params['QueueUrl'].rpartition('/')[2]}"
-        case "dynamodb":
-            table = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{params['TableName']}"
-            return f"{table}/index/{params['IndexName']}" if "IndexName" in params else table
-        case "s3":
-            key = f"/{params['Key']}" if "Key" in params else ""
-            return f"arn:aws:s3:::{params['Bucket']}{key}"
-        case "events":
-            (entry,) = params["Entries"]
-            return str(entry["EventBusName"])
-        case "ssm":
-            return f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter{params['Name']}"
-        case "secretsmanager":
-            return str(params["SecretId"])
-        case "scheduler":
-            return f"{SCHEDULER}/{params['GroupName']}/{params['Name']}"
-        case _:
-            raise AssertionError(f"a function called {service}")
+        self.calls |= asked(service, operation, params)
+        try:
+            return await super().call(service, operation, **params)
+        except AwsError as error:
+            self.calls |= asked_of_missing(service, params, error.status)
+            raise
 
 
 async def policy_of(aws: Aws, arn: str) -> list[dict[str, Any]]:
