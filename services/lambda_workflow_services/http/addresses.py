@@ -4,7 +4,8 @@
    that it has are checked, and the connection is made to one of these. TLS still asks for the name.
 2. One address that is refused refuses the name: nobody has a public and a private one by accident.
 3. Addresses that carry an IPv4 address (mapped, NAT64) are judged by that one.
-4. Link-local addresses, where credentials are handed out, are open to no setting.
+4. Link-local addresses, where credentials are handed out, are open to no setting, nor are those
+   of tunnels and translators that would lead there.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ _GLOBAL_IPV6: Final = ipaddress.IPv6Network("2000::/3")
 _CARRYING_IPV4: Final = tuple(
     ipaddress.IPv6Network(text) for text in ("::ffff:0:0/96", "64:ff9b::/96", "::ffff:0:0:0/96")
 )
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 class Refused(Exception):
@@ -85,7 +87,7 @@ def check_address(text: str, settings: Settings) -> str:
     """
     address = ipaddress.ip_address(text)
     judged = _judged(address)
-    if any(judged in network for network in _NEVER):
+    if any(each in network for each in (judged, *_tunnelled(address)) for network in _NEVER):
         raise Refused(f"{text} is a link-local address, which no setting allows")
     if _is_public(judged) or any(judged in network for network in settings.allow_private):
         return text
@@ -99,6 +101,28 @@ def _judged(address: IPAddress) -> IPAddress:
             return ipaddress.IPv4Address(int(plain) & 0xFFFFFFFF)
         return plain
     return address
+
+
+def _tunnelled(address: IPAddress) -> Iterable[IPAddress]:
+    """Where an address may lead in a network that has a translator or a tunnel, if one allows it.
+
+    Of IPv4-compatible addresses, 6to4, Teredo, and the prefix of local NAT64 (RFC 8215), whose
+    IPv4 address may stand at four places (RFC 6052, 2.2).
+    """
+    if isinstance(address, ipaddress.IPv4Address):
+        return
+    plain = ipaddress.IPv6Address(int(address))
+    number = int(plain)
+    if number >> 32 == 0:
+        yield ipaddress.IPv4Address(number)
+    if plain.sixtofour is not None:
+        yield plain.sixtofour
+    if plain.teredo is not None:
+        yield from plain.teredo
+    if plain in _LOCAL_NAT64:
+        octets = plain.packed[:8] + plain.packed[9:]  # without the one that is always 0
+        yield from (ipaddress.IPv4Address(octets[at : at + 4]) for at in (6, 7, 8))
+        yield ipaddress.IPv4Address(plain.packed[12:])
 
 
 def _is_public(address: IPAddress) -> bool:

@@ -65,6 +65,8 @@ class Lookup:
             text = await self._looked_up(secret)
             self._kept[key] = self._now(), text
         value = _field(secret, text) if secret.key else text
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise _unusable(secret, "it has half a surrogate pair, which no text has")
         if len(value) < SECRET_CHARACTERS_MIN:
             raise _unusable(
                 secret,

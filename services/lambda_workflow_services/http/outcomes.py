@@ -5,18 +5,22 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 import httpcore
 
 from lambda_workflow import ServiceError
+from lambda_workflow.model.failures import DETAILS_CHARACTERS_MAX
+from lambda_workflow.model.payload import dumps
 from lambda_workflow_services.http import HttpResponse
 from lambda_workflow_services.http.addresses import Refused, Unknown
 from lambda_workflow_services.http.reading import as_text, content_type
 from lambda_workflow_services.http.redaction import Redactor
 
 EXCERPT_CHARACTERS_MAX: Final = 2_000
-HEADERS_MAX: Final = 30  # with the excerpt they stay below the 16,000 characters of details
+URL_CHARACTERS_MAX: Final = 2_000
+HEADERS_MAX: Final = 30
+NAME_CHARACTERS_MAX: Final = 100
 HEADER_CHARACTERS_MAX: Final = 300
 RETRY_AFTER_MAX: Final = timedelta(days=1)  # no server's clock may put a workflow off for longer
 
@@ -36,17 +40,30 @@ def status_error(
     may_pass = status in _MAY_PASS or status >= 500
     _, charset = content_type(response.headers)
     excerpt = hide.text(as_text(content, charset))[:EXCERPT_CHARACTERS_MAX]
-    headers = {
-        name: value[:HEADER_CHARACTERS_MAX]
-        for name, value in list(response.headers.items())[:HEADERS_MAX]
-    }
     return ServiceError(
         f"HTTP status {status} from {response.url}",
         type=f"HttpStatus{status}",
         retryable=may_pass,
-        details={"status": status, "url": response.url, "headers": headers, "body": excerpt},
+        details=_details(response, excerpt),
         retry_after=_retry_after(response.headers, now) if may_pass else None,
     )
+
+
+def place_of(response: HttpResponse) -> dict[str, Any]:
+    """What each error of a response says of it."""
+    return {"status": response.status, "url": response.url[:URL_CHARACTERS_MAX]}
+
+
+def _details(response: HttpResponse, excerpt: str) -> dict[str, Any]:
+    """Few enough characters to stay the object that a workflow reads, whatever the server sent."""
+    headers = {
+        name[:NAME_CHARACTERS_MAX]: value[:HEADER_CHARACTERS_MAX]
+        for name, value in list(response.headers.items())[:HEADERS_MAX]
+    }
+    details = {**place_of(response), "headers": headers, "body": excerpt}
+    while headers and len(dumps(details)) > DETAILS_CHARACTERS_MAX:  # quotes count twice there
+        headers.popitem()
+    return details
 
 
 def sending_error(error: Exception, url: str) -> ServiceError:

@@ -25,7 +25,7 @@ from lambda_workflow import ServiceError
 from lambda_workflow_services.http import HttpRequest, HttpResponse, Secret
 from lambda_workflow_services.http.addresses import CheckedNetwork, Refused, Resolve, resolve
 from lambda_workflow_services.http.lookup import Lookup, Values
-from lambda_workflow_services.http.outcomes import refusal, sending_error, status_error
+from lambda_workflow_services.http.outcomes import place_of, refusal, sending_error, status_error
 from lambda_workflow_services.http.reading import BadBody, TooLarge, read, response_of
 from lambda_workflow_services.http.redaction import Redactor
 from lambda_workflow_services.http.settings import Settings
@@ -172,7 +172,7 @@ def written_or_refused(request: HttpRequest, values: Values, task_id: str) -> Ou
 async def _received(
     request: HttpRequest, outgoing: Outgoing, answer: httpcore.Response, hide: Redactor
 ) -> _Answer:
-    headers = {name: hide.text(value) for name, value in _headers(answer.headers).items()}
+    headers = _headers(answer.headers, hide)
     url = hide.text(str(outgoing.url))
     response = HttpResponse(status=answer.status, headers=headers, url=url)
     is_success = _is_success(answer.status, request.success)
@@ -203,7 +203,7 @@ def _read_as_expected(request: HttpRequest, answer: _Answer, hide: Redactor) -> 
 
 
 def _body_error(response: HttpResponse, error: BadBody | TooLarge, limit: int) -> ServiceError:
-    details = {"status": response.status, "url": response.url}
+    details = place_of(response)
     if isinstance(error, TooLarge):
         text = (
             f"the body from {response.url} is over {limit:,} bytes: raise response_bytes_max, ask "
@@ -249,16 +249,17 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
 def _location(response: httpcore.Response) -> str | None:
     if response.status not in _REDIRECTS:
         return None
-    found = _headers(response.headers).get("location")
+    found = _headers(response.headers, Redactor([])).get("location")
     if found is not None and (not found.isprintable() or not found.isascii() or "\\" in found):
         raise Refused("a redirect leads to what is no URL")
     return found
 
 
-def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(pairs: Sequence[tuple[bytes, bytes]], hide: Redactor) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in pairs:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        name, value = (hide.text(raw.decode("latin-1")) for raw in (raw_name, raw_value))
+        name = name.lower()
         if name in headers:
             value = headers[name] + ("\n" if name == "set-cookie" else ", ") + value
         headers[name] = value

@@ -88,9 +88,10 @@ def parsed(url: str | httpx.URL) -> httpx.URL:
     """
     try:
         found = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host = found.host
+    except (httpx.InvalidURL, UnicodeError) as error:  # the latter of names such as xn--
         raise Refused(f"no URL: {error}") from None
-    if found.scheme not in ("http", "https") or not found.host:
+    if found.scheme not in ("http", "https") or not host:
         raise Refused("only http and https URLs with a host are called")
     if found.userinfo:
         raise Refused("a URL with user or password is not called: use basic_auth")
