@@ -52,11 +52,17 @@ _read: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode
 def dumps(value: Json) -> str:
     """The compact JSON text of a JSON value, keys in the order they have.
 
+    U+FFFE and U+FFFF are escaped: SQS refuses or replaces them (`SendMessage`: the characters that
+    a message may have).
+
     Raises:
         ValueError: a float is NaN or infinite.
         TypeError: it is no JSON value; `Codec.encode` makes one of a typed value.
     """
-    return _write(value)
+    text = _write(value)
+    if "\ufffe" in text or "\uffff" in text:
+        text = text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+    return text
 
 
 def loads(text: str | bytes) -> Json:

@@ -62,6 +62,13 @@ def test_a_whole_surrogate_pair_is_a_character() -> None:
     assert loads('"\\ud83d\\ude00"') == "😀"
 
 
+def test_all_text_is_of_characters_that_a_queue_takes() -> None:
+    value = {"\ufffe": "\uffff\ufffd\x00\x7f\u2028😀\\uffff"}
+    text = dumps(value)
+    assert not [sign for sign in text if sign < " " or sign in "\ufffe\uffff"]
+    assert loads(text) == value
+
+
 def test_canonical_text_sorts_keys_at_every_level() -> None:
     assert canonical({"b": {"d": 1, "c": 2}, "a": [{"z": 1, "y": 2}]}) == (
         '{"a":[{"y":2,"z":1}],"b":{"c":2,"d":1}}'
