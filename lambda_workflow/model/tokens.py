@@ -13,8 +13,8 @@ import hashlib
 import hmac
 from typing import Final
 
-from lambda_workflow.errors import InvalidToken
-from lambda_workflow.model.ids import task_id
+from lambda_workflow.errors import ConfigurationError, InvalidToken
+from lambda_workflow.model.ids import check_execution_id, task_id
 
 _SIGNATURE_BYTES: Final = 18  # 144 bits: more than anybody can try
 
@@ -37,7 +37,11 @@ def read_token(token: str) -> tuple[str, str]:
     except (UnicodeError, binascii.Error, ValueError):
         named = ""
     execution_id, _, operation = named.rpartition("/")
-    if not execution_id or not operation:
+    try:
+        check_execution_id(execution_id)  # strangers name what is looked for in the store
+    except ConfigurationError:
+        operation = ""
+    if not operation:
         raise InvalidToken("this is no callback token: pass `callback.token` as it was given out")
     return execution_id, operation
 

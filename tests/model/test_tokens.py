@@ -35,3 +35,9 @@ def test_a_token_with_another_signature_is_not_genuine_whatever_it_is(tail: str)
 def test_what_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(InvalidToken):
         read_token(text)
+
+
+@pytest.mark.parametrize("named", ["x" * 129, "blob:1", "task:e", "a b", "e\n", "ü", "\0"])
+def test_a_token_names_nothing_but_an_execution(named: str) -> None:
+    with pytest.raises(InvalidToken):
+        read_token(make_token(SECRET, named, "1"))
