@@ -22,7 +22,8 @@ from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_ha
 from lambda_workflow.aws.worker import Poller
 from lambda_workflow.runtime.log import LogObserver
 from tests.aws.deployed import ShiftedClock
-from tests.synth.asked import ACCOUNT, SCHEDULER, asked, asked_of_missing
+from tests.synth.asked import ACCOUNT as ACCOUNT
+from tests.synth.asked import SCHEDULER, asked, asked_of_missing
 from tests.synth.template_text import read
 
 STACK = "stack"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -37,16 +36,20 @@ ENDLESS: dict[str, Any] = {
 
 @pytest.fixture
 async def machines(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
-    told = {"stepfunctions": {"execute_state_machine": True}}
-    kind = {"Content-Type": "application/json"}
-    order = Request(f"{server.url}/moto-api/config", json.dumps(told).encode(), kind)
-    (await asyncio.to_thread(urlopen, order)).close()
+    run_machines(server)
     monkeypatch.setenv("STEPFUNCTIONS_MACHINES", f"{ARN}render, {ARN}endless,{ARN}quick")
     settings.cache_clear()
     await make("render", RENDER)
     await make("endless", ENDLESS)
     yield server
     settings.cache_clear()
+
+
+def run_machines(server: Server) -> None:
+    """Let moto run state machines, where it would else only keep their executions."""
+    told = {"stepfunctions": {"execute_state_machine": True}}
+    kind = {"Content-Type": "application/json"}
+    urlopen(Request(f"{server.url}/moto-api/config", json.dumps(told).encode(), kind)).close()
 
 
 async def make(name: str, definition: dict[str, Any], **more: Any) -> None:
