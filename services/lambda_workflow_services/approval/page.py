@@ -15,7 +15,6 @@ Laws
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -47,7 +46,7 @@ from lambda_workflow_services.approval.requests import (
     read_request,
 )
 from lambda_workflow_services.approval.settings import Settings, read_settings
-from lambda_workflow_services.approval.views import Typed, View
+from lambda_workflow_services.approval.views import Typed, View, plain
 from lambda_workflow_services.approval.words import WORDS
 
 _METHODS: Final = ("GET", "HEAD", "POST")
@@ -145,8 +144,8 @@ class Page:
 def _read(fields: dict[str, str], record: Record, now: int) -> Decision | Typed:
     """The decision in a form, or the form as it must come back."""
     words = WORDS[record.shown.language]
-    comment = _plain(fields.get("comment", "").replace("\r\n", "\n")).strip()
-    by = " ".join(_plain(fields.get("by", "")).split())
+    comment = plain(fields.get("comment", "").replace("\r\n", "\n")).strip()
+    by = " ".join(plain(fields.get("by", "")).split())
     choice = _chosen(fields.get("choice", ""), record)
     if len(comment) > COMMENT_CHARACTERS_MAX:
         return Typed(comment, by, words.comment_text, "comment")
@@ -160,11 +159,6 @@ def _read(fields: dict[str, str], record: Record, now: int) -> Decision | Typed:
 
 def _chosen(value: str, record: Record) -> Choice | None:
     return next((c for c in record.shown.choices if c.value == value), None)
-
-
-def _plain(text: str) -> str:
-    """Without control characters, line breaks and tabs excepted."""
-    return "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) != "Cc")
 
 
 def _content(decision: Decision) -> tuple[str, str, str]:

@@ -1,5 +1,7 @@
 """The pages, as HTML without a script: every text in them is escaped.
 
+What is read must be what was sent: signs that turn the order of others around are left out.
+
 An Enter in the name's field must decide nothing. Browsers press the first submit button of a form
 then; here that is one which is disabled, so they do nothing (HTML, "implicit submission").
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
@@ -23,6 +26,7 @@ from lambda_workflow_services.approval import (
 from lambda_workflow_services.approval.record import Record, Shown
 from lambda_workflow_services.approval.words import REFUSALS, WORDS, Words
 
+_TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _STYLE: Final = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 _DIGEST: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -72,26 +76,26 @@ def question(record: Record, typed: Typed | None = None) -> View:
     buttons = "".join(map(_button, shown.choices))
     form = f"""<form method="post">
 <button disabled hidden></button>
-<input type="hidden" name="form" value="{escape(record.nonce)}">
-<label for="comment">{escape(words.comment)} <span>({escape(words.optional)})</span></label>
+<input type="hidden" name="form" value="{_html(record.nonce)}">
+<label for="comment">{_html(words.comment)} <span>({_html(words.optional)})</span></label>
 <textarea id="comment" name="comment" maxlength="{COMMENT_CHARACTERS_MAX}"
  dir="auto"{typed.marks("comment")}>
-{escape(typed.comment)}</textarea>
-<label for="by">{escape(words.name)} <span>({escape(words.unchecked)})</span></label>
+{_html(typed.comment)}</textarea>
+<label for="by">{_html(words.name)} <span>({_html(words.unchecked)})</span></label>
 <input type="text" id="by" name="by" maxlength="{NAME_CHARACTERS_MAX}" autocomplete="name"
- dir="auto" value="{escape(typed.by)}"{typed.marks("by")}>
+ dir="auto" value="{_html(typed.by)}"{typed.marks("by")}>
 <div class="choices">{buttons}</div>
 </form>
-<p class="faint"><span>{escape(words.until)} {_time(record.end)}.</span>
-<span>{escape(words.once)}</span></p>"""
-    wrong = f'<p class="note" id="wrong" role="alert">{escape(typed.wrong)}</p>'
+<p class="faint"><span>{_html(words.until)} {_time(record.end)}.</span>
+<span>{_html(words.once)}</span></p>"""
+    wrong = f'<p class="note" id="wrong" role="alert">{_html(typed.wrong)}</p>'
     body = f"{_heading(shown.title)}{wrong if typed.wrong else ''}{_asked(shown)}{form}"
     return View(422 if typed.wrong else 200, _page(shown.language, shown.title, body))
 
 
 def _button(choice: Choice) -> str:
     kind = ' class="yes"' if choice.approves else ""
-    value, label = escape(choice.value), escape(choice.label)
+    value, label = _html(choice.value), _html(choice.label)
     return f'<button name="choice" value="{value}"{kind}>{label}</button>'
 
 
@@ -100,9 +104,9 @@ def decided(record: Record, decision: Decision, *, thanks: bool, refused: bool =
     words, shown = WORDS[record.shown.language], record.shown
     title = words.thanks if thanks else words.decided
     said = words.thanks_text if thanks else words.decided_text
-    note = f'<p class="note" role="alert">{escape(words.unrecorded_text)}</p>' if refused else ""
-    body = f"""{_heading(title)}{note}<p role="status">{escape(said)}</p>
-<p><strong dir="auto">{escape(shown.title)}</strong></p>{_outcome(words, shown, decision)}"""
+    note = f'<p class="note" role="alert">{_html(words.unrecorded_text)}</p>' if refused else ""
+    body = f"""{_heading(title)}{note}<p role="status">{_html(said)}</p>
+<p><strong dir="auto">{_html(shown.title)}</strong></p>{_outcome(words, shown, decision)}"""
     return View(409 if refused else 200, _page(shown.language, title, body))
 
 
@@ -140,7 +144,7 @@ def refusal(status: int) -> View:
 
 
 def _told(status: int, title: str, text: str, language: str) -> View:
-    body = f'{_heading(title)}<p role="status">{escape(text)}</p>'
+    body = f'{_heading(title)}<p role="status">{_html(text)}</p>'
     return View(status, _page(language, title, body))
 
 
@@ -150,7 +154,7 @@ def _page(language: str, title: str, body: str) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
+<title>{_html(title)}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
@@ -163,30 +167,30 @@ def _page(language: str, title: str, body: str) -> str:
 
 
 def _heading(title: str) -> str:
-    return f'<h1 dir="auto">{escape(title)}</h1>\n'
+    return f'<h1 dir="auto">{_html(title)}</h1>\n'
 
 
 def _asked(shown: Shown) -> str:
-    text = f'<p class="text" dir="auto">{escape(shown.text)}</p>\n' if shown.text else ""
-    return text + _table([(name, escape(fact)) for name, fact in shown.facts.items()])
+    text = f'<p class="text" dir="auto">{_html(shown.text)}</p>\n' if shown.text else ""
+    return text + _table([(name, _html(fact)) for name, fact in shown.facts.items()])
 
 
 def _outcome(words: Words, shown: Shown, decision: Decision) -> str:
     labels = {choice.value: choice.label for choice in shown.choices}
-    rows = [(words.decision, escape(labels.get(decision.choice, decision.choice)))]
+    rows = [(words.decision, _html(labels.get(decision.choice, decision.choice)))]
     if decision.by:
-        rows.append((words.by, escape(decision.by)))
+        rows.append((words.by, _html(decision.by)))
     if decision.at is not None:
         rows.append((words.at, _time(decision.at)))
     if decision.comment:
-        rows.append((words.comment, escape(decision.comment)))
+        rows.append((words.comment, _html(decision.comment)))
     return _table(rows)
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
     """Names, and values that are HTML already."""
     lines = "".join(
-        f'<tr><th scope="row" dir="auto">{escape(name)}</th><td dir="auto">{value}</td></tr>\n'
+        f'<tr><th scope="row" dir="auto">{_html(name)}</th><td dir="auto">{value}</td></tr>\n'
         for name, value in rows
     )
     return f"<table>\n{lines}</table>\n" if rows else ""
@@ -195,3 +199,19 @@ def _table(rows: list[tuple[str, str]]) -> str:
 def _time(at: datetime) -> str:
     utc = at.astimezone(UTC)
     return f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}">{utc:%Y-%m-%d %H:%M} UTC</time>'
+
+
+def plain(text: str) -> str:
+    """Without control characters, line breaks and tabs excepted, and without those of direction.
+
+    With these "\\u202e0021" is read as 1200. Right-to-left text needs none: `dir="auto"`.
+    """
+    return "".join(
+        sign
+        for sign in text
+        if sign in "\n\t" or not (sign in _TURNING or unicodedata.category(sign) == "Cc")
+    )
+
+
+def _html(text: str) -> str:
+    return escape(plain(text))
