@@ -29,9 +29,7 @@ from tests.services.approval.stage import (
 )
 
 FORM: Final = "application/x-www-form-urlencoded"
-HOSTILE: Final = (
-    "\"'><script>&lt;</textarea></title><!--]]></style><a onclick=x href=//x>"
-)
+HOSTILE: Final = "\"'><script>&lt;</textarea></title><!--]]></style><a onclick=x href=//x>"
 
 
 def path_of(code: str) -> str:
