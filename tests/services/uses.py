@@ -38,11 +38,28 @@ from tests.services.http.site import Reply, json_reply, running_site
 from tests.services.lambda_invoke.lambdas import serving as serving_lambda
 from tests.services.stepfunctions.conftest import ENDLESS, RENDER, run_machines
 from tests.services.stepfunctions.conftest import make as make_machine
+from tests.synth.asked import Asked
 from tests.synth.stack import Recorder
 from tests.synth.test_deployed import jump
 
 MIB = 2**20
 FORM = {"Content_Type": "application/x-www-form-urlencoded"}
+
+
+async def decide(link: str, environment: dict[str, str], calls: Asked, **fields: str) -> None:
+    """Open a link in a page with these variables, and send its form."""
+    url, recorder = urlsplit(link), Recorder(calls=calls)
+    page = Page(recorder, read_settings(environment), SystemClock())
+
+    async def browse(method: str, body: str = "", **headers: str) -> dict[str, Any]:
+        request = event(method, url.path, body, **headers)
+        request["requestContext"]["domainName"] = url.netloc
+        return await page.answer(request)
+
+    form = urlencode({**Fields((await browse("GET"))["body"]).hidden, **fields})
+    led_back = await browse("POST", form, **FORM, Origin=f"https://{url.netloc}")
+    assert led_back["statusCode"] == 303
+    await recorder.close()
 
 
 async def ask(caller: Caller) -> None:
@@ -52,20 +69,8 @@ async def ask(caller: Caller) -> None:
     token = make_token("secret", EXECUTION, "1")
     question = approval.Question(title="May Ada buy books?", token=token)
     link = await caller.call(approval.APPROVAL, question, number=2)
-    url = urlsplit(link.url)
-    recorder = Recorder(calls=caller.run.calls[function])
-    page = Page(recorder, read_settings(environment), SystemClock())
-
-    async def browse(method: str, body: str = "", **headers: str) -> dict[str, Any]:
-        request = event(method, url.path, body, **headers)
-        request["requestContext"]["domainName"] = url.netloc
-        return await page.answer(request)
-
-    hidden = Fields((await browse("GET"))["body"]).hidden
-    form = urlencode({**hidden, "choice": "approve", "comment": "yes"})
-    led_back = await browse("POST", form, **FORM, Origin=f"https://{url.netloc}")
-    assert led_back["statusCode"] == 303
-    await recorder.close()
+    calls = caller.run.calls[function]
+    await decide(link.url, environment, calls, choice="approve", comment="yes")
     answer = await caller.update()
     assert (answer.operation, answer.token) == ("1", token)
     decision = codec_for(approval.Decision).decode(answer.payload)
