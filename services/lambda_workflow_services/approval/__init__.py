@@ -31,6 +31,11 @@ NAME_CHARACTERS_MAX: Final = 100
 _VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def _seen(text: str) -> str:
+    """What a reader sees of a text: signs without a width, such as U+200B, are nothing to them."""
+    return " ".join("".join(s for s in text if s.isprintable() or s.isspace()).split())
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A button.
@@ -50,7 +55,7 @@ class Choice:
             raise ValueError(
                 f"choice {self.value!r}: its value must be 1 to 64 letters, digits, '-' and '_'"
             )
-        if not 0 < len(self.label.strip()) <= len(self.label) <= LABEL_CHARACTERS_MAX:
+        if not _seen(self.label) or len(self.label) > LABEL_CHARACTERS_MAX:
             raise ValueError(
                 f"choice {self.value!r}: its label must have 1 to {LABEL_CHARACTERS_MAX} characters"
             )
@@ -84,7 +89,7 @@ class Question:
             raise ValueError(f"this question cannot be asked: {'; '.join(wrong)}")
 
     def _wrong(self) -> Iterator[str]:
-        if not 0 < len(self.title.strip()) <= len(self.title) <= TITLE_CHARACTERS_MAX:
+        if not _seen(self.title) or len(self.title) > TITLE_CHARACTERS_MAX:
             yield f"its title must have 1 to {TITLE_CHARACTERS_MAX} characters"
         if not self.token:
             yield "it has no token: pass that of a callback, `callback.token`"
@@ -102,6 +107,8 @@ class Question:
             yield f"it has more than {CHOICES_MAX} choices"
         if len({choice.value for choice in self.choices}) < len(self.choices):
             yield "two of its choices have the same value"
+        if len({_seen(choice.label) for choice in self.choices}) < len(self.choices):
+            yield "two of its choices look the same: give them labels of their own"
         if self.expires is not None and self.expires.utcoffset() is None:
             yield "`expires` has no time zone: give it one, as `ctx.now() + timedelta(days=3)` has"
 

@@ -100,6 +100,8 @@ async def test_what_aws_refuses_is_told_to_the_workflow(
         ({"facts": {"Sum": 1_001 * "x"}}, "fact 'Sum'"),
         ({"choices": tuple(Choice(str(n), "x") for n in range(7))}, "more than 6 choices"),
         ({"choices": (Choice("a", "x"), Choice("a", "y"))}, "the same value"),
+        ({"choices": (Choice("a", "Pay"), Choice("b", "Pay\u200b "))}, "look the same"),
+        ({"title": "\u200b\u202e"}, "1 to 200 characters"),
         ({"expires": datetime(2026, 12, 1)}, "no time zone"),  # noqa: DTZ001  # that is the point
         ({"title": "", "token": ""}, "characters; it has no token"),
     ],
@@ -112,7 +114,8 @@ def test_a_question_that_is_wrong_in_itself_is_refused_where_it_is_written(
 
 
 @pytest.mark.parametrize(
-    "choice", [("", "x"), ("a b", "x"), (65 * "a", "x"), ("a", " "), ("a", 61 * "x")]
+    "choice",
+    [("", "x"), ("a b", "x"), (65 * "a", "x"), ("a", " "), ("a", 61 * "x"), ("a", "\u200b")],
 )
 def test_a_choice_needs_a_value_and_a_label(choice: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="choice"):
