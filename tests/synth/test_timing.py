@@ -88,6 +88,13 @@ def test_the_alarm_about_waiting_messages_leaves_room_for_one_death() -> None:
     assert plain(alarms["delay-queue-age-alarm"].threshold) == 900 + 2 * 600
 
 
+def test_a_task_that_an_adapter_put_off_raises_no_alarm() -> None:
+    stack = stack_of(service={"wash": {"later": True, "timeout": 10}})
+    (alarm,) = (found for found in stack.resources if found.id == "service-wash-queue-age-alarm")
+    assert isinstance(alarm, Alarm)
+    assert plain(alarm.threshold) == 900 + 2 * 60
+
+
 def test_payloads_live_as_long_as_what_refers_to_them() -> None:
     (bucket,) = (r for r in stack_of(bucket=True).resources if isinstance(r, Bucket))
     assert bucket.expiry_days.value == HORIZON_DAYS

@@ -30,6 +30,7 @@ from lambda_workflow.aws.synth.resources import (
     Target,
 )
 from lambda_workflow.aws.synth.values import Because, Ref, Value, named
+from lambda_workflow.aws.timers import DELAY_SECONDS_MAX
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.service import Service
 
@@ -91,6 +92,7 @@ class ServiceParts:
             visibility_seconds=timing.visibility(self._seconds.value),
             receives=timing.receives(timing.SERVICE_OUTAGE_SECONDS),
             dead_letters=dead,
+            delay_seconds=DELAY_SECONDS_MAX if self.own.later else 0,
             kms_key=self.chosen.key,
         )
 
