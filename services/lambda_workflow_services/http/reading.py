@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import zlib
 from collections.abc import AsyncIterable
 from email.message import Message
+from itertools import islice
 from typing import Any, Final
 
 from lambda_workflow_services.http import Expected, HttpResponse
@@ -17,9 +19,10 @@ _CHARSETS: Final = (
     "ascii", "big5", "cp125", "euc_", "gb", "iso8859", "koi8", "shift_jis", "utf-16", "utf-8",
 )  # fmt: skip
 _AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, by the first bytes
-
-
 _TYPE_CHARACTERS_MAX: Final = 1_000  # the parser takes seconds for a header of 90,000 semicolons
+JSON_VALUES_MAX: Final = 150_000  # 30 MiB in memory, ten times in a function of 512
+# Texts, whose commas do not count. Nothing is tried twice, even where a text has no end.
+_JSON_MARK: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|([,\[{])', re.DOTALL)
 _EMPTY_BYTES_MAX: Final = 64 * 1024  # of compressed data, beyond the limit of what is in them
 
 
@@ -129,12 +132,24 @@ def _kind_of(media_type: str) -> Expected:
 
 
 def _as_json(content: bytes, media_type: str, hide: Redactor) -> Any:
+    if _has_too_many_values(content):
+        raise BadBody(
+            f"it has more than {JSON_VALUES_MAX:,} JSON values: ask for less, or for the body as "
+            'it is, by expect="text"'
+        )
     try:
         return hide.json(json.loads(content, parse_constant=_refuse))
     except (ValueError, RecursionError) as error:
         said = f"said to be {media_type}" if media_type else "of a type that is not said"
         # The parser's words may have a piece of the content, which may have a secret.
         raise BadBody(f"it is no JSON: {type(error).__name__} ({said})") from None
+
+
+def _has_too_many_values(content: bytes) -> bool:
+    if sum(map(content.count, (b",", b"[", b"{"))) <= JSON_VALUES_MAX:
+        return False
+    marks = (found for found in _JSON_MARK.finditer(content) if found[1])
+    return next(islice(marks, JSON_VALUES_MAX, None), None) is not None
 
 
 def _refuse(constant: str) -> Any:

@@ -7,6 +7,7 @@ import gzip
 import html
 import json
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_network
@@ -26,7 +27,7 @@ from lambda_workflow.aws.present import aws_client
 from lambda_workflow.model.failures import as_details
 from tests.aws.server.process import Server
 from tests.services.http.conftest import LOOPBACK
-from tests.services.http.site import Reply, Site
+from tests.services.http.site import Reply, Site, json_reply
 
 ALL_ALLOWED = Settings(allow_private=(ip_network("0.0.0.0/0"), ip_network("::/0")))
 PASSWORD = "p!s/s w(o)'r+d\"<é𝄞>\\&~"
@@ -161,6 +162,28 @@ async def test_what_is_compressed_out_of_nothing_ends() -> None:
     with pytest.raises(TooLarge):
         await read(nothings(), "gzip", 1_000)
     assert received < 100_000
+
+
+@pytest.mark.parametrize("unit", [b"{},", b"[],", b'{"a":0},', b"0,"])
+async def test_json_of_too_many_values_is_not_unpacked(
+    site: Site, sender: Sender, unit: bytes
+) -> None:
+    site.says("/", Reply(body=b"[" + unit * 200_000 + b"0]"))
+    request = HttpRequest(url=site.url("/"), expect="json", response_bytes_max=2**21)
+    tracemalloc.start()
+    error = await failure(sender, request)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.type == "HttpBadBody"
+    assert 'expect="text"' in str(error)
+    assert peak < 10 * 2**20
+
+
+async def test_text_in_json_may_have_as_many_commas_as_it_likes(site: Site, sender: Sender) -> None:
+    table = '"[1,2],{}\\' * 40_000
+    site.says("/", json_reply({"csv": table}))
+    response = await sender.send(HttpRequest(url=site.url("/")), "e/1")
+    assert response.json_body == {"csv": table}
 
 
 async def test_a_redirect_to_a_name_that_is_none_is_no_reason_to_try_again(
