@@ -80,6 +80,7 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
 PATIENCE: Final = Because(120, "Seconds for the function's answer; without it CloudFormation waits "
                                "an hour.")  # fmt: skip
 DEDUPLICATED: Final = Because(True, "Scheduler's messages need it; all others have explicit ids.")
+BUCKET_KEY: Final = Because(True, "KMS is asked for the bucket, not for each object.")
 HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits count per group.")
 
 
@@ -105,11 +106,11 @@ def _table(table: r.Table) -> dict[str, Any]:
 
 
 def _bucket(bucket: r.Bucket) -> dict[str, Any]:
-    algorithm = {"SSEAlgorithm": "AES256"}
+    encryption: dict[str, Any] = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     if bucket.kms_key:
-        algorithm = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": bucket.kms_key}  # type: ignore[dict-item]  # rendered later
+        algorithm = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": bucket.kms_key}
+        encryption = {"ServerSideEncryptionByDefault": algorithm, "BucketKeyEnabled": BUCKET_KEY}
     rule = {"Id": "expiry", "Status": "Enabled", "ExpirationInDays": bucket.expiry_days}
-    encryption = {"ServerSideEncryptionByDefault": algorithm}
     return {
         "PublicAccessBlockConfiguration": {
             "BlockPublicAcls": True,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from lambda_workflow.aws.deployment import APPLY
 from lambda_workflow.aws.synth import resources as r
 from lambda_workflow.aws.synth.cloudformation import (
+    BUCKET_KEY,
     DEDUPLICATED,
     HIGH_THROUGHPUT,
     LEVEL,
@@ -196,14 +197,15 @@ _KEPT: Final = {"lifecycle": {"prevent_destroy": True}}
 
 def _bucket(bucket: r.Bucket) -> list[Block]:
     name = {"bucket": Ref(bucket.id, "name")}
-    default: dict[str, Any] = {"sse_algorithm": "AES256"}
+    default = "apply_server_side_encryption_by_default"
+    encryption: dict[str, Any] = {default: {"sse_algorithm": "AES256"}}
     if bucket.kms_key:
-        default = {"sse_algorithm": "aws:kms", "kms_master_key_id": bucket.kms_key}
+        algorithm = {"sse_algorithm": "aws:kms", "kms_master_key_id": bucket.kms_key}
+        encryption = {default: algorithm, "bucket_key_enabled": BUCKET_KEY}
     closed = ("block_public_acls", "block_public_policy", "ignore_public_acls",
               "restrict_public_buckets")  # fmt: skip
     expiry = {"id": "expiry", "status": "Enabled", "filter": {},
               "expiration": {"days": bucket.expiry_days}}  # fmt: skip
-    encryption = {"apply_server_side_encryption_by_default": default}
     return [
         ("aws_s3_bucket_public_access_block", bucket.id, name | dict.fromkeys(closed, True)),
         ("aws_s3_bucket_server_side_encryption_configuration", bucket.id,

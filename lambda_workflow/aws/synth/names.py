@@ -17,8 +17,10 @@ BUCKET: Final = "payload-bucket"
 STARTERS: Final = "starter-policy"
 GROUP: Final = "timer-group"
 TIMER_ROLE: Final = "timer-role"
-KMS: Final = Parameter(
-    "kms-key-arn", "ARN of the KMS key for queues, table and bucket.", pattern="^arn:[^:]+:kms:.+$"
+KMS: Final = Parameter(  # IAM takes the ARN of a key; that of an alias allows nothing
+    "kms-key-arn",
+    "ARN of the KMS key for queues, table and bucket; not of an alias.",
+    pattern="^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$",
 )
 SHARED_BUCKET: Final = Parameter(
     "shared-bucket-name",
