@@ -72,6 +72,7 @@ def parameter(name: str = "Payer", text: str = "${Payer}", **given: Any) -> dict
         (wash(table={**TABLE, "actions": ["s3:GetObject"]}), "outside dynamodb: belong into"),
         (wash(page={}), "its page has no handler"),
         (wash(page={"handler": "tests.synth.apps.nothing"}), "the service.wash.page function"),
+        (wash(page={"handler": "tests.synth.apps.nothing"}), "def nothing(event, context):"),
         (wash(page={**PAGE, "table_actions": ["dynamodb:GetItem"]}), "that it does not have"),
         (wash(page={**PAGE, "large_results": True}), "posts none: write posts_results = true"),
         (wash(page={**PAGE, "timeout": 901}), "[service.wash.page] timeout is 901: it must be 1"),

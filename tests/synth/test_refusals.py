@@ -12,7 +12,7 @@ from lambda_workflow import App, ConfigurationError, Service, serve
 from lambda_workflow.aws.synth.options import Options, parse_options, read_options
 from lambda_workflow.aws.synth.plan import plan
 from lambda_workflow.aws.synth.values import Text
-from tests.synth.apps import app, fold, functions, served, stack_of
+from tests.synth.apps import app, fold, functions, launder, served, stack_of, wash
 
 
 def adapted(name: str, **contract: Any) -> Any:
@@ -29,6 +29,8 @@ def app_of(*names: str, name: str = "laundry") -> App:
 
 QUICK = App("laundry", workflows=[fold], adapters=[adapted("quick", timeout=timedelta(seconds=30))])
 
+FORGOTTEN = App("forgot", workflows=[launder], adapters=[wash])
+
 
 @pytest.mark.parametrize(
     ("chosen", "given", "words"),
@@ -42,6 +44,7 @@ QUICK = App("laundry", workflows=[fold], adapters=[adapted("quick", timeout=time
         (served, {}, 'callers = ["shop"]'),
         (app_of("s" * 60), {}, "leaves"),
         (app_of(name="a" * 60), {}, "write a shorter name"),
+        (app, {"name": "a b"}, "the stack's name 'a b' must begin with a letter or digit"),
         (app_of("a-1", "a1"), {}, "would have one name in the template"),
         (app_of("x", "x-dead"), {}, "rename one of the services"),
         (app_of(*(f"s{n}" for n in range(60))), {}, "split the App"),
@@ -49,6 +52,8 @@ QUICK = App("laundry", workflows=[fold], adapters=[adapted("quick", timeout=time
         (app, {"workflow": {"timeout": 901}}, "[workflow] timeout is 901 s: Lambda has 1 to 900"),
         (app, {"workflow": {"batch": 11}}, "[workflow] batch is 11: it must be 1 to 10"),
         (app, {"services": {"concurrency": 1}}, "concurrency is 1: it must be 2 to 1000"),
+        (app, {"services": {"timeout": 0}}, "timeout is 0: write 1 to 900, or leave it out"),
+        (FORGOTTEN, {}, "the code of workflow 'launder' names service 'dry', which App 'forgot'"),
         (app, {"services": {"memory": 64}}, "memory is 64: it must be 128 to 10240"),
         (app, {"log_days": 31}, "CloudWatch Logs has 30 next to it"),
         (app, {"retention_days": 0}, "retention_days is 0: it must be 1 to 3650"),
@@ -56,6 +61,7 @@ QUICK = App("laundry", workflows=[fold], adapters=[adapted("quick", timeout=time
         (app, {"workflow": {"handler": "tests.synth.apps.nothing"}}, "tests/synth/apps.py with"),
         (app, {"workflow": {"handler": "tests.synth.apps.no_handler"}}, "is a str, not a handler"),
         (app, {"services": {"handler": "nowhere.handler"}}, "name another by [services] handler"),
+        (app, {"services": {"handler": "nowhere"}}, "'nowhere': write module.attribute, such as"),
     ],
 )  # fmt: skip
 def test_it_is_refused_with_what_to_change(chosen: App, given: Any, words: str) -> None:

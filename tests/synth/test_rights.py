@@ -15,8 +15,8 @@ from tests.synth.apps import (
     EVERYTHING,
     app,
     dry,
+    fold,
     functions,
-    launder,
     may,
     owner,
     served,
@@ -113,8 +113,8 @@ def test_a_service_with_a_bucket_needs_no_table() -> None:
 
 
 def test_removing_a_service_removes_its_rights_queue_and_variable() -> None:
-    less = App("laundry", workflows=[launder], adapters=[wash])
-    more = App("laundry", workflows=[launder], adapters=[wash, dry])
+    less = App("laundry", workflows=[fold], adapters=[wash])
+    more = App("laundry", workflows=[fold], adapters=[wash, dry])
     before, after = stack_of(more), stack_of(less)
     gone = {r.id for r in before.resources} - {r.id for r in after.resources}
     assert gone

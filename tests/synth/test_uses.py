@@ -8,7 +8,7 @@ from typing import Any
 from lambda_workflow import App, Context, RemoteWorkflow, workflow
 from lambda_workflow.aws.synth.options import Options
 from lambda_workflow.aws.synth.uses import uses_of
-from tests.synth.apps import app, timed
+from tests.synth.apps import WASH, app, dry, launder, timed
 
 SHIP = RemoteWorkflow("ship", str, str, app="harbour")
 PACK = RemoteWorkflow("pack", str, str, app="store")
@@ -71,6 +71,12 @@ def test_apps_are_found_in_modules_closures_and_collections() -> None:
     assert apps_of(through_a_closure) == ("office",)
     assert apps_of(through_a_dict) == ("airport",)
     assert apps_of(through_a_workflow) == ("audit",)
+
+
+def test_services_that_the_code_names_and_the_app_does_not_list_are_found() -> None:
+    alone = App("here", workflows=[launder], services=[WASH], adapters=[dry])
+    assert uses_of(alone, Options()).unlisted == (("launder", "iron"),)
+    assert uses_of(app, Options()).unlisted == ()
 
 
 def test_what_no_code_names_is_not_found_unless_the_options_name_it() -> None:

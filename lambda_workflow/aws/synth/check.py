@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Final
 
 from lambda_workflow.aws.synth.gather import Needs
@@ -25,6 +26,7 @@ from lambda_workflow.runtime.app import App
 
 FUNCTION_NAME_MAX: Final = 64
 QUEUE_NAME_MAX: Final = 80
+NAME_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 RESOURCES_MAX: Final = 500  # CloudFormation's, of one stack
 ENVIRONMENT_BYTES_MAX: Final = 4096  # Lambda's, names and values together
 POLICY_BYTES_MAX: Final = 10_240  # IAM's, of all inline policies of a role
@@ -49,6 +51,11 @@ def check_options(app: App, options: Options, uses: Uses) -> None:
             _refuse(f"service {name!r} has no adapter in App {app.name!r}: add one to "
                     f"App(adapters=[…]), or where another stack serves it, write "
                     f'elsewhere = ["{name}"] into the options')  # fmt: skip
+    for flow, name in uses.unlisted:
+        _refuse(f"the code of workflow {flow!r} names service {name!r}, which App {app.name!r} "
+                "does not list: add its adapter to App(adapters=[…]), or where another stack "
+                f'serves it, list it in App(services=[…]) and write elsewhere = ["{name}"] into '
+                "the options")  # fmt: skip
     for name in sorted(set(options.service) - served):
         _refuse(f"[service.{name}]: App {app.name!r} serves no {name!r}; it serves "
                 f"{', '.join(sorted(served)) or 'nothing'}")  # fmt: skip
@@ -122,14 +129,15 @@ def name_of(app: App, options: Options, needs: Needs) -> Parameter:
     of_queue = max(len("-workflow-dead.fifo"), len(f"-service-{longest}-dead") if longest else 0)
     room = min(FUNCTION_NAME_MAX - of_function, QUEUE_NAME_MAX - of_queue)
     default = options.name or app.name
+    if not re.fullmatch(NAME_PATTERN, default):
+        _refuse(f"the stack's name {default!r} must begin with a letter or digit, and have letters,"
+                " digits, '-' and '_': write another name = \"…\" into the options")  # fmt: skip
     if len(default) > room:
         what = f"the longest service name, {longest!r}, leaves" if longest else "suffixes leave"
         _refuse(f"the stack's name {default!r} has {len(default)} characters, and {what} {room} "
                 f"(Lambda's names have {FUNCTION_NAME_MAX}): write a shorter name = \"…\" into "
                 "the options, or rename the service")  # fmt: skip
-    return dataclasses.replace(
-        NAME, default=default, pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$", length_max=room
-    )
+    return dataclasses.replace(NAME, default=default, pattern=NAME_PATTERN, length_max=room)
 
 
 def check_stack(stack: Stack) -> None:

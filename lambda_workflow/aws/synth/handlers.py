@@ -50,7 +50,8 @@ def page_handler_of(service: str, chosen: str) -> str:
     Raises:
         ConfigurationError: there is none; says what to write, and where.
     """
-    written = ["def handler(event, context):  # the event of a Lambda function URL",
+    attribute = chosen.rpartition(".")[2]
+    written = [f"def {attribute}(event, context):  # the event of a Lambda function URL",
                '    return {"statusCode": 200, "body": "…"}']  # fmt: skip
     return _existing(chosen, f"service.{service}.page", written)
 
@@ -62,6 +63,11 @@ def _beside(address: str, module: str) -> str:
 
 def _existing(handler: str, section: str, written: list[str]) -> str:
     module, _, attribute = handler.rpartition(".")
+    if not (module and attribute):
+        raise ConfigurationError(
+            f"[{section}] handler is {handler!r}: write module.attribute, such as "
+            "shop.lambda_function.handler"
+        )
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:

@@ -31,8 +31,8 @@ def _variables(known: Any, value: Any, where: str) -> Mapping[str, str]:
             raise ConfigurationError(f"{where}: {name} is set by Lambda or by this package: give "
                                      "the variable another name")  # fmt: skip
         if not _VARIABLE.fullmatch(name):
-            raise ConfigurationError(f"{where}: {name!r} is no name of a variable: it begins with "
-                                     "a letter, and has letters, digits and _")  # fmt: skip
+            raise ConfigurationError(f"{where}: {name!r} is no name of a variable: it has two "
+                                     "or more letters, digits and _, a letter first")  # fmt: skip
         if not isinstance(content, str):
             raise ConfigurationError(f'{where}: {name} is {content!r}: write "{content}"')
     return {**known, **value}

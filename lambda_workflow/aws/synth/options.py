@@ -24,7 +24,7 @@ from lambda_workflow.aws.synth.needs import (
     Page,
     Right,
 )
-from lambda_workflow.aws.synth.sections import HIDDEN, named, one, read_by, section
+from lambda_workflow.aws.synth.sections import HIDDEN, named, one, read_by, section, whole
 from lambda_workflow.errors import ConfigurationError
 
 TIMEOUT_SECONDS_MAX: Final = 900  # Lambda's limits
@@ -34,6 +34,14 @@ BATCH_MAX: Final = 10  # more needs a batching window, which only delays
 CONCURRENCY_MIN, CONCURRENCY_MAX = 2, 1000
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
                    2557, 2922, 3288, 3653)  # fmt: skip  # those that CloudWatch Logs has
+
+
+def _seconds(known: int, value: Any, where: str) -> int:
+    if type(value) is int and value == 0:  # which stands for the default, and nobody would ask for
+        raise ConfigurationError(
+            f"{where} is 0: write 1 to {TIMEOUT_SECONDS_MAX}, or leave it out for the default"
+        )
+    return whole(known, value, where)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ class FunctionOptions:
 
     handler: str = ""
     memory: int = 512
-    timeout: int = 0
+    timeout: int = field(default=0, metadata=read_by(_seconds))
     batch: int = 10
     concurrency: int = 50
     environment: Mapping[str, str] = field(default_factory=dict, metadata=VARIABLES)

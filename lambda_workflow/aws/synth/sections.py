@@ -65,6 +65,11 @@ def text(known: Any, value: Any, where: str) -> str:
     return str(_plain("", value, where))
 
 
+def whole(known: Any, value: Any, where: str) -> int:
+    """A whole number."""
+    return int(_plain(0, value, where))
+
+
 def one(kind: Callable[[], Any]) -> Reader:
     """A section within; what stands there already is overridden name by name."""
     return lambda known, value, where: section(known or kind(), value, where)

@@ -1,7 +1,8 @@
 """What an App uses: the services it serves and those it calls elsewhere, the Apps it calls.
 
 Services stand in the App. Workflows of other Apps do not: they are found where the workflows' code
-names them, in the same way in which Python would find them when it runs.
+names them, in the same way in which Python would find them when it runs. So are services that the
+App should list and does not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Uses:
         elsewhere: those that it calls, and another stack serves.
         apps: those whose workflows it calls.
         callers: those that call its services or workflows.
+        unlisted: workflows, and services that their code names and the App does not list.
     """
 
     workflows: bool
@@ -35,11 +37,14 @@ class Uses:
     apps: tuple[str, ...]
     callers: tuple[str, ...]
     schedules: bool
+    unlisted: tuple[tuple[str, str], ...]
 
 
 def uses_of(app: App, options: Options) -> Uses:
     """Look at an App."""
-    remote = {found.app for w in app.workflows.values() for found in _remotes(w.function)}
+    named = [(flow.name, part) for flow in app.workflows.values() for part in _parts(flow.function)]
+    remote = {part.app for _, part in named if isinstance(part, RemoteWorkflow)}
+    called = {(flow, part.name) for flow, part in named if isinstance(part, Service)}
     return Uses(
         bool(app.workflows),
         tuple(app.services[name] for name in sorted(app.adapters)),
@@ -47,11 +52,12 @@ def uses_of(app: App, options: Options) -> Uses:
         tuple(sorted((remote | set(options.apps)) - {app.name})),
         tuple(sorted(set(options.callers))),
         SCHEDULES in app.workflows,
+        tuple(sorted((flow, name) for flow, name in called if name not in app.services)),
     )
 
 
-def _remotes(function: Any) -> Iterator[RemoteWorkflow[Any, Any]]:
-    """The remote workflows that a function names, and the functions that it names, and so on."""
+def _parts(function: Any) -> Iterator[RemoteWorkflow[Any, Any] | Service[Any, Any]]:
+    """What is called that a function names, and the functions that it names, and so on."""
     todo: list[Any] = [function]
     seen: set[int] = set()
     while todo:
@@ -59,7 +65,7 @@ def _remotes(function: Any) -> Iterator[RemoteWorkflow[Any, Any]]:
         if id(found) in seen:
             continue
         seen.add(id(found))
-        if isinstance(found, RemoteWorkflow):
+        if isinstance(found, RemoteWorkflow | Service):
             yield found
         elif isinstance(found, Workflow):
             todo.append(found.function)
