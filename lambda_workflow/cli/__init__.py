@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from lambda_workflow.errors import WorkflowError
 
+BROKEN_PIPE = 141  # as a shell has it: 128 and the signal's number
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 success, 1 failure, 2 wrong use."""
@@ -42,7 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.path.insert(0, os.getcwd())
     try:
         code: int = arguments.command(arguments)
+        sys.stdout.flush()
     except WorkflowError as error:
         sys.stderr.write(f"lambda-workflow: {error}\n")
         return 2
+    except BrokenPipeError:  # `| head` has read enough; Python flushes once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     return code

@@ -34,6 +34,15 @@ def test_without_a_file_it_goes_to_standard_output() -> None:
     assert '"aws_sqs_queue"' in done.stdout
 
 
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    with subprocess.Popen([*COMMAND, APP], cwd=ROOT, stdout=-1, stderr=-1, text=True) as running:
+        assert running.stdout
+        assert running.stderr
+        running.stdout.close()
+        assert running.stderr.read() == ""
+        assert running.wait(60) == 141
+
+
 def test_the_options_beside_the_template_are_taken(tmp_path: Path) -> None:
     (tmp_path / "synth.toml").write_text("[workflow]\nmemory = 777\n")
     file = tmp_path / "template.yaml"
