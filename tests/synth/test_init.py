@@ -50,11 +50,14 @@ def test_its_template_notices_a_change(project: Path, tmp_path: Path) -> None:
     assert "+      Timeout: 99" in done.stdout
 
 
-def test_its_example_runs(project: Path) -> None:
-    words = ["tea_shop.app:app", "place_order", "--skip-time", "--db", "orders.db"]
-    request = '{"item": "tea", "quantity": 2}'
-    done = run(project / "src", "lambda_workflow.cli", "run", *words, "--input", request)
-    assert (done.returncode, done.stdout) == (0, "500\n")
+def test_its_example_runs_and_leaves_no_file_beside_the_code(project: Path) -> None:
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(
+        ["make", "run"], cwd=project, capture_output=True, text=True, check=False,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "500")
+    assert not [*project.glob("src/*.db*")], "it would be deployed with the code"
 
 
 def test_linters_find_nothing(project: Path) -> None:
