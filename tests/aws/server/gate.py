@@ -24,7 +24,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import sqs_backends
 
-from tests.aws.server import clock, objects, rules, schedules
+from tests.aws.server import clock, mails, objects, rules, schedules
 from tests.aws.server.faults import Fault, next_fault
 from tests.aws.server.journal import Meter, opened
 from tests.aws.server.records import Request
@@ -179,6 +179,8 @@ class Gate:
         match environ["PATH_INFO"].removeprefix("/test/"):
             case "requests":
                 answer = [asdict(line) for line in list(self.journal)]
+            case "mails":
+                answer = mails.sent(REGION)
             case "faults":
                 self.faults.append(Fault(**asked))
             case "advance":

@@ -43,6 +43,11 @@ class Server:
             and name in ("", line.name)
         ]
 
+    def mails(self) -> list[dict[str, Any]]:
+        """What SES was given since the last reset: `kind`, and what moto keeps of each."""
+        sent: list[dict[str, Any]] = self._ask("mails")
+        return sent
+
     def fault(self, service: str, operation: str, kind: str, **more: Any) -> None:
         """Order a fault; see `Fault` in faults.py."""
         self._ask("faults", service=service, operation=operation, kind=kind, **more)

@@ -26,7 +26,6 @@ class Office:
     server: Server
     aws: Aws
     clock: list[int] = field(default_factory=lambda: [1_000_000_000])
-    earlier: frozenset[str] = frozenset()
 
     def mailer(self, on_doubt: OnDoubt = "send", **more: Any) -> Mailer:
         """A mailer, as each container has its own."""
@@ -35,9 +34,7 @@ class Office:
 
     def sent(self, kind: str = "Message") -> list[dict[str, Any]]:
         """What SES was given: simple messages, or those of kind RawMessage."""
-        with urlopen(f"{self.server.url}/moto-api/data.json") as answer:
-            given = json.load(answer).get("ses", {}).get(kind, [])
-        return [message for message in given if message["id"] not in self.earlier]
+        return [message for message in self.server.mails() if message["kind"] == kind]
 
     async def notes(self) -> list[dict[str, Any]]:
         """The items of the table."""
@@ -57,10 +54,7 @@ async def office(server: Server) -> AsyncIterator[Office]:
     aws = aws_client()
     verify(server, "example.com")
     await create_table(aws)
-    office = Office(server, aws)
-    kinds = ("Message", "RawMessage")  # a reset leaves them there
-    office.earlier = frozenset(message["id"] for kind in kinds for message in office.sent(kind))
-    yield office
+    yield Office(server, aws)
     await aws.close()
 
 
