@@ -200,6 +200,8 @@ async def store(caller: Caller) -> None:
             bucket=bucket, key="in/2", version_id=one, to_bucket=bucket, to_key=f"out/{number}"
         )
         assert (await caller.call(s3_object.S3_COPY, copy, number)).size == len(large)
+    get = s3_object.GetObject(bucket=bucket, key="in/2")
+    assert await caller.refusal(s3_object.S3_GET, get, 5) == "LimitExceeded"
     denied = copy.model_copy(update={"to_key": "out/8"})
     caller.server.fault("s3", "PUT", "deny", count=ATTEMPTS_MAX)
     assert await caller.refusal(s3_object.S3_COPY, denied, 8) == "AccessDenied"
@@ -216,7 +218,7 @@ async def store_small(caller: Caller, bucket: str, version: str) -> None:
         )
         assert (await caller.call(s3_object.S3_COPY, copy, number + 10)).size == 3
     none = s3_object.GetObject(bucket=bucket, key="in/none")
-    assert await caller.refusal(s3_object.S3_GET, none, 5) == "NoSuchKey"
+    assert await caller.refusal(s3_object.S3_GET, none, 15) == "NoSuchKey"
 
 
 async def run_machine(caller: Caller) -> None:
