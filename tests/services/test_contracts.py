@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from lambda_workflow import App, Service
 
@@ -46,6 +47,16 @@ def test_an_app_serves_what_the_contract_says(name: str) -> None:
     assert set(app.adapters) == offered
     needs = tomllib.loads((HOME / name / "needs.toml").read_text(encoding="utf-8"))
     assert set(needs.get("service", {})) <= offered
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_misspelt_field_of_a_request_is_refused(name: str) -> None:
+    contract = __import__(f"lambda_workflow_services.{name}", fromlist=["*"])
+    offered = [found for found in vars(contract).values() if isinstance(found, Service)]
+    for service in offered:
+        request = service.request_codec.type
+        with pytest.raises((TypeError, ValidationError), match="misspelt"):
+            request(misspelt=1)
 
 
 def test_the_index_names_every_service() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from lambda_workflow import Service
 
@@ -20,6 +20,8 @@ class Delay(BaseModel):
     Attributes:
         seconds: 0 to 31,622,400, which is 366 days.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seconds: float = Field(ge=0, le=SECONDS_MAX, allow_inf_nan=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lambda_workflow import Service
 
@@ -30,6 +30,8 @@ class Container(BaseModel):
         result: whether the container leaves a JSON object in S3, at the place that
             LAMBDA_WORKFLOW_RESULT names in its environment (s3://BUCKET/KEY), as its result.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     task_definition: str = Field(pattern=r"^[A-Za-z0-9_-]{1,255}(:[0-9]+)?$")
     container: str = Field(min_length=1, max_length=255)

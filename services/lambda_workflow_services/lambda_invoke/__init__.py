@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lambda_workflow import Service
 
@@ -27,6 +27,8 @@ class Invocation(BaseModel):
             `execution_id` and `attempt`; up to about 2.5 KB of JSON, and not for an "Event".
         log_tail: whether the last 4 KB of the function's log come along with its error.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     function: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.:$-]+$")
     payload: Any = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from lambda_workflow import Service
 
@@ -22,6 +22,8 @@ class Run(BaseModel):
         rerun: whether an execution that ended badly may be followed by another one: as many as the
             call's retry policy says. By default its error ends the call.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     state_machine: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9:_.-]+$")
     input: Any = Field(default_factory=dict)
