@@ -12,7 +12,8 @@ from typing import Any
 
 from lambda_workflow.errors import MessageError, ServiceError
 from lambda_workflow.model.bus_events import BusEvent, parse_bus_event
-from lambda_workflow.runtime.serve import Adapter, run_function
+from lambda_workflow.runtime.functions import run_handler
+from lambda_workflow.runtime.serve import Adapter
 
 
 async def hear(body: str, adapters: Iterable[Adapter[Any, Any]], why: str) -> None:
@@ -35,7 +36,7 @@ async def hear(body: str, adapters: Iterable[Adapter[Any, Any]], why: str) -> No
         )
     for handler in handlers:
         try:
-            await run_function(handler, event)
+            await run_handler(handler, event)
         except ServiceError as error:
             if error.retryable:
                 raise

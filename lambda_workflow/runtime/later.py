@@ -34,7 +34,7 @@ class Later(BaseException):
     """
 
     def __init__(self, after: timedelta, state: Any = None) -> None:
-        super().__init__(f"the work goes on elsewhere; its task comes back after {after}")
+        super().__init__(f"only the adapter of a service may raise Later (here of {after})")
         check_duration(after, "the delay of Later")
         if not timedelta(0) <= after <= TIMEOUT_MAX:
             raise ConfigurationError(

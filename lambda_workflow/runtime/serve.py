@@ -5,7 +5,6 @@ Law: whatever an adapter does, its task ends in exactly one Update, comes again,
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable
@@ -25,6 +24,7 @@ from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
+from lambda_workflow.runtime.functions import run_function
 from lambda_workflow.runtime.heartbeats import WORK, Work
 from lambda_workflow.runtime.later import later_of
 from lambda_workflow.runtime.offload import deposit, fetch
@@ -167,11 +167,3 @@ def _told(error: Exception) -> Failure:
 
 def _is_ref(payload: object) -> bool:
     return isinstance(payload, BlobRef)
-
-
-async def run_function(function: Callable[..., Any], *args: Any) -> Any:
-    """An `async def` function on the event loop, any other in a thread."""
-    if inspect.iscoroutinefunction(function):
-        return await function(*args)
-    result = await asyncio.to_thread(function, *args)
-    return await result if inspect.isawaitable(result) else result

@@ -16,6 +16,7 @@ from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.payload import Json
 from lambda_workflow.replay.operations import Step
+from lambda_workflow.runtime.functions import error_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ async def _attempt(step: Step[Any]) -> StepOutcome:
     except EncodeError as error:
         failure = Failure("lambda_workflow.errors.EncodeError", str(error), False)
         return StepOutcome(step.operation, step.attempt, None, failure)
-    except Exception as error:  # noqa: BLE001  # whatever it raised, the workflow decides about it
-        stack = "".join(traceback.format_exception(error))
-        return StepOutcome(step.operation, step.attempt, None, failure_of(error, stack))
+    except BaseException as end:  # noqa: BLE001  # whatever it raised, the workflow decides about it
+        failure = failure_of(
+            error_of(end, f"step {step.name}"), "".join(traceback.format_exception(end))
+        )
+        return StepOutcome(step.operation, step.attempt, None, failure)
     return StepOutcome(step.operation, step.attempt, payload, None)

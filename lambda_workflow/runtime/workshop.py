@@ -21,8 +21,9 @@ from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.attend import Postponed, attend
+from lambda_workflow.runtime.functions import run_handler
 from lambda_workflow.runtime.heartbeats import Post, Work
-from lambda_workflow.runtime.serve import Adapter, run_function
+from lambda_workflow.runtime.serve import Adapter
 
 WITHDRAWN_MAX: Final = 10_000  # remembered: a task that is late by more is done for nothing
 
@@ -106,4 +107,4 @@ class Workshop:
             if adapter.is_async:
                 doing.cancel()
         if not here and adapter.cancel_function is not None:
-            await run_function(adapter.cancel_function, task)
+            await run_handler(adapter.cancel_function, task)
