@@ -77,11 +77,13 @@ def is_over(task: Task, now: int) -> bool:
 
 async def _postpone(work: Work, due: int, state: Json) -> Postponed | None:
     now, task = work.now(), work.task
-    if is_over(task, due):
-        return None
     delay = min(max(0, due - now), HOP_MS)
     if task.heartbeat_ms:
         delay = min(delay, max(HOP_MS_MIN, task.heartbeat_ms // 2))
+    # who has to be heard of is, to the deadline: somebody else may answer the task till then
+    if is_over(task, now + delay if task.heartbeat_ms else due):
+        return None
+    if task.heartbeat_ms:
         await work.leave(state, now + delay)
     again = replace(task, state=state, not_before=due, beat_at=work.sent_at or 0)
     return Postponed(again, delay, now + delay)

@@ -216,6 +216,21 @@ async def test_what_would_come_back_after_its_deadline_does_not() -> None:
     )
 
 
+async def test_signs_of_life_are_given_until_the_deadline_of_what_would_come_back_after_it() -> (
+    None
+):
+    """Somebody else may answer meanwhile, and the attempt must live to see it."""
+    bench = Bench(leaves(timedelta(hours=1), "there"))
+    began = bench.now
+    task = replace(BEATING, deadline_ms=began + 3 * MINUTE_MS)
+    while isinstance(outcome := await bench.do(task), Postponed):
+        task, bench.now = outcome.task, outcome.due
+    assert outcome is None
+    assert bench.visits == 1
+    heard = [(at - began) // 1000 for at, _ in bench.beats]
+    assert heard == [0, 30, 60, 90, 120, 150, 180, 210]
+
+
 async def test_what_nobody_waits_for_may_come_back() -> None:
     bench = Bench(leaves(SECOND))
     assert isinstance(await bench.do(replace(TASK, reply=False)), Postponed)
