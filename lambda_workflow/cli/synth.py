@@ -61,8 +61,11 @@ def _synth(arguments: argparse.Namespace) -> int:
         return _diff(text, Path(arguments.diff))
     if arguments.out:
         path = Path(arguments.out)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"--out {path}: {error.strerror or error}") from error
     else:
         sys.stdout.write(text)
     return 0

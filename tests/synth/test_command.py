@@ -77,6 +77,7 @@ def test_a_diff_says_what_would_change(tmp_path: Path) -> None:
         ((APP, "--options", "nowhere.toml"), "nowhere.toml: No such file"),
         (("examples.greeter.app:nothing",), "give MODULE:APP"),
         ((APP, "--out", "a", "--diff", "b"), "not allowed with"),
+        ((APP, "--out", "infra"), "--out infra: Is a directory"),
     ],
 )
 def test_wrong_use_is_told(words: tuple[str, ...], told: str) -> None:

@@ -22,6 +22,7 @@ from lambda_workflow.aws.synth.resources import Function, Queue, Role, Stack
 from lambda_workflow.aws.synth.uses import Uses
 from lambda_workflow.aws.synth.values import NAME, Parameter, Text
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.ids import check_name
 from lambda_workflow.runtime.app import App
 
 FUNCTION_NAME_MAX: Final = 64
@@ -63,7 +64,9 @@ def check_options(app: App, options: Options, uses: Uses) -> None:
         _refuse(f"App {app.name!r} has neither workflows nor adapters: there is nothing to deploy")
     if not uses.workflows and not uses.callers:
         _refuse(f"App {app.name!r} has no workflows: name the Apps that call its services, such as "
-                'callers = ["shop"], so that it may send them the results')  # fmt: skip
+                'callers = ["shop"] in synth.toml: it must be allowed to answer them')  # fmt: skip
+    for name in sorted({*options.apps, *options.callers}):
+        check_name("app", name)
     if options.starters and not uses.workflows:
         _refuse(f"starters is true, but App {app.name!r} has no workflows to start: take it out")
     if options.bucket and options.shared_bucket:
