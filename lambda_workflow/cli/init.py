@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import keyword
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -57,7 +58,11 @@ def _init(arguments: argparse.Namespace) -> int:
         path.write_text(text, encoding="utf-8")
     sys.path.insert(0, str(folder / "src"))
     address = f"{package}.app:app"
-    template = written(load_app(address), address, folder / OPTIONS_FILE)
+    try:
+        template = written(load_app(address), address, folder / OPTIONS_FILE)
+    except ConfigurationError:  # no stack may have the name
+        shutil.rmtree(folder)
+        raise
     (folder / "template.yaml").write_text(template, encoding="utf-8")
     sys.stdout.write(f"{name}/ is made; its README.md has the next steps\n")
     return 0

@@ -84,6 +84,7 @@ def test_nothing_is_left_to_fill_in(project: Path) -> None:
         ("1st", "begin with a letter"),
         ("class", "no name for a Python package"),
         ("a b", "app"),
+        ("a" * 60, "write a shorter name"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, told: str) -> None:
