@@ -36,6 +36,7 @@ from lambda_workflow_services.s3_object.settings import part_bytes
 FIRST_PAUSE: Final = timedelta(seconds=5)
 TASK: Final = "lambda-workflow-task"  # metadata of what s3_put writes
 _DOUBLINGS_MAX: Final = 16
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @serve(S3_COPY)
@@ -50,11 +51,14 @@ async def s3_copy(wanted: CopyObject, task: Task) -> S3Object:
 @serve(S3_WAIT)
 async def s3_wait(wanted: WaitForObject, task: Task) -> S3Object:
     """Look for an object, and come back Later if there is none."""
-    now = time.time_ns() // 1_000_000
-    state = task.state or {"until": now + wanted.timeout // timedelta(milliseconds=1), "looks": 0}
-    left = timedelta(milliseconds=state["until"] - now)
+    state = task.state or {"looks": 0}
+    # Not before it was due: an engine that skips waits skips none of this clock's time.
+    now = max(time.time_ns() // 1_000_000, state.get("due", 0))
+    until = state.get("until", now + wanted.timeout // _MILLISECOND)
+    left = timedelta(milliseconds=until - now)
     pause = FIRST_PAUSE * 2 ** min(state["looks"], _DOUBLINGS_MAX)
     pause = min(pause, wanted.look_every, left)
+    state = {**state, "until": until, "due": now + pause // _MILLISECOND}
     try:
         found = await head(wanted.bucket, wanted.key)
         if found is None and not state["looks"]:

@@ -63,6 +63,14 @@ async def test_the_last_look_is_at_the_end_of_the_wait(bench: Bench) -> None:
     assert (await s3_wait(awaited(), bench.task(state=over))).size == 3
 
 
+async def test_a_wait_ends_in_time_where_a_clock_skips_it(bench: Bench) -> None:
+    wanted = awaited(timeout=timedelta(minutes=10))
+    state = None
+    for _ in range(7):  # after 5, 10, 20, 40, 80, 160 s, and what is left: 285 s
+        state = (await later(bench, wanted, state)).state
+    assert (await refused(s3_wait(wanted, bench.task(state=state))))[0] == "WaitTimedOut"
+
+
 async def test_a_bucket_that_is_not_there_is_told_at_once(bench: Bench) -> None:
     wanted = WaitForObject(bucket="nowhere", key="a")
     assert (await refused(s3_wait(wanted, bench.task())))[:2] == ("NoSuchBucket", False)
@@ -79,7 +87,7 @@ async def test_a_failure_of_s3_does_not_prolong_the_wait(bench: Bench) -> None:
     first = await later(bench, awaited(), None)
     bench.server.fault("s3", "HEAD", "error", count=2)
     again = await later(bench, awaited(), first.state)
-    assert again.state == first.state
+    assert again.state == {**first.state, "due": again.state["due"]}
     over = {**first.state, "until": 0}
     assert (await refused(s3_wait(awaited(), bench.task(state=over))))[1]
 
