@@ -22,6 +22,7 @@ VARIABLES: Final = {
     "RESPONSE_QUEUE_URL": "the URL of the queue that outcomes are sent to",
     "SCHEDULER_GROUP": "the EventBridge Scheduler group for timers beyond 15 minutes",
     "SCHEDULER_ROLE_ARN": "the role that Scheduler assumes to send to the FIFO queue",
+    "SCHEDULER_DLQ_ARN": "the ARN of a standard queue for timers that Scheduler cannot deliver",
     "QUEUE_ARN": "the ARN of the FIFO queue, which Scheduler needs",
     "BUCKET": "the S3 bucket for payloads over 32 KB; chunks in the table without it",
     "RETENTION_DAYS": "how long a finished execution is kept, 1 to 3650; 30 if not set",
@@ -50,6 +51,7 @@ class AwsConfig:
     app_queue_urls: Mapping[str, str] = field(default_factory=dict)
     own_queue_url: str = ""
     own_service: str = ""
+    scheduler_dlq_arn: str = ""
 
     def service_queue_url(self, service: str) -> str:
         """The queue of a service.
@@ -151,4 +153,5 @@ def read_config(
         apps,
         given["SERVICE_QUEUE_URL"],
         given["SERVICE"],
+        given["SCHEDULER_DLQ_ARN"],
     )

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig
@@ -105,16 +105,23 @@ class AwsTimers:
                     ScheduleExpressionTimezone="UTC",
                     FlexibleTimeWindow={"Mode": "OFF"},
                     ActionAfterCompletion="DELETE",
-                    Target={
-                        "Arn": self._config.queue_arn,
-                        "RoleArn": self._config.scheduler_role_arn,
-                        "Input": render(Timer(timer.execution_id, timer.operation, timer.due)),
-                        "SqsParameters": {"MessageGroupId": timer.execution_id},
-                    },
+                    Target=self._target(timer),
                 )
             except AwsError as error:
                 if error.code != "ConflictException":  # the same timer, armed before
                     raise
+
+    def _target(self, timer: ArmTimer) -> dict[str, Any]:
+        """Where the timer goes; what cannot be delivered for a day is dropped without a DLQ."""
+        target = {
+            "Arn": self._config.queue_arn,
+            "RoleArn": self._config.scheduler_role_arn,
+            "Input": render(Timer(timer.execution_id, timer.operation, timer.due)),
+            "SqsParameters": {"MessageGroupId": timer.execution_id},
+        }
+        if arn := self._config.scheduler_dlq_arn:
+            return {**target, "DeadLetterConfig": {"Arn": arn}}
+        return target
 
 
 def schedule_name(execution_id: str, operation: str) -> str:

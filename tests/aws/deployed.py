@@ -97,6 +97,7 @@ def environment(config: AwsConfig) -> dict[str, str]:
         "RESPONSE_QUEUE_URL": config.response_queue_url,
         "SCHEDULER_GROUP": config.scheduler_group,
         "SCHEDULER_ROLE_ARN": config.scheduler_role_arn,
+        "SCHEDULER_DLQ_ARN": config.scheduler_dlq_arn,
         "QUEUE_ARN": config.queue_arn,
         "BUCKET": config.bucket,
         "DEDUPLICATE": "1" if config.deduplicate else "",

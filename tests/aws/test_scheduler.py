@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,6 +103,23 @@ async def test_a_timer_of_an_hour_is_a_schedule_and_wakes_its_execution(
         server.advance(120)
         assert await handle.result(SOON) == "awake"
     assert await schedules(aws) == []
+
+
+async def test_what_scheduler_cannot_deliver_goes_on_from_its_dead_letter_queue(
+    server: Server, aws: Aws
+) -> None:
+    dead = "arn:aws:sqs:us-east-1:123456789012:delay-dead"
+    config = replace(await deploy(["slow"]), scheduler_dlq_arn=dead)
+    async with working(app, config) as client:
+        handle = await client.start(nap, 2, execution_id="e")
+        targets = [schedule["Target"] for schedule in await are_there(aws, 2)]
+        assert [target["DeadLetterConfig"] for target in targets] == [{"Arn": dead}] * 2
+        clock = ShiftedClock()
+        clock.shift = 2 * 3_600_000
+        letters = [parse(target["Input"]) for target in targets]
+        timers = [letter for letter in letters if isinstance(letter, Timer)]
+        await AwsTimers(aws, config, clock).forward(timers)  # as after a redrive of that queue
+        assert await handle.result(SOON) == "awake"
 
 
 async def test_a_schedule_is_deleted_when_its_timer_is_cancelled(server: Server, aws: Aws) -> None:

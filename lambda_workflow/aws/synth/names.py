@@ -27,7 +27,8 @@ SHARED_BUCKET: Final = Parameter(
     "Name of the bucket for payloads over 32 KB, which another stack has.",
     pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
 )
-QUEUE_ARN: Final = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+([.]fifo)?$"
+STANDARD_ARN: Final = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+$"
+FIFO_ARN: Final = "^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+[.]fifo$"
 
 
 def service_id(name: str, part: str) -> str:

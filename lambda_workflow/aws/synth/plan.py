@@ -17,11 +17,12 @@ from lambda_workflow.aws.synth.gather import gather
 from lambda_workflow.aws.synth.names import (
     BUCKET,
     DEAD,
+    FIFO_ARN,
     INBOX,
     KMS,
-    QUEUE_ARN,
     RESPONSES,
     SHARED_BUCKET,
+    STANDARD_ARN,
     STARTERS,
     TABLE,
     app_id,
@@ -70,10 +71,10 @@ def _parameters(chosen: Choices) -> Iterator[Parameter]:
         yield SHARED_BUCKET
     for name in chosen.uses.elsewhere:
         about = f"ARN of the queue of service {name!r}, which another stack serves."
-        yield Parameter(service_id(name, "queue-arn"), about, pattern=QUEUE_ARN)
+        yield Parameter(service_id(name, "queue-arn"), about, pattern=STANDARD_ARN)
     for name in sorted({*chosen.uses.apps, *chosen.uses.callers}):
         about = f"ARN of the FIFO queue of App {name!r}: the output WorkflowQueueArn of it."
-        yield Parameter(app_id(name), about, pattern=QUEUE_ARN)
+        yield Parameter(app_id(name), about, pattern=FIFO_ARN)
     yield from chosen.needs.declared()
 
 

@@ -50,7 +50,7 @@ def uses_of(app: App, options: Options) -> Uses:
         tuple(app.services[name] for name in sorted(app.adapters)),
         tuple(sorted(set(app.services) - set(app.adapters))),
         tuple(sorted((remote | set(options.apps)) - {app.name})),
-        tuple(sorted(set(options.callers))),
+        tuple(sorted(set(options.callers) - {app.name})),
         SCHEDULES in app.workflows,
         tuple(sorted((flow, name) for flow, name in called if name not in app.services)),
     )

@@ -66,7 +66,7 @@ class Workflows:
             dead_letters=DEAD,
             kms_key=chosen.key,
         )
-        yield chosen.dead(DELAY_DEAD, "-delay-dead", "Timers that could not be forwarded.")
+        yield chosen.dead(DELAY_DEAD, "-delay-dead", "Timers that could not be delivered.")
         yield Queue(
             id=DELAY,
             why="Timers of up to 15 minutes: each message has a delay of its own.",
@@ -96,7 +96,10 @@ class Workflows:
             id=TIMER_ROLE,
             why="Scheduler assumes it to wake executions; only for schedules of the group.",
             service="scheduler.amazonaws.com",
-            statements=(rights.send([Ref(INBOX, "arn")]), *self.chosen.key_right),
+            statements=(
+                rights.send([Ref(INBOX, "arn"), Ref(DELAY_DEAD, "arn")]),
+                *self.chosen.key_right,
+            ),
             trust={
                 "StringEquals": {"aws:SourceAccount": Builtin("account"), "aws:SourceArn": group}
             },
@@ -130,6 +133,7 @@ class Workflows:
         if options.scheduler:
             environment["SCHEDULER_GROUP"] = Ref(GROUP, "name")
             environment["SCHEDULER_ROLE_ARN"] = Ref(TIMER_ROLE, "arn")
+            environment["SCHEDULER_DLQ_ARN"] = Ref(DELAY_DEAD, "arn")
             environment["QUEUE_ARN"] = Ref(INBOX, "arn")
             statements += [rights.schedules(GROUP), rights.lend(TIMER_ROLE)]
         if bucket:
