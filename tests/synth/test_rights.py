@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from lambda_workflow import App
-from lambda_workflow.aws.synth.names import BUCKET, DEAD, DELAY, GROUP, INBOX, RESPONSES, TABLE
+from lambda_workflow.aws.synth.names import (
+    BUCKET,
+    DEAD,
+    DELAY,
+    DELAY_DEAD,
+    GROUP,
+    INBOX,
+    RESPONSES,
+    TABLE,
+)
 from lambda_workflow.aws.synth.resources import Role, Stack
 from lambda_workflow.aws.synth.values import Because, Param, Ref, Text, UrlOfArn
 from tests.synth.apps import (
@@ -162,15 +171,16 @@ def test_rights_and_variables_name_the_same_things(chosen: App, given: dict[str,
                     pass
         granted = [s for s in statements(stack, function.id) if not re.match(r"Own\d", s.sid)]
         touched = {owner(target) for statement in granted for target in statement.targets}
-        # its own log and queue come with the function; a caller's queue stands in each task
+        # its own log and queue come with the function; a caller's queue stands in each task;
+        # to the dead letters of timers only Scheduler sends
         untold = {function.log, f"{function.id.removesuffix('-function')}-queue",
-                  "kms-key-arn", "app-shop-queue-arn", INBOX, "service-ask-page-url"}  # fmt: skip
+                  "kms-key-arn", "app-shop-queue-arn", INBOX, DELAY_DEAD, "service-ask-page-url"}  # fmt: skip
         assert touched - untold == told - untold, function.id
 
 
-def test_scheduler_may_send_to_the_fifo_queue_and_only_for_the_group() -> None:
+def test_scheduler_may_send_for_its_group_to_the_fifo_queue_and_the_dead_letters() -> None:
     (role,) = (r for r in roles(stack_of()) if r.service == "scheduler.amazonaws.com")
     (right,) = role.statements
     assert right.actions == ("sqs:SendMessage",)
-    assert right.targets == (Ref(INBOX, "arn"),)
+    assert right.targets == (Ref(INBOX, "arn"), Ref(DELAY_DEAD, "arn"))
     assert role.trust["StringEquals"]["aws:SourceArn"] == Ref(GROUP, "arn")
