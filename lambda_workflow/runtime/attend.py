@@ -58,6 +58,7 @@ async def attend(adapter: Adapter[Any, Any], work: Work, blobs: Blobs) -> Update
     try:
         return await perform(adapter, task, blobs, work=work)
     except Later as later:
+        work.goes_on = True
         return await _postpone(work, work.now() - (-later.after // _MILLISECOND), later.state)
 
 

@@ -40,6 +40,7 @@ class Work:
         post: None where a heartbeat has nowhere to go, as in a test of the adapter.
         now: milliseconds, of the clock that heartbeats are spaced by.
         is_withdrawn: whether the workflow no longer wants the result.
+        goes_on: whether its work goes on elsewhere: it was left by Later.
     """
 
     task: Task
@@ -47,11 +48,13 @@ class Work:
     now: Callable[[], int] = lambda: 0
     loop: asyncio.AbstractEventLoop | None = None
     is_withdrawn: bool = False
+    goes_on: bool = False
     _sent_at: int | None = None
     _kept: Json = None
     _is_kept: bool = False
 
     def __post_init__(self) -> None:
+        self.goes_on = self.task.not_before > 0
         if self.task.beat_at:  # it was here before
             self._sent_at = self.task.beat_at
             self._kept, self._is_kept = self.task.state, self.task.state is not None

@@ -5,7 +5,8 @@ Laws
     in a thread learns of it at its next heartbeat.
  2. A withdrawal may overtake its task: it is remembered, and the task is then not begun.
  3. A withdrawal of what is not at work here goes to the adapter's `on_cancel` handler, if it has
-    one: what an earlier delivery or another process has begun may have to be undone.
+    one: what an earlier delivery or another process has begun may have to be undone. So does one
+    of what has been left by Later, when it is broken off here: it only looked after its work.
  4. Who fails at a task that nobody waits for has nobody to tell: the task comes again.
  5. What was withdrawn is not put back for later, and not begun again when it comes back.
 """
@@ -106,5 +107,9 @@ class Workshop:
             work.is_withdrawn = True
             if adapter.is_async:
                 doing.cancel()
-        if not here and adapter.cancel_function is not None:
+        if adapter.cancel_function is None:
+            return
+        if here:
+            await asyncio.wait(here.values())
+        if not here or any(work.goes_on for work in here):
             await run_handler(adapter.cancel_function, task)

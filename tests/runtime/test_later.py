@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ MINUTE_MS = 60_000
 WORK: Service[str, str] = Service("work", str, str)
 TASK = Task("e", "e/1", "work", "a", 1, "memory://inbox")
 BEATING = replace(TASK, heartbeat_ms=MINUTE_MS)
+WITHDRAWAL = replace(BEATING, payload=None, reply=False, cancelled=True)
 
 
 class Bench:
@@ -173,14 +175,75 @@ async def test_what_was_withdrawn_meanwhile_is_not_put_back() -> None:
     bench = Bench(act)
     working = asyncio.create_task(bench.do(BEATING))
     await at_work.wait()
-    await bench.do(replace(BEATING, payload=None, reply=False, cancelled=True))
+    await bench.do(WITHDRAWAL)
     assert await working is None
+
+
+class Job:
+    """Work that goes on elsewhere, and is stopped when nobody wants it any more."""
+
+    def __init__(self, *, is_async: bool) -> None:
+        self.looking = asyncio.Event()
+        self.looked = threading.Event()
+        self.stopped: list[str] = []
+        loop = asyncio.get_running_loop()
+
+        async def look(what: str, task: Task) -> str:
+            if not task.not_before:
+                raise Later(20 * SECOND, "begun")
+            self.looking.set()
+            await asyncio.Event().wait()
+            return what
+
+        def look_in_a_thread(what: str, task: Task) -> str:
+            loop.call_soon_threadsafe(self.looking.set)
+            self.looked.wait()
+            raise Later(20 * SECOND, "begun")
+
+        self.adapter = serve(WORK)(look if is_async else look_in_a_thread)
+        self.adapter.on_cancel(lambda task: self.stopped.append(task.task_id))
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_what_goes_on_elsewhere_is_stopped_though_its_adapter_is_at_work_here(
+    is_async: bool,
+) -> None:
+    """It only looks how far the work is; broken off in that, it has stopped nothing."""
+    bench, job = Bench(leaves(SECOND)), Job(is_async=is_async)
+    bench.adapter = job.adapter
+    task = BEATING
+    if is_async:
+        postponed = await bench.put_back(task)
+        task, bench.now = postponed.task, postponed.due
+    working = asyncio.create_task(bench.do(task))
+    await job.looking.wait()
+    withdrawing = asyncio.create_task(bench.do(WITHDRAWAL))
+    await asyncio.sleep(0)
+    job.looked.set()
+    assert [await withdrawing, await working] == [None, None]
+    assert job.stopped == ["e/1"]
+
+
+async def test_what_is_withdrawn_while_it_gives_a_sign_of_life_is_stopped() -> None:
+    bench, job = Bench(leaves(SECOND)), Job(is_async=True)
+    bench.adapter = job.adapter
+    beating = asyncio.Event()
+
+    async def beat(task: Task, message: Heartbeat) -> None:
+        beating.set()
+        await asyncio.Event().wait()
+
+    bench.shop = Workshop(MemoryBlobs, beat, lambda: bench.now)
+    working = asyncio.create_task(bench.do(BEATING))
+    await beating.wait()
+    assert [await bench.do(WITHDRAWAL), await working] == [None, None]
+    assert job.stopped == ["e/1"]
 
 
 async def test_what_was_withdrawn_while_away_is_not_begun_again() -> None:
     bench = Bench(leaves(20 * SECOND))
     postponed = await bench.put_back(BEATING)
-    await bench.do(replace(BEATING, payload=None, reply=False, cancelled=True))
+    await bench.do(WITHDRAWAL)
     bench.now = postponed.due
     assert await bench.do(postponed.task) is None
     assert bench.visits == 1
