@@ -64,10 +64,12 @@ class Tasks:
             task = parse_task(record.body)
             if task.reply and not task.callback_queue_url:
                 raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
-            body = await self._body(self._adapter(task), task)
+            adapter = self._adapter(task)
         except MessageError as error:
             await self._no_task(record, str(error))
             return
+        try:
+            body = await self._body(adapter, task)
         except Unheard as failed:
             if not failed.is_final:
                 raise

@@ -69,22 +69,25 @@ def parse_bus_event(body: str) -> BusEvent:
         data = loads(body)
     except ValueError as error:
         raise MessageError(f"not JSON ({error})") from error
-    if not isinstance(data, dict) or "detail" not in data:
-        raise MessageError("no event: `detail` is missing")
+    if not isinstance(data, dict) or not isinstance(data.get("detail"), dict):
+        raise MessageError("no event: `detail` is missing or not an object")
+    if not isinstance(resources := data.get("resources") or [], list):
+        raise MessageError("no event: `resources` is not a list")
     for name in _TEXTS:
         if not isinstance(data.get(name), str) or not data[name]:
             raise MessageError(f"no event: `{name}` is missing or not a non-empty string")
     try:
         time = datetime.fromisoformat(data["time"])
-    except ValueError as error:
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise MessageError(f"`time` is {data['time']!r}, which is no time") from error
     return BusEvent(
         data["id"],
         data["source"],
         data["detail-type"],
         data["detail"],
-        time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC),
-        tuple(map(str, data.get("resources") or ())),
+        time,
+        tuple(map(str, resources)),
         str(data.get("account") or ""),
         str(data.get("region") or ""),
     )

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
-from lambda_workflow import BusEvent, EncodeError, MessageError, Service, ServiceError, Task, serve
+from lambda_workflow import (
+    BusEvent,
+    EncodeError,
+    Later,
+    MessageError,
+    Service,
+    ServiceError,
+    Task,
+    serve,
+)
 from lambda_workflow.aws.answers import parse_task, post_error, post_result, render_task
 from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.aws.client import Aws
@@ -99,6 +108,23 @@ class Ear:
             double.on_event(hear)
 
 
+class Other:
+    """The adapter of another service, which hears events too."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+        @serve(TEXT)
+        async def text(number: int) -> str:
+            return str(number)
+
+        @text.on_event
+        def hear(event: BusEvent) -> None:
+            self.heard.append(event.id)
+
+        self.adapter = text
+
+
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 async def test_an_event_on_the_queue_goes_to_the_adapters_handler(
     bench: Bench, is_async: bool
@@ -173,14 +199,61 @@ async def test_an_event_that_nobody_takes_is_moved_away(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [{"detail": None}, {"id": 7}, {"source": ""}, {"time": "noon"}],
-    ids=lambda broken: next(iter(broken)),
+    [
+        {"detail": None},
+        {"detail": [7]},
+        {"id": 7},
+        {"source": ""},
+        {"time": "noon"},
+        {"time": "0001-01-01T00:00:00+14:00"},
+        {"resources": 7},
+        {"resources": "arn:aws:shop:::order/7"},
+    ],
+    ids=str,
 )
 async def test_what_is_neither_task_nor_event_is_moved_away(
     bench: Bench, broken: dict[str, Any]
 ) -> None:
     body = {name: value for name, value in {**EVENT, **broken}.items() if value is not None}
     assert "execution_id" in await refused(bench, Ear(), body)
+
+
+S3_RECORD = {"eventSource": "aws:s3", "s3": {"object": {"key": "a"}}}
+
+
+@pytest.mark.parametrize(
+    "body", [{"Service": "Amazon S3", "Event": "s3:TestEvent"}, {"Records": [S3_RECORD]}], ids=str
+)
+async def test_a_notification_of_s3_that_came_by_no_bus_is_moved_away(
+    bench: Bench, body: dict[str, Any]
+) -> None:
+    ear = Ear()
+    assert "execution_id" in await refused(bench, ear, body)
+    assert ear.heard == []
+
+
+async def test_a_handler_that_reads_something_wrong_gets_the_event_again(bench: Bench) -> None:
+    """A MessageError of the handler's own is not one about the event."""
+    ear = Ear(error=MessageError("what was kept is no task"))
+    await bench.put(json.dumps(EVENT))
+    assert len(await bench.handled(ear.adapter)) == 1
+    assert await bench.messages("dlq_url") == []
+
+
+async def test_a_handler_that_raises_later_harms_no_other_message(bench: Bench) -> None:
+    ear = Ear()
+
+    @ear.adapter.on_event
+    async def leave(event: BusEvent) -> None:
+        raise Later(timedelta(seconds=1))
+
+    await bench.put(json.dumps(EVENT))
+    await bench.put(render_task(Task("e", "e/1", "work", 1, 1, bench.config.queue_url)))
+    assert await bench.handled(ear.adapter) == []
+    assert await bench.results() == [Update("e", "1", 2, None, 1)]
+    (letter,) = await bench.messages("dlq_url")
+    reason = letter["MessageAttributes"]["reason"]["StringValue"]
+    assert "only the adapter of a service may raise Later" in reason
 
 
 async def posting(bench: Bench, what: Any, *, reply: bool = True) -> list[Update]:
@@ -268,18 +341,20 @@ async def test_a_task_of_the_embedded_engine_is_answered_by_its_adapter_only(ben
 async def test_of_several_adapters_those_of_the_queues_service_hear_it(
     bench: Bench, own: str, hearing: int
 ) -> None:
-    heard: list[str] = []
-    ear = Ear()
-
-    @serve(TEXT)
-    async def text(number: int) -> str:
-        return str(number)
-
-    @text.on_event
-    def hear(event: BusEvent) -> None:
-        heard.append(event.id)
-
+    ear, other = Ear(), Other()
     await bench.put(json.dumps(EVENT))
-    assert await bench.handled(ear.adapter, text, own=own) == []
-    assert [event.id for event in ear.heard] + heard == [EVENT["id"]] * hearing
-    assert heard == [EVENT["id"]]
+    assert await bench.handled(ear.adapter, other.adapter, own=own) == []
+    assert [event.id for event in ear.heard] + other.heard == [EVENT["id"]] * hearing
+    assert other.heard == [EVENT["id"]]
+
+
+@pytest.mark.parametrize("retryable", [False, True])
+async def test_an_event_that_one_refuses_is_heard_by_the_others(
+    bench: Bench, retryable: bool
+) -> None:
+    ear = Ear(error=ServiceError("no such order", type="NoOrder", retryable=retryable))
+    other = Other()
+    await bench.put(json.dumps(EVENT))
+    failed = await bench.handled(ear.adapter, other.adapter)
+    assert other.heard == [EVENT["id"]]
+    assert (len(failed), len(await bench.messages("dlq_url"))) == ((1, 0) if retryable else (0, 1))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambda_workflow import Service, ServiceError, Task, heartbeat, serve
+from lambda_workflow import MessageError, Service, ServiceError, Task, heartbeat, serve
 from lambda_workflow.aws.handlers import task_handler
 from lambda_workflow.model.messages import Heartbeat, Update
 from lambda_workflow.model.wire import parse, render_task
@@ -154,3 +154,36 @@ async def test_a_task_that_the_function_has_no_time_for_comes_again(
     answer = await handle(event_of("service-work", messages), 0.2)
     assert len(answer["batchItemFailures"]) == 1
     assert [message for message in await sent(bench) if isinstance(message, Update)] == []
+
+
+async def test_a_withdrawal_whose_handler_reads_something_wrong_comes_again(bench: Bench) -> None:
+    @serve(LONG)
+    async def work(what: str) -> str:
+        return what
+
+    @work.on_cancel
+    async def told(task: Task) -> None:
+        raise MessageError("what was kept is no task")
+
+    await hand(bench, None, url="", reply=False, cancelled=True)
+    assert len(await bench.handled(task_handler(work, config=bench.config))) == 1
+    assert await bench.dead() == []
+
+
+async def test_an_adapter_that_awaits_what_was_cancelled_harms_no_other_task(bench: Bench) -> None:
+    @serve(LONG)
+    async def work(what: str) -> str:
+        other = asyncio.ensure_future(asyncio.sleep(60))
+        if what == "cancels":
+            other.cancel()
+            await other
+        other.cancel()
+        return what
+
+    await bench.task(1, "cancels")
+    await bench.task(2, "b")
+    assert await bench.handled(task_handler(work, config=bench.config)) == []
+    updates = {update.operation: update for update in await bench.results()}
+    assert updates["2"].payload == "b"
+    assert updates["1"].failure is not None
+    assert "awaited what was cancelled" in updates["1"].failure.message
