@@ -6,13 +6,14 @@ import os
 from datetime import timedelta
 
 from lambda_workflow import App, BusEvent, Context, Later, Service, Signal, Task, serve, workflow
+from lambda_workflow.aws.answers import parse_task, post_result, render_task
 from lambda_workflow.aws.handlers import lambda_handler, service_handler
 from lambda_workflow.aws.present import aws_client
-from lambda_workflow.model.payload import dumps
 
 ASK = Service("ask", str, str, timeout=timedelta(days=1))
 HURRY = Signal("hurry", str)
-PRICES = Service("prices", str, str)
+PRICES = Service("prices", str, str, timeout=timedelta(days=1))
+aside: dict[str, str] = {}  # in earnest a table: the next invocation may be another process
 
 
 @workflow
@@ -50,17 +51,26 @@ async def ask(question: str, task: Task) -> str:
     raise Later(timedelta(minutes=10), state={"asked": True})
 
 
+@workflow
+async def follow(ctx: Context, good: str) -> str:
+    return await ctx.call(PRICES, f"{good} " * 20_000)
+
+
 @serve(PRICES)
-async def prices(query: str) -> str:
-    return query
+async def prices(good: str, task: Task) -> str:
+    """Waits until an event has the price."""
+    aside[good.split()[0]] = render_task(task)
+    raise Later(timedelta(hours=12))
 
 
 @prices.on_event
 async def moved(event: BusEvent) -> None:
-    """Tells what a price is now."""
-    print("a price:", dumps(event.detail), "in", os.environ["PRICES_SHOP"])
+    """Tells who waits for it what a price is now, in many words."""
+    for good, price in event.detail.items():
+        told = f"{good} is {price} in {os.environ['PRICES_SHOP']}. "
+        await post_result(PRICES, parse_task(aside[good]), told * 5000)
 
 
-app = App("needy", workflows=[buy], adapters=[ask, prices])
+app = App("needy", workflows=[buy, follow], adapters=[ask, prices])
 handler = lambda_handler(app)
 services_handler = service_handler(ask, prices)
