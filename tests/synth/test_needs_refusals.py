@@ -138,6 +138,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
         ("n2", "service = 3", "write [service.NAME]"),
         ("n3", "[service.n3]\nmemry = 3", "needing_n3/needs.toml: service.n3: memry is no option"),
         ("n4", "[service.ironing]\nmemory = 256", "name the service as its contract does"),
+        ("n10", "[service.n10]\nmemory = 256\n[service.n01]\nlater = true", "says what n01 needs"),
         ("n5", "[parameter.Payer]\nabout = 'x'", "no service names ${Payer}: take [param"),
         ("n6", "[service.n6.environment]\nA1 = '${Payer}'", "write [parameter.Payer]"),
         ("n7", "[service.n7]\nmemory = 64", "[service.n7] memory is 64: it must be 128 to 10240"),

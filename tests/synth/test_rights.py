@@ -174,7 +174,8 @@ def test_rights_and_variables_name_the_same_things(chosen: App, given: dict[str,
         # its own log and queue come with the function; a caller's queue stands in each task;
         # to the dead letters of timers only Scheduler sends
         untold = {function.log, f"{function.id.removesuffix('-function')}-queue",
-                  "kms-key-arn", "app-shop-queue-arn", INBOX, DELAY_DEAD, "service-ask-page-url"}  # fmt: skip
+                  "kms-key-arn", "app-shop-queue-arn", INBOX, DELAY_DEAD,
+                  "service-ask-page-url"}  # fmt: skip
         assert touched - untold == told - untold, function.id
 
 

@@ -79,12 +79,14 @@ def gather(app: App, options: Options) -> Needs:
             made = section(made, options.service[name], where)
         _check(name, made)
         services[name] = made
-    for file in files.values():
-        if file.service and not set(file.service) & set(services):
-            raise ConfigurationError(
-                f"{file.path} says what {', '.join(file.service)} needs, but the adapters beside "
-                f"it serve {', '.join(sorted(services))}: name the service as its contract does"
-            )
+    for path, file in files.items():
+        served = _served_beside(path) | set(services)
+        for name in file.service:
+            if name not in served:
+                raise ConfigurationError(
+                    f"{file.path} says what {name} needs, but the adapters beside it serve "
+                    f"{', '.join(sorted(served))}: name the service as its contract does"
+                )
     named = {n for made in services.values() for n in placeholders(_texts(made))}
     named |= set(placeholders(_texts(options.workflow)))
     return Needs(services, _parameters(options, list(files.values()), named))
@@ -94,6 +96,17 @@ def _beside(adapter: Adapter[Any, Any]) -> Path | None:
     module = sys.modules.get(getattr(adapter.function, "__module__", ""))
     file = getattr(module, "__file__", None)
     return Path(file).parent / NEEDS_FILE if file else None
+
+
+def _served_beside(path: Path) -> set[str]:
+    """The services of all adapters in a folder, be they the App's or not."""
+    beside = [
+        module
+        for module in list(sys.modules.values())
+        if (file := getattr(module, "__file__", None)) and Path(file).parent == path.parent
+    ]
+    found = (value for module in beside for value in vars(module).values())
+    return {value.service.name for value in found if isinstance(value, Adapter)}
 
 
 def _read(path: Path) -> _File:
