@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 IN_LAMBDA: Final = "AWS_LAMBDA_FUNCTION_NAME"
+KIND: Final = "lambda_workflow_kind"  # the attribute of a handler
 RESERVED_SECONDS: Final = 1.0  # of the function's time, for the answer
 
 Event = Mapping[str, Any]
@@ -21,7 +22,10 @@ T = TypeVar("T")
 
 
 def entry(
-    make: Callable[[], T], answer: Callable[[T, Event, float | None], Coroutine[Any, Any, Any]]
+    make: Callable[[], T],
+    answer: Callable[[T, Event, float | None], Coroutine[Any, Any, Any]],
+    *,
+    kind: str = "",
 ) -> Handler:
     """A handler for Lambda.
 
@@ -30,6 +34,7 @@ def entry(
             import must not go and look for credentials.
         answer: the answer to an event, given what was made and the seconds left, None outside of
             Lambda.
+        kind: what it is the handler of, for whoever looks before it is deployed.
     """
     runner = asyncio.Runner()
     made: list[T] = []
@@ -45,6 +50,7 @@ def entry(
     def handler(event: Event, context: Any) -> Any:
         return runner.run(run(event, _seconds_left(context)))
 
+    setattr(handler, KIND, kind)
     return handler
 
 

@@ -64,7 +64,7 @@ def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None
     Raises:
         ConfigurationError: (from the handler) variables are missing; names all of them.
     """
-    return _entry(lambda: workflow_handler(app, config, aws))
+    return _entry(lambda: workflow_handler(app, config, aws), "workflow")
 
 
 def workflow_handler(
@@ -110,7 +110,7 @@ def service_handler(*adapters: Adapter[Any, Any], config: AwsConfig | None = Non
     Each task's result goes to its `callback_queue_url`; an exception becomes an error result. A
     task comes again if its result could not be sent.
     """
-    return _entry(lambda: task_handler(*adapters, config=config))
+    return _entry(lambda: task_handler(*adapters, config=config), "services")
 
 
 def task_handler(
@@ -182,8 +182,8 @@ async def _hurry(aws: Aws, event: Event, failed: set[str]) -> None:
         _log.debug("the wait for %d messages of %s stays as it is: %s", len(entries), url, error)
 
 
-def _entry(make: Callable[[], AsyncHandler]) -> Handler:
-    return entry(make, lambda handle, event, seconds_max: handle(event, seconds_max))
+def _entry(make: Callable[[], AsyncHandler], kind: str) -> Handler:
+    return entry(make, lambda handle, event, seconds_max: handle(event, seconds_max), kind=kind)
 
 
 def _queue_url(arn: str) -> str:

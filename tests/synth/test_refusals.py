@@ -12,7 +12,7 @@ from lambda_workflow import App, ConfigurationError, Service, serve
 from lambda_workflow.aws.synth.options import Options, parse_options, read_options
 from lambda_workflow.aws.synth.plan import plan
 from lambda_workflow.aws.synth.values import Text
-from tests.synth.apps import app, fold, functions, launder, served, stack_of, wash
+from tests.synth.apps import HANDLERS, app, fold, functions, launder, served, stack_of, wash
 
 
 def adapted(name: str, **contract: Any) -> Any:
@@ -35,6 +35,8 @@ FORGOTTEN = App("forgot", workflows=[launder], adapters=[wash])
 @pytest.mark.parametrize(
     ("chosen", "given", "words"),
     [
+        (app, {"workflow": HANDLERS["services"]}, "handler, the handler of the services: it must"),
+        (app, {"services": HANDLERS["workflow"]}, "the handler of the workflow: it must be"),
         (app, {"bucket": True, "shared_bucket": True}, "payloads lie in one of them"),
         (app, {"elsewhere": []}, 'or where another stack serves it, write elsewhere = ["iron"]'),
         (app, {"elsewhere": ["iron", "steam"]}, "elsewhere names 'steam', but no workflow may"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 
+from lambda_workflow.aws.entry import KIND
 from lambda_workflow.errors import ConfigurationError
 
 WORKFLOW_MODULE = "lambda_function"
@@ -81,4 +82,10 @@ def _existing(handler: str, section: str, written: list[str]) -> str:
         ) from error
     if not callable(found):
         raise ConfigurationError(f"{handler} is a {type(found).__name__}, not a handler")
+    kind = getattr(found, KIND, "")  # one of the author's own has none
+    if kind and kind != section:
+        right = "\n    ".join(written)
+        raise ConfigurationError(
+            f"[{section}] handler is {handler}, the handler of the {kind}: it must be\n    {right}"
+        )
     return handler
