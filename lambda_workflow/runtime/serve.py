@@ -61,9 +61,9 @@ class Adapter(Generic[Req, Res]):
         """Make a function the handler of withdrawals: `@charge.on_cancel`.
 
         It gets the Task, without its payload, when the workflow gives the call up and the adapter
-        is not at work on it in this process: it has ended, runs in another one, or never began. What
-        was left by `Later` is told in any case, after the look that was broken off. Only services
-        with a `heartbeat_timeout` are told. An error brings the withdrawal back.
+        is not at work on it in this process: it has ended, runs in another one, or never began.
+        What was left by `Later` is told in any case, after the look that was broken off. Only
+        services with a `heartbeat_timeout` are told. An error brings the withdrawal back.
         """
         self.cancel_function = function
         return function
