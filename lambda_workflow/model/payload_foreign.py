@@ -112,8 +112,12 @@ def annotated_shape(tp: Any, shape_of: ShapeOf) -> Shape:
     return shape_of(inner)
 
 
-def refused_by(error: Exception, label: str) -> Refused:
-    """The refusal in pydantic's error, or in any error of a user's validator."""
+def refused_by(error: Exception, label: str, *, hidden: bool = False) -> Refused:
+    """The refusal in pydantic's error, or in any error of a user's validator.
+
+    Args:
+        hidden: whether the model has `hide_input_in_errors`.
+    """
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
@@ -122,14 +126,14 @@ def refused_by(error: Exception, label: str) -> Refused:
     steps = ["".join(map(_step, detail["loc"])) for detail in found]
     reasons = [
         detail["msg"]
-        if detail["type"] == "missing"
+        if hidden or detail["type"] == "missing"
         else f"found {shown(detail['input'])}: {detail['msg']}"
         for detail in found
     ]
     others = [f"{step}: {reason}" for step, reason in zip(steps, reasons, strict=True)][1:]
     more = f"; also {'; '.join(others[: _ERRORS_SHOWN_MAX - 1])}" if others else ""
-    hidden = len(found) - _ERRORS_SHOWN_MAX
-    rest = f"; and {hidden} more" if hidden > 0 else ""
+    unsaid = len(found) - _ERRORS_SHOWN_MAX
+    rest = f"; and {unsaid} more" if unsaid > 0 else ""
     return Refused(f"{reasons[0]}{more}{rest} (as {label})").inside(steps[0])
 
 

@@ -66,6 +66,9 @@ class Model:
                 self._decoders += [(key, shape.decode) for key in plan.keys[name]]
         self._dump = self._cls.__pydantic_serializer__.to_python
         self._validate = self._cls.__pydantic_validator__.validate_python
+        name = "model_config" if hasattr(self._cls, "model_config") else "__pydantic_config__"
+        config = getattr(self._cls, name, None) or {}
+        self._hides_input = bool(config.get("hide_input_in_errors"))
 
     def encode(self, value: Any) -> Json:
         """An object of the fields; whatever the root is, for a RootModel."""
@@ -91,7 +94,7 @@ class Model:
         except WorkflowError:
             raise
         except Exception as error:
-            raise refused_by(error, self.label) from error
+            raise refused_by(error, self.label, hidden=self._hides_input) from error
 
     def _verify(self, out: Json, value: Any) -> None:
         back = self.decode(out)
