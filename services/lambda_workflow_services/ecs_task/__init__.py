@@ -31,7 +31,7 @@ class Container(BaseModel):
             LAMBDA_WORKFLOW_RESULT names in its environment (s3://BUCKET/KEY), as its result.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     task_definition: str = Field(pattern=r"^[A-Za-z0-9_-]{1,255}(:[0-9]+)?$")
     container: str = Field(min_length=1, max_length=255)

@@ -56,7 +56,7 @@ class Attachment(BaseModel):
         content_id: makes it a part of `html`, which shows it with `<img src="cid:CONTENT_ID">`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str = Field(min_length=1, max_length=200)
     content: bytes
@@ -88,7 +88,7 @@ class Mail(BaseModel):
         tags: by which SES's events and metrics are told apart; letters, digits, '_' and '-'.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     to: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()
@@ -103,6 +103,13 @@ class Mail(BaseModel):
     data: Mapping[str, Any] = {}
     headers: Mapping[str, str] = Field(default={}, max_length=HEADERS_MAX)
     tags: Mapping[str, str] = Field(default={}, max_length=TAGS_MAX)
+
+    @field_validator("to", "cc", "bcc", "reply_to", mode="before")
+    @classmethod
+    def _check_several(cls, addresses: object) -> object:
+        if isinstance(addresses, str):
+            raise ValueError(f"these are several addresses: for one, write ({addresses!r},)")
+        return addresses
 
     @field_validator("to", "cc", "bcc", "reply_to")
     @classmethod

@@ -38,7 +38,7 @@ class Publish(BaseModel):
         time: when it happened; when it is published, if not given.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     source: str = Field(min_length=1, max_length=SOURCE_CHARACTERS_MAX)
     detail_type: str = Field(min_length=1, max_length=DETAIL_TYPE_CHARACTERS_MAX)
@@ -86,7 +86,7 @@ class Wait(BaseModel):
             too that came before the wait, as far as they are still kept.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     source: str = Field(min_length=1, max_length=SOURCE_CHARACTERS_MAX)
     detail_type: str = Field(min_length=1, max_length=DETAIL_TYPE_CHARACTERS_MAX)

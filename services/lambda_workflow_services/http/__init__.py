@@ -97,7 +97,7 @@ class HttpRequest(BaseModel):
             HEAD or OPTIONS, or `headers` has it; None sends none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: str = Field(max_length=URL_CHARACTERS_MAX)
     method: Method = "GET"
@@ -187,7 +187,7 @@ class HttpResponse(BaseModel):
             JSON null.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     status: int
     headers: dict[str, str] = {}

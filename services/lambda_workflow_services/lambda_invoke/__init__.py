@@ -28,7 +28,7 @@ class Invocation(BaseModel):
         log_tail: whether the last 4 KB of the function's log come along with its error.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     function: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.:$-]+$")
     payload: Any = None

@@ -39,7 +39,7 @@ WAIT_MAX: Final = timedelta(days=366)  # as long as a timer may be
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class _Place(_Model):
@@ -56,7 +56,7 @@ class S3Object(BaseModel):
         metadata: the author's own; names are in lower case.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     bucket: str
     key: str

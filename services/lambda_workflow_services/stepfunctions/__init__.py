@@ -23,7 +23,7 @@ class Run(BaseModel):
             call's retry policy says. By default its error ends the call.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     state_machine: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9:_.-]+$")
     input: Any = Field(default_factory=dict)

@@ -100,6 +100,18 @@ def test_a_template_that_ses_would_not_take_is_refused(fields: dict[str, Any], w
         Mail(to=("ann@example.com",), **fields)
 
 
+def test_a_refusal_does_not_show_what_is_in_the_mail() -> None:
+    with pytest.raises(ValidationError, match="it needs a subject") as refused:
+        Mail(to=("ann@example.com",), text="you are fired")
+    assert "fired" not in f"{refused.value} {refused.value!r}"
+
+
+@pytest.mark.parametrize("field", ["to", "cc", "bcc", "reply_to"])
+def test_one_address_is_written_as_a_tuple_of_it(field: str) -> None:
+    with pytest.raises(ValidationError, match=r"write \('bob@example.com',\)"):
+        Mail(**{**PLAIN, field: "bob@example.com"})
+
+
 @pytest.mark.parametrize(
     "fields",
     [

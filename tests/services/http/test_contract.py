@@ -11,7 +11,7 @@ from lambda_workflow_services.http import HTTP, HttpRequest, Secret
 from lambda_workflow_services.http.settings import Settings, read_settings
 from pydantic import ValidationError
 
-from lambda_workflow import ConfigurationError
+from lambda_workflow import ConfigurationError, DecodeError
 
 URL = "https://api.example.com/orders"
 
@@ -140,3 +140,15 @@ def test_settings_name_all_that_is_wrong_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         read_settings(wrong)
     assert [name for name in wrong if name not in str(raised.value)] == []
+
+
+def test_a_refusal_does_not_show_what_is_in_the_request() -> None:
+    fields = {"url": URL, "basic_auth": ["ann", "s3cret-pw"], "headers": {"Authorization": "x"}}
+    with pytest.raises(ValidationError, match="exclude each other") as written:
+        HttpRequest(**fields)
+    with pytest.raises(DecodeError, match="exclude each other") as read:
+        HTTP.request_codec.decode(fields)
+    with pytest.raises(ValidationError, match="basic_auth") as short:
+        HttpRequest(url=URL, basic_auth=("s3cret-pw",))
+    for error in (written.value, read.value, short.value):
+        assert "s3cret" not in f"{error} {error!r}"
