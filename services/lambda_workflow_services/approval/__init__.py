@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from lambda_workflow import RetryPolicy, Service
 
@@ -36,6 +36,14 @@ def _seen(text: str) -> str:
     return " ".join("".join(s for s in text if s.isprintable() or s.isspace()).split())
 
 
+def _is_line(text: Any, characters_max: int) -> bool:
+    return isinstance(text, str) and bool(_seen(text)) and len(text) <= characters_max
+
+
+def _kind(given: Any) -> str:
+    return type(given).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A button.
@@ -51,14 +59,18 @@ class Choice:
     approves: bool = False
 
     def __post_init__(self) -> None:
-        if not _VALUE.fullmatch(self.value):
-            raise ValueError(
-                f"choice {self.value!r}: its value must be 1 to 64 letters, digits, '-' and '_'"
-            )
-        if not _seen(self.label) or len(self.label) > LABEL_CHARACTERS_MAX:
-            raise ValueError(
-                f"choice {self.value!r}: its label must have 1 to {LABEL_CHARACTERS_MAX} characters"
-            )
+        if wrong := list(self._wrong()):
+            raise ValueError(f"choice {self.value!r}: {'; '.join(wrong)}")
+
+    def _wrong(self) -> Iterator[str]:
+        value: Any = self.value
+        approves: Any = self.approves
+        if not isinstance(value, str) or not _VALUE.fullmatch(value):
+            yield "its value must be 1 to 64 letters, digits, '-' and '_'"
+        if not _is_line(self.label, LABEL_CHARACTERS_MAX):
+            yield f"its label must have 1 to {LABEL_CHARACTERS_MAX} characters"
+        if not isinstance(approves, bool):
+            yield f"approves must be True or False, and is {_kind(approves)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +101,64 @@ class Question:
             raise ValueError(f"this question cannot be asked: {'; '.join(wrong)}")
 
     def _wrong(self) -> Iterator[str]:
-        if not _seen(self.title) or len(self.title) > TITLE_CHARACTERS_MAX:
+        yield from self._wrong_texts()
+        yield from self._wrong_facts()
+        yield from self._wrong_choices()
+        expires: Any = self.expires
+        if expires is not None and not isinstance(expires, datetime):
+            yield f"`expires` must be a datetime, and is {_kind(expires)}: say until when"
+        elif expires is not None and expires.utcoffset() is None:
+            yield "`expires` has no time zone: give it one, as `ctx.now() + timedelta(days=3)` has"
+        if self.language not in get_args(Language):
+            yield f"its language must be one of {', '.join(get_args(Language))}"
+
+    def _wrong_texts(self) -> Iterator[str]:
+        for name in ("title", "token", "text"):
+            if not isinstance(given := getattr(self, name), str):
+                yield f"its {name} must be a str, and is {_kind(given)}"
+        title: Any = self.title
+        text: Any = self.text
+        if isinstance(title, str) and not _is_line(title, TITLE_CHARACTERS_MAX):
             yield f"its title must have 1 to {TITLE_CHARACTERS_MAX} characters"
-        if not self.token:
+        if self.token == "":
             yield "it has no token: pass that of a callback, `callback.token`"
-        if len(self.text) > TEXT_CHARACTERS_MAX:
+        if isinstance(text, str) and len(text) > TEXT_CHARACTERS_MAX:
             yield f"its text is longer than {TEXT_CHARACTERS_MAX} characters"
-        if len(self.facts) > FACTS_MAX:
+
+    def _wrong_facts(self) -> Iterator[str]:
+        facts: Any = self.facts
+        if not isinstance(facts, dict):
+            yield f'its facts must be a dict, {{"Amount": "120 EUR"}}, and are {_kind(facts)}'
+            return
+        if len(facts) > FACTS_MAX:
             yield f"it has more than {FACTS_MAX} facts"
-        for name, fact in self.facts.items():
-            if not 0 < len(name) <= FACT_NAME_CHARACTERS_MAX or len(fact) > FACT_CHARACTERS_MAX:
+        for name, fact in facts.items():
+            if not isinstance(name, str) or not isinstance(fact, str):
+                yield (
+                    f"fact {str(name)[:40]!r}: its name and its value must be a str, and are "
+                    f"{_kind(name)} and {_kind(fact)}: write the value as it is to be read, "
+                    '{"Amount": "120 EUR"}'
+                )
+            elif not 0 < len(name) <= FACT_NAME_CHARACTERS_MAX or len(fact) > FACT_CHARACTERS_MAX:
                 yield (
                     f"fact {name[:40]!r}: its name must have 1 to {FACT_NAME_CHARACTERS_MAX} "
                     f"characters, its value at most {FACT_CHARACTERS_MAX}"
                 )
+
+    def _wrong_choices(self) -> Iterator[str]:
+        choices: Any = self.choices
+        if not isinstance(choices, tuple) or not all(isinstance(c, Choice) for c in choices):
+            yield (
+                "its choices must be a tuple of Choice: "
+                '(Choice("yes", "Yes", approves=True), Choice("no", "No"))'
+            )
+            return
         if len(self.choices) > CHOICES_MAX:
             yield f"it has more than {CHOICES_MAX} choices"
         if len({choice.value for choice in self.choices}) < len(self.choices):
             yield "two of its choices have the same value"
         if len({_seen(choice.label) for choice in self.choices}) < len(self.choices):
             yield "two of its choices look the same: give them labels of their own"
-        if self.expires is not None and self.expires.utcoffset() is None:
-            yield "`expires` has no time zone: give it one, as `ctx.now() + timedelta(days=3)` has"
 
 
 @dataclass(frozen=True, slots=True)
