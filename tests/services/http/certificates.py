@@ -13,6 +13,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NAMES = ("api.example.com", "other.example.com", "localhost")
+# What RFC 5280 asks of an authority, as Python does since 3.13 (ssl.VERIFY_X509_STRICT).
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +40,22 @@ def make(folder: Path) -> Certificates:
     """Certificates that are valid for two days."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
     authority = (
         _builder(authority_name, authority_name, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
+        .add_extension(identifier, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAMES[0])])
     names = x509.SubjectAlternativeName([x509.DNSName(each) for each in NAMES])
-    own = _builder(name, authority_name, key).add_extension(names, critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    own = (
+        _builder(name, authority_name, key)
+        .add_extension(names, critical=False)
+        .add_extension(issuer, critical=False)
+    )
     shown = own.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     written = folder / "server.pem"
     written.write_bytes(
