@@ -19,14 +19,15 @@ from lambda_workflow.model.wire import parse, render_task
 from tests.aws.deployed import put, take
 from tests.aws.server.process import Server
 from tests.synth.asked import ACCOUNT, asked
-from tests.synth.stack import Deployed, Run
+from tests.synth.stack import Deployed, Run, queue_url
 from tests.synth.template_text import read
-from tests.synth.test_deployed import URL, jump
+from tests.synth.test_deployed import jump
 
 TEMPLATES = Path(__file__).parents[2] / "infra" / "services"
 EXECUTION = "order-7"
 QUEUE = "shop-workflow.fifo"
 QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{QUEUE}"
+QUEUE_URL = queue_url(QUEUE_ARN)
 LOOKS_MAX = 60
 
 
@@ -54,16 +55,16 @@ class Caller:
         payload = service.request_codec.encode(request, service.payload_label)
         task_id = f"{EXECUTION}/{number}"
         beat = service.heartbeat_ms or 0
-        fields = {"attempt": 1, "callback_queue_url": URL + QUEUE, "heartbeat_ms": beat, **more}
+        fields = {"attempt": 1, "callback_queue_url": QUEUE_URL, "heartbeat_ms": beat, **more}
         task = Task(EXECUTION, task_id, service.name, payload, **fields)
         ends = f"-service-{service.name}"
         (arn,) = {one for one in self.deployed.outputs.values() if one.endswith(ends)}
-        await put(URL + arn.rpartition(":")[2], render_task(task))
+        await put(queue_url(arn), render_task(task))
 
     async def update(self, pace: float = 0) -> Update:
         """What comes next, while time goes on by so many seconds from look to look."""
         for _ in range(LOOKS_MAX):
-            for message in await take(URL + QUEUE):
+            for message in await take(QUEUE_URL):
                 assert message["Attributes"]["MessageGroupId"] == EXECUTION
                 if isinstance(found := parse(message["Body"]), Update):
                     return found  # and heartbeats come before it

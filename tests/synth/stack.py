@@ -17,7 +17,7 @@ from typing import Any
 
 from lambda_workflow import App
 from lambda_workflow.aws.client import Aws, AwsError
-from lambda_workflow.aws.config import read_config
+from lambda_workflow.aws.config import PREFIX, read_config
 from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_handler
 from lambda_workflow.aws.worker import Poller
 from lambda_workflow.runtime.log import LogObserver
@@ -160,6 +160,12 @@ class Recorder(Aws):
             raise
 
 
+def queue_url(arn: str) -> str:
+    """The URL of a queue, all of it from its ARN."""
+    _, _, service, region, account, name = arn.split(":")
+    return f"https://{service}.{region}.amazonaws.com/{account}/{name}"
+
+
 async def policy_of(aws: Aws, arn: str) -> list[dict[str, Any]]:
     """The statements of a managed policy."""
     found = await aws.call("iam", "GetPolicyVersion", PolicyArn=arn, VersionId="v1")
@@ -183,15 +189,16 @@ async def at_work(app: App, deployed: Deployed) -> AsyncIterator[Run]:
     clock, pollers, handlers = ShiftedClock(), [], {}
     for arn, name in deployed.triggers:
         aws, environment = recorders[name], deployed.environments[name]
-        url = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{arn.rpartition(':')[2]}"
-        if name.endswith("-workflow"):
+        if f"{PREFIX}QUEUE_URL" in environment:
             config = read_config(environment)
             handle = workflow_handler(app, config, aws, clock=clock, observer=LogObserver())
         else:
             config = read_config(environment, required=())
             handle = task_handler(*app.adapters.values(), config=config, aws=aws, clock=clock)
         handlers[name] = handle
-        pollers.append(asyncio.create_task(Poller(aws, url, handle, wait_seconds=1).run()))
+        pollers.append(
+            asyncio.create_task(Poller(aws, queue_url(arn), handle, wait_seconds=1).run())
+        )
     try:
         yield Run(clock, {name: recorder.calls for name, recorder in recorders.items()}, handlers)
     finally:
