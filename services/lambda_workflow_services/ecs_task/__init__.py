@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,13 +14,17 @@ __all__ = ["ECS_TASK", "Container", "Exit"]
 
 RESERVED: Final = "LAMBDA_WORKFLOW_"
 
+_DEFINITION: Final = re.compile(
+    r"(?:arn:[a-z-]+:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/)?[A-Za-z0-9_-]{1,255}(?::[0-9]+)?"
+)
+
 
 class Container(BaseModel):
     """What to run.
 
     Attributes:
-        task_definition: `FAMILY`, whose latest revision is taken, or `FAMILY:REVISION`; one that
-            the stack allows.
+        task_definition: `FAMILY`, whose latest revision is taken, or `FAMILY:REVISION`, or the ARN
+            of one of both; one that the stack allows.
         container: the name, in the task definition, of the container that does the work: it gets
             command and environment, and its exit code is the task's.
         command: instead of the image's own.
@@ -33,7 +38,7 @@ class Container(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    task_definition: str = Field(pattern=r"^[A-Za-z0-9_-]{1,255}(:[0-9]+)?$")
+    task_definition: str
     container: str = Field(min_length=1, max_length=255)
     command: list[str] = Field(default_factory=list)
     environment: dict[str, str] = Field(default_factory=dict)
@@ -41,6 +46,16 @@ class Container(BaseModel):
     memory: int | None = Field(default=None, gt=0)
     capacity_provider: str = Field(default="", max_length=255)
     result: bool = False
+
+    @field_validator("task_definition")
+    @classmethod
+    def _check_definition(cls, definition: str) -> str:
+        if not _DEFINITION.fullmatch(definition):
+            raise ValueError(
+                "write FAMILY or FAMILY:REVISION, such as render:7, or the ARN of one, "
+                "arn:aws:ecs:REGION:ACCOUNT:task-definition/render:7"
+            )
+        return definition
 
     @field_validator("environment")
     @classmethod

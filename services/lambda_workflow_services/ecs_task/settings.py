@@ -16,7 +16,6 @@ _DEFINITION: Final = re.compile(
     r"arn:[a-z-]+:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/[A-Za-z0-9_-]{1,255}:([0-9]+|\*)"
 )
 _RESULTS: Final = re.compile(r"[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_.-]+)*")
-NO_RESULTS: Final = "-"  # a parameter of a stack that stands in an ARN is not empty
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -39,16 +38,19 @@ class Settings:
     results: str = ""
 
     def check(self, wanted: str) -> str:
-        """The task definition as RunTask takes it.
+        """The task definition as RunTask takes it, which has no ARN without a revision.
 
         Raises:
             ServiceError: it is not allowed.
         """
+        owner, _, name = wanted.rpartition("/")
         for arn in self.definitions:
-            known = arn.rpartition("/")[2]
+            known_owner, _, known = arn.rpartition("/")
             family, _, revision = known.partition(":")
-            if wanted == known or (revision == "*" and wanted.partition(":")[0] == family):
-                return wanted
+            if owner in ("", known_owner) and (
+                name == known or (revision == "*" and name.partition(":")[0] == family)
+            ):
+                return name
         raise ServiceError(
             f"task definition {wanted!r} may not be run from here: ECS_TASK_DEFINITIONS allows "
             f"{', '.join(self.definitions)}",
@@ -102,7 +104,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         wrong.append(f"ECS_TASK_PUBLIC_IP is {public_ip!r}: it must be ENABLED or DISABLED")
     if not subnets and not provider:
         wrong.append("ECS_TASK_SUBNETS is not set: Fargate needs the subnets to run in")
-    results = environ.get("ECS_TASK_RESULTS", "").strip().removeprefix(NO_RESULTS)
+    results = environ.get("ECS_TASK_RESULTS", "").strip()
     if results and not _RESULTS.fullmatch(results):
         wrong.append(f"ECS_TASK_RESULTS is {results!r}: give BUCKET or BUCKET/PREFIX")
     if wrong:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lambda_workflow import Service
 
 __all__ = ["LAMBDA", "Invocation", "InvocationResult"]
+
+_FUNCTION: Final = re.compile(r"[A-Za-z0-9_.:$-]{1,256}")
 
 
 class Invocation(BaseModel):
@@ -30,13 +33,23 @@ class Invocation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    function: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_.:$-]+$")
+    function: str
     payload: Any = None
     qualifier: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9_$.-]*$")
     invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
     envelope: bool = False
     client_context: dict[str, Any] = Field(default_factory=dict)
     log_tail: bool = False
+
+    @field_validator("function")
+    @classmethod
+    def _check_function(cls, function: str) -> str:
+        if not _FUNCTION.fullmatch(function):
+            raise ValueError(
+                "write the name of a function, such as resize, resize:ALIAS, or its ARN, "
+                "arn:aws:lambda:REGION:ACCOUNT:function:resize"
+            )
+        return function
 
     @model_validator(mode="after")
     def _check_event(self) -> Self:

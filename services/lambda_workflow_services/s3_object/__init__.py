@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from lambda_workflow import RetryPolicy, Service
 
@@ -38,12 +39,26 @@ CONTENT_BYTES_MAX: Final = 10 * 1024 * 1024  # base64 makes 13.4 MiB of it, a pa
 WAIT_MAX: Final = timedelta(days=366)  # as long as a timer may be
 
 
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{3,255}")
+
+
+def _check_bucket(bucket: str) -> str:
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(
+            'write the bucket\'s name alone, such as "orders", without s3://, and no ARN'
+        )
+    return bucket
+
+
+Bucket = Annotated[str, AfterValidator(_check_bucket)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class _Place(_Model):
-    bucket: str = Field(min_length=3, max_length=255)
+    bucket: Bucket
     key: str = Field(min_length=1, max_length=KEY_CHARACTERS_MAX)
 
 
@@ -82,7 +97,7 @@ class CopyObject(_Place):
     """
 
     version_id: str | None = None
-    to_bucket: str = Field(min_length=3, max_length=255)
+    to_bucket: Bucket
     to_key: str = Field(min_length=1, max_length=KEY_CHARACTERS_MAX)
     storage_class: StorageClass = "STANDARD"
     content_type: str | None = None

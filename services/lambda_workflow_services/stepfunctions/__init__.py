@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lambda_workflow import Service
 
 __all__ = ["STEPFUNCTIONS", "Execution", "Run"]
+
+_MACHINE: Final = re.compile(
+    r"(?:arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:)?[A-Za-z0-9_.-]{1,80}"
+)
 
 
 class Run(BaseModel):
@@ -25,9 +30,19 @@ class Run(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    state_machine: str = Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9:_.-]+$")
+    state_machine: str
     input: Any = Field(default_factory=dict)
     rerun: bool = False
+
+    @field_validator("state_machine")
+    @classmethod
+    def _check_machine(cls, machine: str) -> str:
+        if not _MACHINE.fullmatch(machine):
+            raise ValueError(
+                "write the name of a state machine, such as render, or its ARN, "
+                "arn:aws:states:REGION:ACCOUNT:stateMachine:render, without a version or an alias"
+            )
+        return machine
 
 
 class Execution(BaseModel):

@@ -15,13 +15,14 @@ from lambda_workflow_services import ecs_task as contract
 from lambda_workflow_services.ecs_task import ECS_TASK, Container, Exit
 from lambda_workflow_services.ecs_task.adapter import PAUSE_TROUBLED, ecs_task, pause_at, stop
 from lambda_workflow_services.ecs_task.settings import read
+from pydantic import ValidationError
 
 from lambda_workflow import App, ConfigurationError, Context, Later, ServiceError, Task, workflow
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.local import Engine, SkippingClock
 from tests.aws.server.process import Server
 from tests.docs.blocks import run_page
-from tests.services.ecs_task.cluster import Cluster, Refused
+from tests.services.ecs_task.cluster import ARN, Cluster, Refused
 from tests.services.ecs_task.conftest import SETTINGS
 
 TASK = Task("order-7", "order-7/2.1", ECS_TASK.name, None, 1)
@@ -195,7 +196,34 @@ async def test_what_is_given_up_is_stopped_and_nothing_else(cluster: Cluster) ->
     assert cluster.tasks[arn_of(other)]["lastStatus"] != "STOPPED"
 
 
-@pytest.mark.parametrize("wanted", ["another", "cut", "cut:4"])
+@pytest.mark.parametrize(
+    ("wanted", "asked"),
+    [
+        ("render", "render"),
+        (f"{ARN}task-definition/render:2", "render:2"),
+        (f"{ARN}task-definition/render", "render"),
+    ],
+)
+async def test_a_definition_is_named_by_its_arn_too(
+    cluster: Cluster, wanted: str, asked: str
+) -> None:
+    await begin(container=Container(task_definition=wanted, container="render"))
+    assert [run["taskDefinition"] for run in cluster.run] == [asked]
+
+
+@pytest.mark.parametrize("wanted", ["", "render:latest", "a b", "arn:aws:ecs:render", "x/render"])
+def test_what_names_no_definition_is_told_what_to_give(wanted: str) -> None:
+    with pytest.raises(ValidationError, match="write FAMILY or FAMILY:REVISION"):
+        Container(task_definition=wanted, container="render")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *("another", "cut", "cut:4", f"{ARN}task-definition/cut:4"),
+        "arn:aws:ecs:eu-west-1:999999999999:task-definition/render:1",
+    ],
+)
 async def test_a_definition_that_is_not_listed_is_refused(cluster: Cluster, wanted: str) -> None:
     error = await failure(container=RENDER.model_copy(update={"task_definition": wanted}))
     assert (error.type, error.retryable) == ("NotAllowed", False)
@@ -239,7 +267,7 @@ def test_wrong_settings_are_named_all_at_once() -> None:
     ):
         assert said in str(caught.value)
     assert read({**SETTINGS, "ECS_TASK_PUBLIC_IP": "ENABLED"}).public_ip
-    assert read({**SETTINGS, "ECS_TASK_RESULTS": "-"}).results == ""
+    assert read({**SETTINGS, "ECS_TASK_RESULTS": ""}).results == ""
 
 
 def test_tasks_without_a_network_of_their_own_need_a_capacity_provider() -> None:

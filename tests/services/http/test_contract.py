@@ -143,12 +143,17 @@ def test_settings_name_all_that_is_wrong_at_once() -> None:
 
 
 def test_a_refusal_does_not_show_what_is_in_the_request() -> None:
-    fields = {"url": URL, "basic_auth": ["ann", "s3cret-pw"], "headers": {"Authorization": "x"}}
+    fields: dict[str, Any] = {
+        "url": URL,
+        "basic_auth": ["ann", "s3cret-pw"],
+        "headers": {"Authorization": "x"},
+    }
     with pytest.raises(ValidationError, match="exclude each other") as written:
         HttpRequest(**fields)
     with pytest.raises(DecodeError, match="exclude each other") as read:
         HTTP.request_codec.decode(fields)
-    with pytest.raises(ValidationError, match="basic_auth") as short:
-        HttpRequest(url=URL, basic_auth=("s3cret-pw",))
-    for error in (written.value, read.value, short.value):
+    short: dict[str, Any] = {"url": URL, "basic_auth": ("s3cret-pw",)}
+    with pytest.raises(ValidationError, match="basic_auth") as mistyped:
+        HttpRequest(**short)
+    for error in (written.value, read.value, mistyped.value):
         assert "s3cret" not in f"{error} {error!r}"

@@ -11,6 +11,7 @@ import pytest
 from lambda_workflow_services.lambda_invoke import LAMBDA, Invocation, InvocationResult
 from lambda_workflow_services.lambda_invoke.adapter import lambda_invoke
 from lambda_workflow_services.lambda_invoke.settings import settings
+from pydantic import ValidationError
 
 from lambda_workflow import ServiceError, Task
 from lambda_workflow.aws.handlers import task_handler
@@ -35,6 +36,12 @@ async def failure(**fields: Any) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
         await invoked(**fields)
     return caught.value
+
+
+@pytest.mark.parametrize("wanted", ["", "re size", "s3://resize", "x" * 257])
+def test_what_names_no_function_is_told_what_to_give(wanted: str) -> None:
+    with pytest.raises(ValidationError, match="write the name of a function"):
+        Invocation(function=wanted)
 
 
 async def test_a_function_gets_the_payload_and_its_answer_comes_back(lambdas: Lambdas) -> None:

@@ -187,15 +187,11 @@ async def test_an_upload_that_is_cut_off_goes_on_at_the_next_delivery(bench: Ben
             "NoSuchBucket",
             "nowhere",
         ),
-        (
-            CopyObject(bucket="no bucket", key="a", to_bucket="kept", to_key="a"),
-            "ParamValidationError",
-            "no bucket",
-        ),
+        (to_kept("a", metadata={"who": "ü"}), "ParamValidationError", "ASCII"),
     ],
-    ids=["key", "version", "source bucket", "target bucket", "name"],
+    ids=["key", "version", "source bucket", "target bucket", "metadata"],
 )
-async def test_what_is_not_there_is_named(
+async def test_what_is_not_there_or_cannot_be_is_named(
     bench: Bench, wanted: CopyObject, kind: str, message: str
 ) -> None:
     await bench.put("a")

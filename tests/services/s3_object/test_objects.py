@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from lambda_workflow_services.s3_object import GetObject, PutObject, WaitForObject
+from lambda_workflow_services.s3_object import CopyObject, GetObject, PutObject, WaitForObject
 from lambda_workflow_services.s3_object.adapter import s3_get, s3_put, s3_wait
 from pydantic import ValidationError
 
@@ -158,3 +158,13 @@ async def test_of_two_writers_at_the_same_time_one_finds_it_taken(bench: Bench) 
 def test_exactly_one_content_of_at_most_10_mib_is_written(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         PutObject(bucket="kept", key="a", **wrong)
+
+
+@pytest.mark.parametrize(
+    "bucket", ["s3://orders", "orders/in", "no bucket", "arn:aws:s3:::orders", "ab", ""]
+)
+def test_what_is_no_name_of_a_bucket_is_told_what_to_give(bucket: str) -> None:
+    with pytest.raises(ValidationError, match="write the bucket's name alone"):
+        WaitForObject(bucket=bucket, key="a")
+    with pytest.raises(ValidationError, match=r"to_bucket\n.*write the bucket's name alone"):
+        CopyObject(bucket="data", key="a", to_bucket=bucket, to_key="a")

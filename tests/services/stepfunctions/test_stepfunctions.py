@@ -21,6 +21,7 @@ from lambda_workflow_services.stepfunctions.adapter import (
     stop,
 )
 from lambda_workflow_services.stepfunctions.settings import settings
+from pydantic import ValidationError
 
 from lambda_workflow import App, ConfigurationError, Context, Later, ServiceError, Task, workflow
 from lambda_workflow.aws.client import Aws
@@ -138,6 +139,12 @@ async def test_what_is_given_up_is_stopped_whichever_machine_it_is_of(machines: 
     await stop(replace(TASK, cancelled=True))
     error = await failure(Run(state_machine="endless"), task)
     assert (error.details["status"], error.retryable) == ("ABORTED", False)
+
+
+@pytest.mark.parametrize("wanted", ["", "a b", f"{ARN}render:1", "s3://render", "x" * 81])
+def test_what_names_no_machine_is_told_what_to_give(wanted: str) -> None:
+    with pytest.raises(ValidationError, match="write the name of a state machine"):
+        Run(state_machine=wanted)
 
 
 async def test_a_machine_that_is_not_listed_is_refused(machines: Server) -> None:
