@@ -37,6 +37,8 @@ async def post_result(service: Service[Never, Res], task: Task, value: Res) -> N
 
     Raises:
         EncodeError: the value is not of the service's response type.
+        MessageError: the task has no queue for its answer: it is one of the embedded engine's.
+        WorkflowError: the task is a withdrawal.
         BackendError: it could not be sent, or is too large to be sent and cannot be stored.
     """
     answer = service.response_codec.encode(value, service.response_label)
@@ -48,9 +50,12 @@ async def post_result(service: Service[Never, Res], task: Task, value: Res) -> N
 async def post_error(task: Task, error: Exception) -> None:
     """Answer a task: its attempt ended in an error, which is retried by the call's policy.
 
-    A `ServiceError` says type, details and whether to retry.
+    A `ServiceError` says type, details and whether to retry. An error of an attempt that is over
+    already is dropped; a result of one still counts.
 
     Raises:
+        MessageError: the task has no queue for its answer: it is one of the embedded engine's.
+        WorkflowError: the task is a withdrawal.
         BackendError: it could not be sent.
     """
     if _is_awaited(task):

@@ -20,7 +20,7 @@ from lambda_workflow.runtime.client import Client
 
 APPLY: Final = "apply_schedules"  # the key of Terraform's event
 RESOURCE: Final = "schedules"  # the physical id: there is nothing to replace
-REASON_MAX: Final = 1000  # characters; CloudFormation takes an answer of 4 KB
+REASON_BYTES_MAX: Final = 2000  # of JSON; CloudFormation takes an answer of 4 KB, names and all
 ANSWER_SECONDS_MAX: Final = 10.0
 PAUSES: Final = (1, 2, 4)  # seconds: the rights of a role that was just made take some to be known
 DELETE: Final = "Delete"
@@ -49,10 +49,17 @@ async def deploy(client: Client, event: Event) -> dict[str, Any]:
             done = await _apply(client)
         except Exception as error:  # noqa: BLE001  # without an answer a deployment waits an hour
             _log.exception("the schedules could not be made")
-            reason = f"{type(error).__name__}: {error}"[:REASON_MAX]
-            answer |= {"Status": "FAILED", "Reason": reason}
+            answer |= {"Status": "FAILED", "Reason": reason_of(error)}
     await asyncio.to_thread(_put, event["ResponseURL"], json.dumps(answer).encode())
     return dict(done)
+
+
+def reason_of(error: Exception) -> str:
+    """What a deployment is told of an error: as much as there is room for in JSON."""
+    reason = f"{type(error).__name__}: {error}"
+    while len(json.dumps(reason)) > REASON_BYTES_MAX:
+        reason = reason[: len(reason) * 9 // 10]
+    return reason
 
 
 async def _apply(client: Client) -> dict[str, str]:

@@ -15,7 +15,7 @@ from lambda_workflow import App, Context, workflow
 from lambda_workflow.aws.backend import SystemClock
 from lambda_workflow.aws.client import ATTEMPTS_MAX, Aws
 from lambda_workflow.aws.config import AwsConfig
-from lambda_workflow.aws.deployment import PAUSES
+from lambda_workflow.aws.deployment import PAUSES, reason_of
 from lambda_workflow.aws.handlers import workflow_handler
 from lambda_workflow.runtime.schedule import Schedule
 from tests.aws.deployed import deploy, working
@@ -104,6 +104,14 @@ async def test_a_deployment_fails_with_the_reason(server: Server, url: str) -> N
     (answer,) = CloudFormation.answers
     assert answer["Status"] == "FAILED"
     assert "dynamodb GetItem" in answer["Reason"]
+
+
+@pytest.mark.parametrize("words", ["refused", "é" * 5000, '"' * 5000, "⏰ " * 5000])
+def test_a_reason_fits_the_answer_that_cloudformation_takes(words: str) -> None:
+    reason = reason_of(ValueError(words))
+    assert f"ValueError: {words}".startswith(reason)
+    assert len(json.dumps({"Reason": reason})) < 2100
+    assert len(json.dumps({"Reason": reason})) > 1700 or reason.endswith("refused")
 
 
 async def test_rights_that_are_not_known_at_once_are_waited_for(server: Server, url: str) -> None:
