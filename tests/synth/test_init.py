@@ -60,6 +60,23 @@ def test_its_example_runs_and_leaves_no_file_beside_the_code(project: Path) -> N
     assert not [*project.glob("src/*.db*")], "it would be deployed with the code"
 
 
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        ((), "--resolve-s3"),
+        (("PARAMETERS=Sender=a@b.de Zone=x",), "--parameter-overrides Sender=a@b.de Zone=x"),
+    ],
+)
+def test_its_deployment_takes_parameters(project: Path, words: tuple[str, ...], ends: str) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "deploy", *words], cwd=project, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    said = done.stdout.replace("\\\n", " ").splitlines()[-1]
+    assert said.startswith("sam deploy --stack-name tea-shop")
+    assert said.split()[-len(ends.split()) :] == ends.split()
+
+
 def test_linters_find_nothing(project: Path) -> None:
     assert run(project, "ruff", "check", "--isolated", "src", "tests").stdout.startswith("All")
     assert run(project, "ruff", "format", "--isolated", "--check", ".").returncode == 0
