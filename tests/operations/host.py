@@ -97,8 +97,8 @@ class Host(ABC):
             while not ended.done():
                 await self.settle()
                 await asyncio.wait([ended], timeout=0.05)
-                header = await self.client.describe(handle.execution_id)
-                if ended.done() or header.status.closed:
+                header = await self.client.backend.store.header(handle.execution_id)
+                if ended.done() or (header is not None and header.status.closed):
                     break
                 due = await self.next_due()
                 if due is not None and due <= last:
