@@ -21,8 +21,15 @@ _CHARSETS: Final = (
 _AUTOMATIC: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, by the first bytes
 _TYPE_CHARACTERS_MAX: Final = 1_000  # the parser takes seconds for a header of 90,000 semicolons
 JSON_VALUES_MAX: Final = 150_000  # 30 MiB in memory, ten times in a function of 512
+# Levels of lists and objects. What Python itself takes differs from version to version, and the
+# codec of payloads takes 329 on 3.11.
+JSON_DEPTH_MAX: Final = 200
 # Texts, whose commas do not count. Nothing is tried twice, even where a text has no end.
-_JSON_MARK: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|([,\[{])', re.DOTALL)
+_JSON_MARK: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|([,\[{])', re.DOTALL)
+_TOO_DEEP: Final = (
+    f"it is JSON that nests deeper than {JSON_DEPTH_MAX} levels: ask for the body as it is, by "
+    'expect="text"'
+)
 _EMPTY_BYTES_MAX: Final = 64 * 1024  # of compressed data, beyond the limit of what is in them
 
 
@@ -132,24 +139,41 @@ def _kind_of(media_type: str) -> Expected:
 
 
 def _as_json(content: bytes, media_type: str, hide: Redactor) -> Any:
-    if _has_too_many_values(content):
-        raise BadBody(
-            f"it has more than {JSON_VALUES_MAX:,} JSON values: ask for less, or for the body as "
-            'it is, by expect="text"'
-        )
     try:
-        return hide.json(json.loads(content, parse_constant=_refuse))
-    except (ValueError, RecursionError) as error:
+        # Not only UTF-8: in the bytes of UTF-16 a quotation mark may be half of another character.
+        text = content.decode(json.detect_encoding(content))
+        if _has_too_many_values(text):
+            raise BadBody(
+                f"it has more than {JSON_VALUES_MAX:,} JSON values: ask for less, or for the body "
+                'as it is, by expect="text"'
+            )
+        value = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise BadBody(_TOO_DEEP) from None
+    except ValueError as error:
         said = f"said to be {media_type}" if media_type else "of a type that is not said"
         # The parser's words may have a piece of the content, which may have a secret.
         raise BadBody(f"it is no JSON: {type(error).__name__} ({said})") from None
+    if _nests_too_deeply(value):
+        raise BadBody(_TOO_DEEP)
+    return hide.json(value)
 
 
-def _has_too_many_values(content: bytes) -> bool:
-    if sum(map(content.count, (b",", b"[", b"{"))) <= JSON_VALUES_MAX:
+def _has_too_many_values(text: str) -> bool:
+    if sum(map(text.count, ",[{")) <= JSON_VALUES_MAX:
         return False
-    marks = (found for found in _JSON_MARK.finditer(content) if found[1])
+    marks = (found for found in _JSON_MARK.finditer(text) if found[1])
     return next(islice(marks, JSON_VALUES_MAX, None), None) is not None
+
+
+def _nests_too_deeply(value: Any) -> bool:
+    level: list[Any] = [[value]]
+    for _ in range(JSON_DEPTH_MAX + 1):
+        inside = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [item for items in inside for item in items if isinstance(item, list | dict)]
+        if not level:
+            return False
+    return True
 
 
 def _refuse(constant: str) -> Any:

@@ -179,6 +179,16 @@ async def test_json_of_too_many_values_is_not_unpacked(
     assert peak < 10 * 2**20
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+async def test_json_of_too_many_values_is_counted_whatever_its_encoding(
+    site: Site, sender: Sender, encoding: str
+) -> None:
+    text = '["∀",' + "0," * 200_000 + "0]"  # a byte of the sign is a quotation mark
+    site.says("/", Reply(body=text.encode(encoding)))
+    request = HttpRequest(url=site.url("/"), expect="json", response_bytes_max=2**21)
+    assert "JSON values" in str(await failure(sender, request))
+
+
 async def test_text_in_json_may_have_as_many_commas_as_it_likes(site: Site, sender: Sender) -> None:
     table = '"[1,2],{}\\' * 40_000
     site.says("/", json_reply({"csv": table}))

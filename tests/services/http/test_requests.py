@@ -12,11 +12,13 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from lambda_workflow_services.http import HttpRequest
+from lambda_workflow_services.http import HttpRequest, HttpResponse
 from lambda_workflow_services.http.reading import TooLarge, read
 from lambda_workflow_services.http.sender import Sender
 
 from lambda_workflow import ServiceError
+from lambda_workflow.model.payload import codec_for
+from lambda_workflow.model.payload_text import dumps, loads
 from tests.services.http.conftest import LOOPBACK, to_loopback
 from tests.services.http.site import Reply, Site, json_reply
 
@@ -308,10 +310,28 @@ async def test_an_answer_may_be_json_of_any_kind(site: Site, sender: Sender) -> 
     assert (response.status, response.json_body) == (201, [None, {"a": 1.5}])
 
 
-async def test_a_body_that_nests_without_end_is_an_error(site: Site, sender: Sender) -> None:
-    site.says("/", Reply(body=b"[" * 5000 + b"]" * 5000))
-    error = await failure(sender, HttpRequest(url=site.url("/"), expect="json"))
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("depth", [201, 5_000, 100_000])
+async def test_a_body_that_nests_without_end_is_an_error(
+    site: Site, sender: Sender, depth: int, opened: str, closed: str
+) -> None:
+    site.says("/", Reply(body=(opened * depth + "0" + closed * depth).encode()))
+    request = HttpRequest(url=site.url("/"), expect="json", response_bytes_max=2**20)
+    error = await failure(sender, request)
     assert (error.type, error.retryable) == ("HttpBadBody", False)
+    assert "200 levels" in str(error)
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+async def test_what_may_nest_as_deeply_as_it_does_can_be_a_result(
+    site: Site, sender: Sender, opened: str, closed: str
+) -> None:
+    text = opened * 200 + "0" + closed * 200
+    site.says("/", Reply(body=text.encode()))
+    response = await sender.send(HttpRequest(url=site.url("/"), expect="json"), "e/1")
+    codec = codec_for(HttpResponse)
+    again = codec.decode(loads(dumps(codec.encode(response))))
+    assert dumps(again.json_body) == text
 
 
 @pytest.mark.parametrize(
