@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -49,7 +50,10 @@ class WebDriverError(Exception):
 
 
 class Browser:
-    """A session of the browser. Elements are named by CSS selectors."""
+    """A session of the browser. Elements are named by CSS selectors, and waited for.
+
+    A click may return before the page that it leads to is there: look next for what only that has.
+    """
 
     def __init__(self, port: int, profile: Path, *, phone: bool = False) -> None:
         self._port = port
@@ -64,6 +68,7 @@ class Browser:
         wanted = {"browserName": "chrome", "goog:chromeOptions": options}
         made = self._ask("POST", "/session", capabilities={"alwaysMatch": wanted})
         self._session = f"/session/{made['sessionId']}"
+        self._wait(SEEN_SECONDS_MAX)
 
     def close(self) -> None:
         """End the session, and its browser."""
@@ -82,7 +87,7 @@ class Browser:
         self.post("/refresh")
 
     def click(self, css: str) -> None:
-        """Click on an element; a page that this leads to is loaded then."""
+        """Click on an element."""
         self.post(f"/element/{self._find(css)}/click")
 
     def type(self, css: str, text: str) -> None:
@@ -95,14 +100,24 @@ class Browser:
         self.post("/actions", actions=[{"type": "key", "id": "keys", "actions": strokes}])
 
     def see(self, heading: str) -> None:
-        """Wait for a page by its heading: a click may return before the page that it leads to.
+        """Wait for a page by its heading.
 
         Raises:
             WebDriverError: there is none.
         """
-        self.post("/timeouts", implicit=int(SEEN_SECONDS_MAX * 1000))
         self.post("/element", using="xpath", value=f"//h1[.='{heading}']")
-        self.post("/timeouts", implicit=0)
+
+    def see_focused(self, name: str) -> None:
+        """Wait until an element has the focus: `autofocus` comes after the page.
+
+        Raises:
+            TimeoutError: another one has it.
+        """
+        end = time.monotonic() + SEEN_SECONDS_MAX
+        while (found := self.focused()) != name:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{found!r} has the focus, not {name!r}")
+            time.sleep(0.05)
 
     def text(self, css: str = "main") -> str:
         """What an element shows."""
@@ -113,8 +128,12 @@ class Browser:
         return str(self.get(f"/element/{self._find(css)}/property/value"))
 
     def has(self, css: str) -> bool:
-        """Whether there is such an element."""
-        return bool(self.post("/elements", using="css selector", value=css))
+        """Whether there is such an element now."""
+        self._wait(0)
+        try:
+            return bool(self.post("/elements", using="css selector", value=css))
+        finally:
+            self._wait(SEEN_SECONDS_MAX)
 
     def focused(self) -> str:
         """The text of the element that has the focus, or its id if it is a field."""
@@ -160,6 +179,9 @@ class Browser:
     def post(self, path: str, **fields: Any) -> Any:
         """Tell the session."""
         return self._ask("POST", self._session + path, **fields)
+
+    def _wait(self, seconds: float) -> None:
+        self.post("/timeouts", implicit=int(seconds * 1000))
 
     def _find(self, css: str) -> str:
         found = self.post("/element", using="css selector", value=css)

@@ -192,7 +192,7 @@ async def test_a_comment_that_is_too_long_comes_back_as_it_was(
     browser.run(r"document.forms[0].comment.value = 'x\n'.repeat(1001)")
     browser.click(APPROVE)
     assert "too long" in browser.text("[role=alert]")
-    assert browser.focused() == "comment"
+    browser.see_focused("comment")
     assert browser.value("textarea").startswith("x\nx\nx\n")
     browser.run("document.forms[0].comment.value = 'short'")
     browser.click(APPROVE)
