@@ -142,7 +142,7 @@ async def test_rights_are_those_that_are_used(server: Server, aws: Aws, given: A
     finally:
         await client.close()
     if "responses" in given:
-        assert len(await take(deployed.outputs["ResponseQueueUrl"])) == 2
+        assert len(await outcomes(deployed)) == 2
     for name, calls in run.calls.items():
         assert refused(deployed.rights[name], calls) == set(), name
         assert unused(deployed.rights[name], calls) == set(), name
@@ -249,14 +249,22 @@ async def go_through(
     return deployed
 
 
+async def outcomes(deployed: Deployed) -> set[str]:
+    """What stands on the response queue, which may have it twice.
+
+    Time jumps while a turn is under way: then its message comes again, and what it sent is sent again.
+    """
+    return {message["Body"] for message in await take(deployed.outputs["ResponseQueueUrl"])}
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_an_example_runs_on_its_committed_template(
     server: Server, aws: Aws, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     deployed = await go_through(server, aws, capsys, name, template=committed(name))
     if name == "remind_user":
-        (answer,) = await take(deployed.outputs["ResponseQueueUrl"])
-        assert "example-1" in answer["Body"]
+        (answer,) = await outcomes(deployed)
+        assert "example-1" in answer
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
@@ -267,11 +275,11 @@ async def test_an_example_s_outcome_is_on_the_response_queue_of_its_stack(
     options = replace(read_options(ROOT / "infra" / name / "synth.toml"), responses=True)
     template = to_sam(plan(load_app(address), address, options))
     deployed = await go_through(server, aws, capsys, name, template=template)
-    (answer,) = await take(deployed.outputs["ResponseQueueUrl"])
+    (answer,) = await outcomes(deployed)
     status, said = OUTCOMES[name]
-    response = json.loads(answer["Body"])
+    response = json.loads(answer)
     assert (response["execution_id"], response["status"]) == ("example-1", status)
-    assert said in answer["Body"]
+    assert said in answer
 
 
 async def told(capsys: pytest.CaptureFixture[str], label: str) -> str:

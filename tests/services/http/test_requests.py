@@ -248,10 +248,10 @@ async def test_a_compressed_body_is_read_up_to_its_limit(
 @pytest.mark.parametrize(
     ("body", "coding", "words"),
     [
-        (gzip.compress(b"abc")[:-9], "gzip", "cut off"),
+        (gzip.compress(b"abc", mtime=0)[:-9], "gzip", "cut off"),
         (b"plain", "gzip", "decompressed"),
         (b"", "gzip", "cut off"),
-        (gzip.compress(gzip.compress(b"a")), "gzip, gzip", "only gzip"),
+        (gzip.compress(gzip.compress(b"a", mtime=0), mtime=0), "gzip, gzip", "only gzip"),
         (b"x", "br", "only gzip"),
     ],
 )
