@@ -252,7 +252,7 @@ async def go_through(
 async def outcomes(deployed: Deployed) -> set[str]:
     """What stands on the response queue, which may have it twice.
 
-    Time jumps while a turn is under way: then its message comes again, and what it sent is sent again.
+    Time jumps while a turn is under way: then its message comes again, and what it sent, too.
     """
     return {message["Body"] for message in await take(deployed.outputs["ResponseQueueUrl"])}
 
