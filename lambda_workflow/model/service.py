@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, overload
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_duration, check_kind
@@ -13,9 +13,19 @@ from lambda_workflow.model.retry import RetryPolicy
 
 Req = TypeVar("Req", contravariant=True)
 Res = TypeVar("Res", covariant=True)
+A = TypeVar("A")  # of a method: a class's own may not stand in the type of `self`
 
 TIMEOUT_MAX: Final = timedelta(days=366)  # as long as a timer may be; see replay.loop
 RETRY_FORM: Final = "a RetryPolicy, such as RetryPolicy(attempts=3)"
+
+
+class Options(TypedDict, total=False):
+    """What a Service takes beside its name and types."""
+
+    timeout: timedelta | None
+    retry: RetryPolicy | None
+    attempt_timeout: timedelta | None
+    heartbeat_timeout: timedelta | None
 
 
 class Service(Generic[Req, Res]):
@@ -24,7 +34,8 @@ class Service(Generic[Req, Res]):
     Args:
         name: 1 to 64 letters, digits, '-' and '_'; names the service's queue.
         request: the type of the payload; a value of another type is refused at the call.
-        response: the type of the result; a result of another type is a `BadResponse`.
+        response: the type of the result; a result of another type is a `BadResponse`;
+            None for a service that answers with nothing.
         timeout: how long a call may take in all, retries included; None waits for ever.
         retry: what happens when the service answers with an error; see `RetryPolicy`.
         attempt_timeout: how long one attempt may take; then it counts as an error.
@@ -37,27 +48,35 @@ class Service(Generic[Req, Res]):
 
     @overload
     def __init__(
-        self,
-        name: str,
-        request: type[Req],
-        response: type[Res],
-        *,
-        timeout: timedelta | None = None,
-        retry: RetryPolicy | None = None,
-        attempt_timeout: timedelta | None = None,
-        heartbeat_timeout: timedelta | None = None,
+        self, name: str, request: type[Req], response: type[Res], **options: Unpack[Options]
     ) -> None: ...
     @overload
     def __init__(
-        self,
+        self: Service[A, None],
         name: str,
-        request: Any,
-        response: Any,
-        *,
-        timeout: timedelta | None = None,
-        retry: RetryPolicy | None = None,
-        attempt_timeout: timedelta | None = None,
-        heartbeat_timeout: timedelta | None = None,
+        request: type[A],
+        response: None,
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Service[None, A],
+        name: str,
+        request: None,
+        response: type[A],
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Service[None, None],
+        name: str,
+        request: None,
+        response: None,
+        **options: Unpack[Options],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, name: str, request: Any, response: Any, **options: Unpack[Options]
     ) -> None: ...
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, overload
 
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
@@ -10,6 +10,7 @@ from lambda_workflow.model.payload import Codec, codec_for
 T = TypeVar("T")
 Req = TypeVar("Req")
 Res = TypeVar("Res")
+A = TypeVar("A")
 
 
 class Signal(Generic[T]):
@@ -17,13 +18,19 @@ class Signal(Generic[T]):
 
     Args:
         name: 1 to 64 letters, digits, '-' and '_'.
-        payload: the type of what is told.
+        payload: the type of what is told; None for a signal without a payload.
 
     Raises:
         ConfigurationError: the name is not legal.
     """
 
-    def __init__(self, name: str, payload: type[T]) -> None:
+    @overload
+    def __init__(self, name: str, payload: type[T]) -> None: ...
+    @overload
+    def __init__(self: Signal[None], name: str, payload: None) -> None: ...
+    @overload
+    def __init__(self, name: str, payload: Any) -> None: ...
+    def __init__(self, name: str, payload: Any) -> None:
         self.name: Final = check_name("signal", name)
         self.codec: Final[Codec[Any]] = codec_for(payload)
 
@@ -47,7 +54,17 @@ class Update(Generic[Req, Res]):
         ConfigurationError: the name is not legal.
     """
 
-    def __init__(self, name: str, request: type[Req], response: type[Res]) -> None:
+    @overload
+    def __init__(self, name: str, request: type[Req], response: type[Res]) -> None: ...
+    @overload
+    def __init__(self: Update[A, None], name: str, request: type[A], response: None) -> None: ...
+    @overload
+    def __init__(self: Update[None, A], name: str, request: None, response: type[A]) -> None: ...
+    @overload
+    def __init__(self: Update[None, None], name: str, request: None, response: None) -> None: ...
+    @overload
+    def __init__(self, name: str, request: Any, response: Any) -> None: ...
+    def __init__(self, name: str, request: Any, response: Any) -> None:
         self.name: Final = check_name("update", name)
         self.request_codec: Final[Codec[Any]] = codec_for(request)
         self.response_codec: Final[Codec[Any]] = codec_for(response)

@@ -136,6 +136,16 @@ class Calls(Children):
         self, answer: type[T], *, timeout: timedelta | None = ...,
         heartbeat_timeout: timedelta | None = ..., name: str = ...,
     ) -> Callback[T]: ...  # fmt: skip
+    @overload
+    def callback(
+        self, answer: None, *, timeout: timedelta | None = ...,
+        heartbeat_timeout: timedelta | None = ..., name: str = ...,
+    ) -> Callback[None]: ...  # fmt: skip
+    @overload
+    def callback(
+        self, answer: Any, *, timeout: timedelta | None = ...,
+        heartbeat_timeout: timedelta | None = ..., name: str = ...,
+    ) -> Callback[Any]: ...  # fmt: skip
     def callback(
         self,
         answer: Any = Any,

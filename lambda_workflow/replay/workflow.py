@@ -19,6 +19,7 @@ Arg = TypeVar("Arg")
 T = TypeVar("T")
 In = TypeVar("In")
 Out = TypeVar("Out")
+A = TypeVar("A")
 
 _VERSION: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{NAME_CHARACTERS_MAX}}}")
 
@@ -119,7 +120,23 @@ class RemoteWorkflow(Generic[In, Out]):
         ConfigurationError: a name is not legal.
     """
 
-    def __init__(self, name: str, request: type[In], result: type[Out], *, app: str) -> None:
+    @overload
+    def __init__(self, name: str, request: type[In], result: type[Out], *, app: str) -> None: ...
+    @overload
+    def __init__(
+        self: RemoteWorkflow[A, None], name: str, request: type[A], result: None, *, app: str
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: RemoteWorkflow[None, A], name: str, request: None, result: type[A], *, app: str
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: RemoteWorkflow[None, None], name: str, request: None, result: None, *, app: str
+    ) -> None: ...
+    @overload
+    def __init__(self, name: str, request: Any, result: Any, *, app: str) -> None: ...
+    def __init__(self, name: str, request: Any, result: Any, *, app: str) -> None:
         self.name: Final = check_name("workflow", name)
         self.app: Final = check_name("app", app)
         self.request_codec: Final[Codec[Any]] = codec_for(request)
