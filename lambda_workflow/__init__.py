@@ -40,7 +40,6 @@ from lambda_workflow.errors import (
     ServiceError,
     StepFailed,
     StepInterrupted,
-    Suspended,
     TaskCancelled,
     UnknownService,
     UnknownWorkflow,
@@ -65,6 +64,7 @@ from lambda_workflow.runtime.later import Later
 from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.serve import Adapter, serve
 from lambda_workflow.runtime.steps import StepInfo, step_info
+from lambda_workflow.suspension import Suspended
 
 __all__ = [
     "NO_RETRY",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from lambda_workflow.errors import NonDeterminismError, RunEnded, WorkflowError
+from lambda_workflow.errors import NonDeterminismError, WorkflowError
 from lambda_workflow.model.arguments import check_duration, check_moment
 from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
 from lambda_workflow.model.ids import check_name
@@ -20,6 +20,7 @@ from lambda_workflow.replay.inbox import Inbox
 from lambda_workflow.replay.loop import OrderedTask
 from lambda_workflow.replay.patterns import Patterns
 from lambda_workflow.replay.tools import Info
+from lambda_workflow.suspension import RunEnded
 
 if TYPE_CHECKING:
     import logging

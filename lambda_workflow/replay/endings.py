@@ -6,13 +6,14 @@ import asyncio
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from lambda_workflow.errors import EncodeError, RunEnded
+from lambda_workflow.errors import EncodeError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.replay.loop import OrderedTask
 from lambda_workflow.replay.operations import line_of
+from lambda_workflow.suspension import RunEnded
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution

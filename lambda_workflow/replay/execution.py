@@ -20,7 +20,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lambda_workflow.errors import LimitExceeded, RunEnded, WorkflowError
+from lambda_workflow.errors import LimitExceeded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
@@ -36,6 +36,7 @@ from lambda_workflow.replay.operations import Operation
 from lambda_workflow.replay.tools import Info, Tools
 from lambda_workflow.replay.unwind import unwind
 from lambda_workflow.replay.workflow import Workflow
+from lambda_workflow.suspension import RunEnded
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context

@@ -21,9 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, TypeVarTuple, overl
 
 from lambda_workflow.errors import (
     ConfigurationError,
-    RunEnded,
     SagaFailed,
-    Suspended,
     WorkflowError,
 )
 from lambda_workflow.model.arguments import named
@@ -35,6 +33,7 @@ from lambda_workflow.replay.base import checked_retry
 from lambda_workflow.replay.block_retry import retry_block
 from lambda_workflow.replay.nesting import outlast
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
+from lambda_workflow.suspension import RunEnded, Suspended
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from lambda_workflow.errors import suspended
 from lambda_workflow.replay.loop import Loop, OrderedTask
 from lambda_workflow.replay.operations import pending_leaf
+from lambda_workflow.suspension import suspended
 
 UNWIND_ROUNDS_MAX: Final = 32  # each gives every task one more chance to end
 
