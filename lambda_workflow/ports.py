@@ -6,6 +6,7 @@ repeat: a repeated commit of the same record is no conflict, a repeated send is 
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -305,7 +306,7 @@ KINDS = {
 
 
 class Observer(Protocol):
-    """Is told what happens; must not raise, and must not wait."""
+    """Is told what happens; must not wait. What it raises is logged, and changes nothing."""
 
     def notify(self, happening: Happening) -> None:
         """Take note."""
@@ -317,6 +318,33 @@ class Quiet:
 
     def notify(self, happening: Happening) -> None:
         """Do nothing."""
+
+
+class GuardedObserver:
+    """An observer whose errors are its own: they go to the log, and no turn fails by them."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def notify(self, happening: Happening) -> None:
+        """Tell the observer."""
+        try:
+            self._observer.notify(happening)
+        except (Exception, SystemExit, GeneratorExit) as error:
+            logging.getLogger("lambda_workflow").error(
+                "the observer %s raised %s at %r of execution %s",
+                type(self._observer).__qualname__,
+                type(error).__qualname__,
+                happening.kind,
+                happening.execution_id,
+                exc_info=error,
+            )
+
+
+def guarded(observer: Observer) -> Observer:
+    """The observer, so wrapped that nothing of it is raised."""
+    is_safe = isinstance(observer, GuardedObserver | Quiet)
+    return observer if is_safe else GuardedObserver(observer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,3 +365,6 @@ class Backend:
     inbox_url: str = ""
     worker: str = ""
     draw_secret: Callable[[], str] = secrets.token_urlsafe
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "observer", guarded(self.observer))

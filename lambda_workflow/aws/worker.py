@@ -21,6 +21,7 @@ from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.config import AwsConfig, read_config
 from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_handler
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.runtime.app import App
 
 BATCH_MAX: Final = 10  # of a FIFO queue's event source mapping
@@ -83,7 +84,7 @@ class Poller:
         try:
             answer = await self.handle(event)
         except Exception as error:  # noqa: BLE001  # as for Lambda: the whole batch comes again
-            _log.warning("a batch of %s failed: %r", self.url, error)
+            _log.warning("a batch of %s failed: %s", self.url, words_of(error))
             return
         failed = {item["itemIdentifier"] for item in answer.get("batchItemFailures", [])}
         done = [message for message in messages if message["MessageId"] not in failed]

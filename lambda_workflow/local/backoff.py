@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from lambda_workflow.errors import BackendError
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.ports import Backend, Happening
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ MAX_SECONDS: Final = 30.0  # what fails for hours costs next to nothing, and rec
 async def back_off(backend: Backend, execution_id: str, failures: int, error: Exception) -> None:
     """Tell the observer of the latest of so many failures in a row, and wait longer each time."""
     seconds = min(MAX_SECONDS, FIRST_SECONDS * 2 ** min(failures - 1, 16))
-    facts = {"error": repr(error), "failures": failures, "again_in_seconds": seconds}
+    facts = {"error": words_of(error), "failures": failures, "again_in_seconds": seconds}
     backend.observer.notify(Happening("failed", execution_id, fields=facts))
     await backend.clock.sleep(seconds)
 

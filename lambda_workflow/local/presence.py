@@ -19,6 +19,7 @@ from lambda_workflow.local import registry
 from lambda_workflow.local.process import is_gone
 from lambda_workflow.local.registry import Claimant, Peer
 from lambda_workflow.local.sqlite import SqliteFile
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.ports import Happening
 
 PULSE_SECONDS: Final = 0.5  # how late the end of another's process may be noticed; costs 0.1 ms
@@ -77,7 +78,7 @@ class Presence:
                     await self._file.writer.call(partial(registry.beat, self.claimant.id))
                 await self._look()
             except BackendError as error:  # the next pulse is the next try
-                facts = {"error": repr(error)}
+                facts = {"error": words_of(error)}
                 self._file.backend.observer.notify(Happening("failed", "", fields=facts))
 
     async def _look(self) -> None:

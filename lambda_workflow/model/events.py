@@ -10,9 +10,11 @@ checker, and a third of the time to make, which a replay of thousands of them is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf
+from functools import partial
 from typing import Any, ClassVar, Final
 
+from lambda_workflow.model.bounded import as_details, clipped, seconds_of, text_of
+from lambda_workflow.model.limits import ERROR_STACK_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
 from lambda_workflow.model.payload import Json
 
 
@@ -33,7 +35,9 @@ class BlobRef:
 class Failure:
     """What is known of an error after it crossed a wall: names and words, no object.
 
-    `retry_after` is the delay in seconds that the origin asks for before the next attempt.
+    However it is made, it can be recorded: texts are cut to their limits and made encodable,
+    details without a JSON form become their `repr`. `retry_after` is the delay in seconds that the
+    origin asks for before the next attempt.
     """
 
     type: str
@@ -42,6 +46,16 @@ class Failure:
     details: Json = None
     stack: str | None = None
     retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        put = partial(object.__setattr__, self)
+        put("type", clipped(text_of(self.type), ERROR_TYPE_CHARACTERS_MAX))
+        put("message", clipped(text_of(self.message)))
+        put("retryable", self.retryable is not False)
+        put("details", as_details(self.details))
+        if self.stack is not None:
+            put("stack", text_of(self.stack)[-ERROR_STACK_CHARACTERS_MAX:])
+        put("retry_after", seconds_of(self.retry_after))
 
     def to_json(self) -> dict[str, Any]:
         """The wire form; what is absent or usual is left out."""
@@ -59,16 +73,27 @@ class Failure:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Failure:
         """The error of the wire form; adapters in other languages may leave out all but `type`."""
-        stack, after = data.get("stack"), data.get("retry_after", -1)
-        is_delay = type(after) in (int, float) and 0 <= after < inf
-        return cls(
-            str(data.get("type") or "Error"),
-            str(data.get("message") or ""),
-            data.get("retryable") is not False,
-            data.get("details"),
-            None if stack is None else str(stack),
-            after if is_delay else None,
-        )
+        return cls(**_failure_fields(data))
+
+    @classmethod
+    def from_row(cls, data: dict[str, Any]) -> Failure:
+        """The error of a record, as long as it was recorded: replay must see what it saw before."""
+        failure = object.__new__(cls)
+        for name, value in _failure_fields(data).items():
+            object.__setattr__(failure, name, value)
+        return failure
+
+
+def _failure_fields(data: dict[str, Any]) -> dict[str, Any]:
+    stack = data.get("stack")
+    return {
+        "type": str(data.get("type") or "Error"),
+        "message": str(data.get("message") or ""),
+        "retryable": data.get("retryable") is not False,
+        "details": data.get("details"),
+        "stack": None if stack is None else str(stack),
+        "retry_after": seconds_of(data.get("retry_after")),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,14 @@ from typing import Final
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_kind
+from lambda_workflow.model.limits import EXECUTION_ID_CHARACTERS_MAX, NAME_CHARACTERS_MAX
 
-EXECUTION_ID_CHARACTERS_MAX: Final = 128  # MessageGroupId's limit
-NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
+__all__ = [
+    "BLOB_PREFIX", "EXECUTION_ID_CHARACTERS_MAX", "NAME_CHARACTERS_MAX", "TASK_PREFIX",
+    "check_execution_id", "check_name", "deduplication_id", "operation_of", "run_of", "run_prefix",
+    "task_id",
+]  # fmt: skip
+
 BLOB_PREFIX: Final = "blob:"  # of the items that hold large payloads
 TASK_PREFIX: Final = "task:"  # … and of those by which service functions know a task again
 _RUN_DIGITS_MAX: Final = 12  # anybody may send an id of any length

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias
 
+from lambda_workflow.model.limits import INT_DIGITS_MAX
 from lambda_workflow.model.payload_refused import Mismatch, Refused, at_key
 
 __all__ = ["INT_DIGITS_MAX", "Json", "canonical", "dumps", "fingerprint", "loads", "same_json"]
@@ -21,8 +22,6 @@ __all__ = ["INT_DIGITS_MAX", "Json", "canonical", "dumps", "fingerprint", "loads
 # A JSON value. Any, because a recursive alias makes every caller fight dict's invariance.
 Json: TypeAlias = Any
 
-# Python writes ints of up to this many digits as text whatever PYTHONINTMAXSTRDIGITS says.
-INT_DIGITS_MAX: Final = 640
 _INT_BOUND: Final = 10**INT_DIGITS_MAX
 
 JSON_ALLOWED: Final = "a JSON value (None, bool, int, float, str, list, dict with str keys)"
@@ -105,6 +104,24 @@ def same_json(a: Json, b: Json) -> bool:
     if kind is float:
         return bool(a == b) and repr(a) == repr(b)  # 0.0 == -0.0, but their texts differ
     return bool(a == b)
+
+
+def is_within_depth(value: Json, most: int) -> bool:
+    """Whether lists and dicts nest at most so many levels; takes no stack, however deep it is."""
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(most):
+        if not level:
+            return True
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _CONTAINERS
+        ]
+    return not level
+
+
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 def plain(value: Any) -> Json:

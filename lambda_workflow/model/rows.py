@@ -218,7 +218,7 @@ def _child(row: list[Any]) -> c.StartChild:
 
 
 def _answer(row: list[Any]) -> c.Answer:
-    return c.Answer(row[1], unpack(row[2]), row[3] and e.Failure.from_json(row[3]))
+    return c.Answer(row[1], unpack(row[2]), row[3] and e.Failure.from_row(row[3]))
 
 
 def _at_and_id(row: list[Any], at: int, fields: int) -> tuple[int, str]:
@@ -236,8 +236,8 @@ EVENTS: Final[dict[str, Callable[[list[Any], int], e.Event]]] = {
     "ok": _succeeded,
     "fired": lambda r, t: e.TimerFired(_at(r, t, 2), r[1]),
     "done": lambda r, t: e.StepSucceeded(_at(r, t, 3), r[1], unpack(r[2])),
-    "err": lambda r, t: e.CallErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_json(r[3])),
-    "broke": lambda r, t: e.StepErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_json(r[3])),
+    "err": lambda r, t: e.CallErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_row(r[3])),
+    "broke": lambda r, t: e.StepErrored(_at(r, t, 4), r[1], r[2], e.Failure.from_row(r[3])),
     "signal": _signal,
     "ask": _ask,
     "beat": lambda r, t: e.Heartbeat(_at(r, t, 3), r[1], r[2]),
@@ -256,7 +256,7 @@ COMMANDS: Final[dict[str, Callable[[list[Any]], c.Command]]] = {
     "untimer": lambda r: c.CancelTimer(r[1]),
     "step": lambda r: c.RunStep(*r[1:]),
     "complete": lambda r: c.Complete(unpack(r[1])),
-    "fail": lambda r: c.Fail(e.Failure.from_json(r[1])),
+    "fail": lambda r: c.Fail(e.Failure.from_row(r[1])),
     "callback": lambda r: c.OpenCallback(r[1], r[2]),
     "child": _child,
     "send": lambda r: c.Send(r[1], r[2], unpack(r[3]), r[4]),

@@ -108,7 +108,10 @@ def decode_turns(texts: Iterable[str]) -> list[Turn]:
                 raise ValueError(f"{len(rows)} values in {len(some)} texts")
             turns += [_turn(data) for data in rows]
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-            raise WorkflowError(f"not a turn record ({error!r}): {joined[:200]}") from error
+            raise WorkflowError(
+                f"not a turn record ({type(error).__name__} among {len(some)} texts of "
+                f"{len(joined)} characters)"
+            ) from error
     return turns
 
 

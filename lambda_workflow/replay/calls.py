@@ -9,8 +9,10 @@ from typing import Any, Final, TypeVar, TypeVarTuple, cast, get_type_hints, over
 
 from lambda_workflow.errors import ConfigurationError, UnknownService
 from lambda_workflow.model.arguments import check_kind
+from lambda_workflow.model.bounded import clipped, encodable
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
 from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.limits import STEP_NAME_CHARACTERS_MAX
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
@@ -226,6 +228,7 @@ class Calls(Children):
         execution = self._execution
         operation = execution.loop.operation()
         shown = name or getattr(function, "__name__", "step").strip("<>")
+        shown = clipped(encodable(shown), STEP_NAME_CHARACTERS_MAX)
         command = RunStep(operation, shown, at_most_once)
         step: Step[Any] = Step(execution, command, caller(2), lambda: function(*args))
         step.is_async = inspect.iscoroutinefunction(function)

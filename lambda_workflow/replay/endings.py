@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from lambda_workflow.errors import EncodeError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.failures import failure_of
+from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.replay.loop import OrderedTask
 from lambda_workflow.replay.operations import line_of
@@ -33,8 +32,7 @@ def finish(execution: Execution, root: OrderedTask[Any]) -> None:
         if (renewed := _renewal(error)) is not None:
             _renew(execution, renewed)
             return
-        stack = "".join(traceback.format_exception(error))
-        execution.end(c.Fail(failure_of(error, stack)))
+        execution.end(c.Fail(failure_of(error, stack_of(error))))
     else:
         if execution.renewal is not None:  # caught by `gather(return_exceptions=True)`, for one
             _renew(execution, execution.renewal)

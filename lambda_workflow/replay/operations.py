@@ -185,7 +185,8 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     module, _, name = failure.type.rpartition(".")
     found = getattr(sys.modules.get(module or "builtins"), name, None)
     kind = StepInterrupted if found is StepInterrupted else StepFailed
-    if kind is StepFailed and isinstance(found, type) and issubclass(found, Exception):
+    carried = isinstance(found, type) and issubclass(found, Exception)
+    if kind is StepFailed and carried and not issubclass(found, StopIteration | StopAsyncIteration):
         try:
             error = found(*([failure.message] if failure.message else []))
         except Exception:  # noqa: BLE001  # a constructor of its own: the facts go on in StepFailed

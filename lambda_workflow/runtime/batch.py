@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
-from lambda_workflow.ports import Happening, Observer, Quiet
+from lambda_workflow.ports import Happening, Observer, Quiet, guarded
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import TurnResult
 
@@ -86,7 +87,7 @@ async def run_batch(
         groups.setdefault(record.group, []).append(record)
     loop = asyncio.get_running_loop()
     deadline = None if seconds_max is None else loop.time() + seconds_max
-    batch = _Batch(turns, dead_letters, consumed, observer or Quiet(), deadline)
+    batch = _Batch(turns, dead_letters, consumed, guarded(observer or Quiet()), deadline)
     if len(groups) == 1:
         return await batch.run_group(records)
     async with asyncio.TaskGroup() as tasks:
@@ -111,7 +112,7 @@ class _Batch:
             try:
                 message = parse(record.body)
             except Exception as error:  # noqa: BLE001  # what a body raises once it raises always
-                if not await self._move_away(record, f"{type(error).__name__}: {error}"):
+                if not await self._move_away(record, words_of(error)):
                     failed_from = position
                     break
                 moved.add(position)
@@ -132,7 +133,7 @@ class _Batch:
             self._notify("failed", execution_id, error="the turn did not end in its time")
             return False
         except Exception as error:  # noqa: BLE001  # one execution's failure is not its neighbours'
-            self._notify("failed", execution_id, error=f"{type(error).__name__}: {error}")
+            self._notify("failed", execution_id, error=words_of(error))
             return False
         return True
 
@@ -140,7 +141,7 @@ class _Batch:
         try:
             await self.dead_letters.put(record, reason)
         except Exception as error:  # noqa: BLE001  # as for a turn: only this group has to come again
-            self._notify("failed", record.group, error=f"dead-letter queue: {error}")
+            self._notify("failed", record.group, error=f"dead-letter queue: {words_of(error)}")
             return False
         self._notify("dead_letter", record.group, reason=reason, message_id=record.id)
         return True

@@ -1,69 +1,121 @@
-"""Running functions of the App's author, and what is told of one that ends as none should.
+"""Running functions of the App's author, and how each of them ended: a value, never an exception.
 
-Law: the end of one function is no end of anything else: not of the turn, not of its batch. Only
-whoever breaks it off, or the process, is let through.
+Laws
+ 1. How a function ends crosses threads, tasks and futures as a value. A Future cannot carry a
+    StopIteration, and an event loop ends at a SystemExit.
+ 2. The end of one function is no end of anything else: not of the turn, not of its batch. Only a
+    KeyboardInterrupt, and the cancellation of the task that awaits the function, are let through.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from lambda_workflow.errors import ServiceError, WorkflowError
+from lambda_workflow.model.bounded import text_of
 from lambda_workflow.runtime.later import Later, later_of
 
 
-async def run_function(function: Callable[..., Any], *args: Any) -> Any:
-    """An `async def` function on the event loop, any other in a thread.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a function ended: `error` is None when it returned `value`.
 
-    Raises:
-        WorkflowError: it was cancelled, and by nobody who waits for it.
+    `error` is never a KeyboardInterrupt, and never the cancellation of the awaiting task. It may
+    be any other BaseException: report it, do not raise it.
     """
-    try:
-        if inspect.iscoroutinefunction(function):
-            return await function(*args)
-        result = await asyncio.to_thread(function, *args)
-        return await result if inspect.isawaitable(result) else result
-    except asyncio.CancelledError as end:
-        raise error_of(end, _name(function)) from end
+
+    value: Any = None
+    error: BaseException | None = None
 
 
-async def run_handler(function: Callable[..., Any], *args: Any) -> Any:
+async def run_function(
+    function: Callable[..., Any], *args: Any, name: str = "", is_async: bool | None = None
+) -> Ended:
+    """Run an `async def` function on the event loop, any other in a thread.
+
+    A plain function that returns an awaitable is awaited.
+
+    Args:
+        name: what errors call the function; its own name if not given.
+        is_async: whether calling it gives a coroutine at once; asked of the function if not given.
+    """
+    name = name or _name(function)
+    if inspect.iscoroutinefunction(function) if is_async is None else is_async:
+        return await _awaited(function, args, name)
+    ended = await asyncio.to_thread(_called, function, args, name)
+    if ended.error is None and inspect.isawaitable(ended.value):
+        return await _awaited(lambda: ended.value, (), name)
+    return ended
+
+
+async def run_handler(function: Callable[..., Any], *args: Any) -> None:
     """The same for a function that no task waits for, and which therefore cannot come Later.
 
     Raises:
         ServiceError: (type MisplacedLater) it has raised Later.
-        WorkflowError: see `run_function`.
+        WorkflowError: it ended by what is no Exception, such as sys.exit().
+        Exception: its own error.
     """
+    if (error := (await run_function(function, *args)).error) is None:
+        return
+    name = _name(function)
+    told = without_later(error, name)
+    if isinstance(told, Exception) and not isinstance(told, _NOT_TO_BE_RAISED):
+        raise told
+    raise WorkflowError(f"{name} ended by {type(told).__name__}: {text_of(told)}") from told
+
+
+def without_later(error: BaseException, name: str) -> BaseException:
+    """The error of a function that must not come Later: of a group with one, its errors."""
+    if isinstance(error, BaseExceptionGroup):
+        error = later_of(error)
+    if not isinstance(error, Later):
+        return error
+    told = ServiceError(f"{name}: {error}", type="MisplacedLater", retryable=False)
+    told.__cause__ = error
+    return told
+
+
+def _called(function: Callable[..., Any], args: tuple[Any, ...], name: str) -> Ended:
     try:
-        return await run_function(function, *args)
-    except (Later, BaseExceptionGroup) as end:
-        raise error_of(end, _name(function)) from end
+        return Ended(function(*args))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as end:  # noqa: BLE001  # law 1
+        return _ended(end, name)
 
 
-def error_of(end: BaseException, name: str) -> Exception:
-    """What is told of a function that did not return; never Later, and no cancellation.
+async def _awaited(
+    function: Callable[..., Awaitable[Any]], args: tuple[Any, ...], name: str
+) -> Ended:
+    try:
+        return Ended(await function(*args))
+    except KeyboardInterrupt:
+        raise
+    except asyncio.CancelledError as end:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return _ended(end, name)
+    except BaseException as end:  # noqa: BLE001  # law 1
+        return _ended(end, name)
 
-    Raises:
-        BaseException: whoever awaits the function breaks it off, or the process ends.
-    """
-    if isinstance(end, BaseExceptionGroup):
-        end = later_of(end)
-    if isinstance(end, Exception):
-        return end
-    if isinstance(end, Later):
-        return ServiceError(f"{name}: {end}", type="MisplacedLater", retryable=False)
-    if isinstance(end, asyncio.CancelledError) and not _is_broken_off():
-        return WorkflowError(f"{name} awaited what was cancelled")
-    raise end
 
-
-def _is_broken_off() -> bool:
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
+def _ended(end: BaseException, name: str) -> Ended:
+    if isinstance(end, asyncio.CancelledError):
+        error = WorkflowError(f"{name} awaited what was cancelled")
+        error.__cause__ = end
+        return Ended(error=error)
+    return Ended(error=end)
 
 
 def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", None) or repr(function)
+
+
+_NOT_TO_BE_RAISED: Final = (StopIteration, StopAsyncIteration)
+"""What Python turns into a RuntimeError where a coroutine or a generator raises it."""

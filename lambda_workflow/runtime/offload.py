@@ -10,13 +10,17 @@ from typing import Any, Final
 from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.limits import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from lambda_workflow.model.payload import Json, dumps, fingerprint, loads
 from lambda_workflow.model.turn import Turn, encode_reference, reference_of
 from lambda_workflow.ports import Blobs
 
-INLINE_BYTES_MAX: Final = 32 * 1024  # a record holds some; DynamoDB's item limit is 400 KB
+__all__ = [
+    "INLINE_BYTES_MAX", "PAYLOAD_BYTES_MAX", "RECORD_BYTES_MAX", "deposit", "deposit_record",
+    "fetch", "fetch_records", "inflate", "inflate_event", "stored",
+]  # fmt: skip
+
 RECORD_BYTES_MAX: Final = 340 * 1024  # of 400 KB; the first item has a header, ids and keys too
-PAYLOAD_BYTES_MAX: Final = 16 * 1024 * 1024  # a replay holds every result in memory at once
 
 
 async def deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.BlobRef:

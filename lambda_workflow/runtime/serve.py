@@ -6,7 +6,6 @@ Law: whatever an adapter does, its task ends in exactly one Update, comes again,
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, TypeVar, overload
 
@@ -20,13 +19,13 @@ from lambda_workflow.errors import (
 )
 from lambda_workflow.model.bus_events import BusEvent
 from lambda_workflow.model.events import BlobRef, Failure
-from lambda_workflow.model.failures import failure_of
+from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.functions import run_function
 from lambda_workflow.runtime.heartbeats import WORK, Work
-from lambda_workflow.runtime.later import later_of
+from lambda_workflow.runtime.later import Later, later_of
 from lambda_workflow.runtime.offload import deposit, fetch
 
 Req = TypeVar("Req")
@@ -139,31 +138,38 @@ async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
         payload = await fetch(task.payload, blobs) if _is_ref(task.payload) else task.payload
         request = service.request_codec.decode(payload, service.payload_label)
         args = (request, task) if adapter.wants_task else (request,)
-        result = await run_function(adapter.function, *args)
-        answer = service.response_codec.encode(result, service.response_label)
     except BackendError:
         raise
     except DecodeError as error:
         return task.update(failure=Failure("BadRequest", str(error), False))
+    ended = await run_function(adapter.function, *args)
+    if ended.error is not None:
+        return task.update(failure=_told(ended.error))
+    try:
+        answer = service.response_codec.encode(ended.value, service.response_label)
+        return task.update(await deposit(answer, task.execution_id, blobs))
     except EncodeError as error:
         return task.update(failure=Failure("BadResponse", str(error), False))
-    except ServiceError as error:
-        return task.update(failure=failure_of(error))
-    except Exception as error:  # noqa: BLE001  # the law above: the workflow decides about it
-        return task.update(failure=_told(error))
-    except BaseExceptionGroup as group:  # of a task group with a Later in it
-        meant = later_of(group)
-        if not isinstance(meant, Exception):
-            raise meant from None
-        return task.update(failure=_told(meant))
-    try:
-        return task.update(await deposit(answer, task.execution_id, blobs))
     except LimitExceeded as error:  # done again it would be as large
         return task.update(failure=Failure("LimitExceeded", str(error), False))
 
 
-def _told(error: Exception) -> Failure:
-    return failure_of(error, "".join(traceback.format_exception(error)))
+def _told(error: BaseException) -> Failure:
+    """What the workflow is told of an adapter's end.
+
+    Raises:
+        BackendError, Later: the task comes again.
+    """
+    if isinstance(error, BaseExceptionGroup):  # of a task group, perhaps with a Later in it
+        error = later_of(error)
+    if isinstance(error, BackendError | Later):
+        raise error
+    if isinstance(error, ServiceError):
+        return failure_of(error)
+    if isinstance(error, DecodeError | EncodeError):
+        kind = "BadRequest" if isinstance(error, DecodeError) else "BadResponse"
+        return Failure(kind, str(error), False)
+    return failure_of(error, stack_of(error))
 
 
 def _is_ref(payload: object) -> bool:

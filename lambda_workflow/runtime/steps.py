@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import traceback
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,11 +10,11 @@ from typing import Any, Final, Self
 
 from lambda_workflow.errors import EncodeError, WorkflowError
 from lambda_workflow.model.events import Failure, StepErrored, StepSucceeded
-from lambda_workflow.model.failures import failure_of
+from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.payload import Json
 from lambda_workflow.replay.operations import Step
-from lambda_workflow.runtime.functions import error_of
+from lambda_workflow.runtime.functions import run_function, without_later
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +116,14 @@ async def _attempt(step: Step[Any]) -> StepOutcome:
     execution_id, operation = step.execution_id, step.operation
     key = task_id(execution_id, operation)
     _INFO.set(StepInfo(execution_id, operation, step.name, step.attempt, key))  # of its own task
+    name = f"step {step.name}"
+    ended = await run_function(step.work, name=name, is_async=step.is_async)
+    if ended.error is not None:
+        failure = failure_of(without_later(ended.error, name), stack_of(ended.error))
+        return StepOutcome(operation, step.attempt, None, failure)
     try:
-        if step.is_async:
-            result = await step.work()
-        else:
-            result = await asyncio.to_thread(step.work)
-            if inspect.isawaitable(result):
-                result = await result
-        payload = step.codec.encode(result, f"result of step {step.name}")
+        payload = step.codec.encode(ended.value, f"result of {name}")
     except EncodeError as error:
         failure = Failure("lambda_workflow.errors.EncodeError", str(error), False)
-        return StepOutcome(step.operation, step.attempt, None, failure)
-    except BaseException as end:  # noqa: BLE001  # whatever it raised, the workflow decides about it
-        failure = failure_of(
-            error_of(end, f"step {step.name}"), "".join(traceback.format_exception(end))
-        )
-        return StepOutcome(step.operation, step.attempt, None, failure)
-    return StepOutcome(step.operation, step.attempt, payload, None)
+        return StepOutcome(operation, step.attempt, None, failure)
+    return StepOutcome(operation, step.attempt, payload, None)

@@ -18,7 +18,7 @@ from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.messages import Message, Redrive, Request, Update
 from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import Commit, Effect, SendMessage, SendResponse, SendTask
+from lambda_workflow.ports import Commit, Effect, Observer, SendMessage, SendResponse, SendTask
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.offload import inflate
 from lambda_workflow.runtime.serve import perform
@@ -97,7 +97,7 @@ class WatchedStore(MemoryStore):
 class Host:
     """An App on a host in memory, with one execution `e` unless a test asks for others."""
 
-    def __init__(self, app: App, **options: Any) -> None:
+    def __init__(self, app: App, *, observer: Observer | None = None, **options: Any) -> None:
         self.app = app
         self.clock = VirtualClock()
         self.queue = WatchedQueue(self.clock)
@@ -105,9 +105,8 @@ class Host:
         self.timers = MemoryTimers(self.clock, self.queue)
         self.blobs = MemoryBlobs()
         self.notes = Notes()
-        self.memory = Memory(
-            self.clock, self.store, self.queue, self.timers, self.blobs, self.notes
-        )
+        told = observer or self.notes
+        self.memory = Memory(self.clock, self.store, self.queue, self.timers, self.blobs, told)
         self._workers: list[Turns] = []
         self.turns = self.worker(**options)
 

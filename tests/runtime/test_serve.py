@@ -19,7 +19,7 @@ from lambda_workflow import (
     workflow,
 )
 from lambda_workflow.model.events import BlobRef, Failure
-from lambda_workflow.model.failures import STACK_CHARACTERS_MAX
+from lambda_workflow.model.limits import ERROR_STACK_CHARACTERS_MAX
 from lambda_workflow.model.messages import Update
 from lambda_workflow.runtime.offload import INLINE_BYTES_MAX, fetch
 from lambda_workflow.runtime.serve import Adapter, perform
@@ -83,7 +83,7 @@ async def test_what_it_raises_becomes_an_error_with_its_stack() -> None:
     assert (failure.type, failure.message, failure.retryable) == ("ValueError", "bad order", True)
     assert failure.stack is not None
     assert "test_serve.py" in failure.stack
-    assert len(failure.stack) <= STACK_CHARACTERS_MAX
+    assert len(failure.stack) <= ERROR_STACK_CHARACTERS_MAX
 
 
 async def test_a_service_error_says_type_details_and_whether_to_retry() -> None:

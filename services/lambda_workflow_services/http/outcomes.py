@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpcore
 
 from lambda_workflow import ServiceError
-from lambda_workflow.model.failures import DETAILS_CHARACTERS_MAX
+from lambda_workflow.model.limits import ERROR_DETAILS_CHARACTERS_MAX
 from lambda_workflow.model.payload import dumps
 from lambda_workflow_services.http import HttpResponse
 from lambda_workflow_services.http.addresses import Refused, Unknown
@@ -61,7 +61,9 @@ def _details(response: HttpResponse, excerpt: str) -> dict[str, Any]:
         for name, value in list(response.headers.items())[:HEADERS_MAX]
     }
     details = {**place_of(response), "headers": headers, "body": excerpt}
-    while headers and len(dumps(details)) > DETAILS_CHARACTERS_MAX:  # quotes count twice there
+    while (
+        headers and len(dumps(details)) > ERROR_DETAILS_CHARACTERS_MAX
+    ):  # quotes count twice there
         headers.popitem()
     return details
 

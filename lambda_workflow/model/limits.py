@@ -1,0 +1,32 @@
+"""The limits on what comes from outside, in one table: each with its reason.
+
+docs/limits.md shows the same figures. A value over its limit is refused where it comes in, with an
+error that names the limit; only the texts of errors are cut instead, because recording an error
+must never fail.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# payloads
+
+PAYLOAD_BYTES_MAX: Final = 16 * 1024 * 1024  # a replay holds every result in memory at once
+INLINE_BYTES_MAX: Final = 32 * 1024  # above it a payload is stored apart; a record holds several
+DEPTH_MAX: Final = 200  # Python 3.11 reads some 990 levels of JSON and writes fewer
+INT_DIGITS_MAX: Final = 640  # Python reads and writes these whatever PYTHONINTMAXSTRDIGITS says
+
+# errors
+
+ERROR_TYPE_CHARACTERS_MAX: Final = 256  # retry policies compare it; a qualified name is shorter
+ERROR_MESSAGE_CHARACTERS_MAX: Final = 4_000  # a dump in a message must not fill a record
+ERROR_DETAILS_CHARACTERS_MAX: Final = 16_000  # as JSON
+ERROR_STACK_CHARACTERS_MAX: Final = 4_000  # the innermost frames say it
+RETRY_AFTER_SECONDS_MAX: Final = 365 * 24 * 3_600  # as long as a timer is sure to live
+
+# names, ids and words
+
+EXECUTION_ID_CHARACTERS_MAX: Final = 128  # of an SQS message group id
+NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
+STEP_NAME_CHARACTERS_MAX: Final = 1_000  # free text, which the history shows; cut
+REASON_CHARACTERS_MAX: Final = 1_000  # of a cancel, a pause, a termination; stands in the listing

@@ -1,0 +1,184 @@
+"""However a function of the author's ends, its turn and its neighbours go on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import pytest
+
+from lambda_workflow import App, Context, Service, ServiceError, StepFailed, Task, serve, workflow
+from lambda_workflow.errors import WorkflowError
+from lambda_workflow.ports import Happening
+from lambda_workflow.runtime.functions import run_function, run_handler
+from lambda_workflow.runtime.serve import perform
+from lambda_workflow.runtime.workshop import Workshop
+from lambda_workflow.testing.memory import MemoryBlobs
+from tests.runtime.conftest import MakeHost
+
+WORK: Service[str, str] = Service("work", str, str)
+TASK = Task("e", "e/1", "work", "a", 1, "memory://inbox")
+
+
+def empty() -> str:
+    return next(iter([]))
+
+
+def leave() -> NoReturn:
+    sys.exit(3)
+
+
+def close() -> NoReturn:
+    raise GeneratorExit("closed")
+
+
+def stop_async() -> NoReturn:
+    raise StopAsyncIteration("no more")
+
+
+def half() -> NoReturn:
+    raise ValueError("\udcff")
+
+
+def carried() -> NoReturn:
+    raise ServiceError("named so", type="StopIteration")
+
+
+ENDS: dict[str, Callable[[], Any]] = {
+    "StopIteration": empty,
+    "SystemExit": leave,
+    "GeneratorExit": close,
+    "StopAsyncIteration": stop_async,
+    "ValueError": half,
+}
+
+
+def as_async(function: Callable[[], Any]) -> Callable[[], Any]:
+    async def inner() -> str:
+        await asyncio.sleep(0)
+        return str(function())
+
+    return inner
+
+
+@workflow
+async def steps(ctx: Context, name: str) -> str:
+    kind, _, how = name.partition("/")
+    function = carried if kind == "carried" else ENDS[kind]
+    try:
+        return await ctx.step(as_async(function) if how == "async" else function)
+    except StepFailed as error:
+        return error.type
+    except Exception as error:  # noqa: BLE001  # the test asks which
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("how", ["thread", "async"])
+@pytest.mark.parametrize("kind", [*ENDS, "carried"])
+async def test_a_step_that_ends_oddly_has_failed(make_host: MakeHost, kind: str, how: str) -> None:
+    host = make_host(App("ends", workflows=[steps]), check=True)
+    async with asyncio.timeout(10):
+        await host.start(steps, f"{kind}/{how}")
+        outcome = await host.finish()
+    # an `async def` function cannot raise StopIteration: Python makes a RuntimeError of it
+    expected = {kind, "StopIteration"} if kind == "carried" else {kind}
+    if how == "async" and kind == "StopIteration":
+        expected = {"RuntimeError"}
+    assert outcome in expected
+
+
+@pytest.mark.parametrize("kind", ENDS)
+@pytest.mark.parametrize("how", ["thread", "async"])
+async def test_an_adapter_that_ends_oddly_has_failed(kind: str, how: str) -> None:
+    function = as_async(ENDS[kind]) if how == "async" else ENDS[kind]
+    if how == "async":
+
+        @serve(WORK)
+        async def work(what: str) -> str:
+            return str(await function())
+    else:
+
+        @serve(WORK)
+        def work(what: str) -> str:
+            return str(function())
+
+    async with asyncio.timeout(10):
+        update = await perform(work, TASK, MemoryBlobs())
+    assert update.failure is not None
+    is_stop = kind == "StopIteration" and how == "async"
+    assert update.failure.type == ("RuntimeError" if is_stop else kind)
+    assert update.failure.stack is not None
+
+
+@pytest.mark.parametrize("kind", ENDS)
+async def test_a_handler_of_withdrawals_that_ends_oddly_has_failed(kind: str) -> None:
+    @serve(WORK)
+    async def work(what: str) -> str:
+        return what
+
+    @work.on_cancel
+    def undo(task: Task) -> None:
+        ENDS[kind]()
+
+    async def post(*_: object) -> None: ...
+
+    shop = Workshop(MemoryBlobs, post, lambda: 1_000)
+    withdrawal = replace(TASK, payload=None, reply=False, cancelled=True)
+    async with asyncio.timeout(10):
+        with pytest.raises((WorkflowError, ValueError)):
+            await shop.do(work, withdrawal)
+
+
+async def test_ctrl_c_stays_one() -> None:
+    async def stop_here() -> NoReturn:
+        raise KeyboardInterrupt
+
+    coroutine = run_function(stop_here)
+    with pytest.raises(KeyboardInterrupt):
+        coroutine.send(None)
+
+
+async def test_who_is_cancelled_is_cancelled() -> None:
+    begun = asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    task = asyncio.create_task(run_handler(wait))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+class Raising:
+    """An observer that is broken."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.heard: list[str] = []
+
+    def notify(self, happening: Happening) -> None:
+        self.heard.append(happening.kind)
+        raise self.error
+
+
+@workflow
+async def simple(ctx: Context, n: int) -> int:
+    return await ctx.step(lambda: n + 1)
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(1), StopIteration()])
+async def test_an_observer_that_raises_hurts_nobody(
+    make_host: MakeHost, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = Raising(error)
+    host = make_host(App("ends", workflows=[simple]), observer=observer)
+    await host.start(simple, 1)
+    assert await host.finish() == 2
+    assert {"step", "turn", "closed"} <= set(observer.heard)
+    assert f"observer Raising raised {type(error).__name__} at 'closed'" in caplog.text
