@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from lambda_workflow.cli.loading import load_app, read_input, read_seconds, read_tag
 from lambda_workflow.cli.place import add_place, client_of
-from lambda_workflow.runtime.starting import OnConflict
+from lambda_workflow.runtime.sent_start import OnConflict
 
 
 def add_to(commands: Any) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,7 @@ from lambda_workflow.local import registry
 from lambda_workflow.local.alarm import Alarm
 from lambda_workflow.local.clock import SkippingClock
 from lambda_workflow.local.crew import Crew
+from lambda_workflow.local.ends import Ends
 from lambda_workflow.local.inbox import Inbox
 from lambda_workflow.local.presence import Presence
 from lambda_workflow.local.registry import TimerKey
@@ -148,6 +150,7 @@ class Engine:
             finally:
                 self._turns.close()
                 self._file.sink = None
+                await asyncio.to_thread(self._client._end_sync)
                 await self._file.aclose()
 
     @property
@@ -166,7 +169,8 @@ class Engine:
     @property
     def client(self) -> Client:
         """Starts executions and asks for them, through this engine's file."""
-        return Client(self._app, self.backend, wait=self._wait_closed)
+        _ = self.backend  # or it says that the engine does not run
+        return self._client
 
     @property
     def path(self) -> str:
@@ -190,7 +194,11 @@ class Engine:
         return self._presence.claimant.services
 
     def take(self, effects: Sequence[Effect]) -> None:
-        """Act on effects that this process has stored."""
+        """Act on effects that this process has stored, perhaps by a client in another thread."""
+        if asyncio._get_running_loop() is not self._loop:
+            with suppress(RuntimeError):  # the loop is closed: the rows are for the next engine
+                self._loop.call_soon_threadsafe(self.take, effects)
+            return
         for effect in effects:
             match effect:
                 case SendTask(task):
@@ -210,7 +218,9 @@ class Engine:
     def _furnish(self, file: SqliteFile) -> None:
         backend = file.backend
         self._turns = Turns(self._app, backend, **self._checks)
-        self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._ends = Ends()
+        self._client = Client(self._app, backend, wait=self._ends.wait)
         self._inbox = Inbox(
             self._turn, file.drop, self._eased, backend=backend, concurrency=self._concurrency
         )
@@ -244,23 +254,8 @@ class Engine:
     async def _turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
         result = await self._turns.run(execution_id, arrivals)
         if result.status is not None and result.status.closed:
-            for waiter in self._waiters.pop(execution_id, ()):
-                waiter.set()
+            self._ends.tell(execution_id)
         return result.acked
-
-    async def _wait_closed(self, execution_id: str, seconds: float) -> None:
-        """Until the execution ends in this engine, or for so long: another engine may own it."""
-        waiters = self._waiters.setdefault(execution_id, set())
-        waiters.add(ended := asyncio.Event())
-        try:
-            async with asyncio.timeout(seconds):
-                await ended.wait()
-        except TimeoutError:
-            pass
-        finally:
-            waiters.discard(ended)
-            if not waiters:
-                self._waiters.pop(execution_id, None)
 
     async def _hand_over(self, update: Update, receipt: Receipt) -> None:
         """A result for an execution of this engine: its turn deletes the task's row.

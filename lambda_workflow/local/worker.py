@@ -4,12 +4,14 @@ Laws
  1. A connection is used by its own thread alone.
  2. All changes that wait when the writer comes round share one transaction, and so one fsync; the
     writer never waits for more to come.
- 3. A caller hears of success after the COMMIT, on its own event loop; a group is one wake-up of it.
+ 3. The threads are not in a process that was forked off: what is asked there is refused at once.
+ 4. A caller hears of success after the COMMIT, on its own event loop; a group is one wake-up of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -47,6 +49,7 @@ class Worker:
         self._path = path
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
+        self._process = os.getpid()
         # A daemon, so that a host that forgets to close can still exit; the file stands it.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -70,7 +73,7 @@ class Worker:
 
     def close(self) -> None:
         """Finish what has been given, and close the connection; blocks until then."""
-        if not self._closed:
+        if not self._closed and self._process == os.getpid():
             self._closed = True
             self._jobs.put(None)
             self._thread.join()
@@ -78,6 +81,13 @@ class Worker:
     def _submit(self, work: Change | Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
         if self._closed:
             raise BackendError(f"{self._path} is closed: its engine or backend has been left")
+        if self._process != (here := os.getpid()):
+            raise BackendError(
+                f"{self._path} was opened by process {self._process}, from which process {here} "
+                "was forked: neither the connections nor the threads of an engine are usable after "
+                "a fork. Enter the Engine, or make the client, after it (in the new process), or "
+                "start processes by 'spawn'"
+            )
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._jobs.put(_Job(work, future, loop))

@@ -46,6 +46,9 @@ _ENDED: Final = Late("the execution has ended", True)
 _UNKNOWN: Final = Late("no such execution")
 _OTHER_START: Final = Late("the id belongs to an execution that somebody else has started", True)
 
+# Not expected: a copy in memory may be of the execution before, which the start has replaced.
+_REFUSED_START: Final = Late("it was sent with a start that was refused: another took the id first")
+
 
 def judge(history: History, message: m.Message, now: int) -> Acceptance:
     """What a message amounts to."""
@@ -148,13 +151,13 @@ def _timer(history: History, message: m.Timer, now: int) -> Acceptance:
 
 
 def _signal(history: History, message: m.Signal, now: int) -> Acceptance:
-    return _once(history, f"signal:{message.id}") or e.Signalled(
+    return _once(history, f"signal:{message.id}", message.start) or e.Signalled(
         history.clock(now), message.name, message.payload, message.id
     )
 
 
 def _update_request(history: History, message: m.UpdateRequest, now: int) -> Acceptance:
-    return _once(history, f"update:{message.id}") or e.UpdateRequested(
+    return _once(history, f"update:{message.id}", message.start) or e.UpdateRequested(
         history.clock(now), message.name, message.payload, message.id
     )
 
@@ -211,12 +214,29 @@ def _redrive(history: History, message: m.Redrive, now: int) -> Acceptance:
     return Duplicate(history.next_number - 1) if history.status.closed else Wake()
 
 
-def _once(history: History, key: str) -> Duplicate | Late | None:
-    """What stands against a message of which one is taken; without a key every one is."""
+def _is_sent_with(start: str, started: e.Started) -> bool:
+    """Whether a message's `start` is this one: by its id, or `<workflow>/<digest of the request>`.
+
+    Where the digest is empty any request fits.
+    """
+    workflow, by_request, request = start.partition("/")
+    if not by_request:
+        return start in ("", started.options.id)
+    origin = started.run.origin or digest(started.request)
+    return workflow == started.workflow and request in ("", origin)
+
+
+def _once(history: History, key: str, start: str = "") -> Duplicate | Late | None:
+    """What stands against a message of which one is taken; without a key every one is.
+
+    `start` is the start that it was sent with, if it was.
+    """
     if history.started is None:
         return _UNKNOWN
     if key and (turn := history.taken.get(key)) is not None:
         return Duplicate(turn)
+    if not _is_sent_with(start, history.started):
+        return _REFUSED_START
     return _ENDED if _is_over(history) else None
 
 

@@ -82,22 +82,28 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Tell the workflow something. `id` makes it once, however often it is sent."""
+    """Tell the workflow something. `id` makes it once, however often it is sent.
+
+    `start` names the start that it was sent with: by its id, or as `<workflow>/<digest of the
+    request>`. An execution that began with another start does not take the signal.
+    """
 
     execution_id: str
     name: str
     payload: Json | BlobRef
     id: str
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """Ask the workflow for something; its reply is kept under `id`."""
+    """Ask the workflow for something; its reply is kept under `id`; `start` as for Signal."""
 
     execution_id: str
     name: str
     payload: Json | BlobRef
     id: str
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)

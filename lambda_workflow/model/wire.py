@@ -57,6 +57,7 @@ def render(message: Message) -> str:
                 data["token"] = message.token
         case Signal() | UpdateRequest():
             data |= {"name": message.name, "id": message.id}
+            data |= {"start": message.start} if message.start else {}
             _put(data, _PAYLOAD, message.payload)
         case Cancel():
             data |= {"reason": message.reason, "grace_ms": message.grace_ms}
@@ -324,9 +325,11 @@ _KINDS: Final[dict[str, Callable[[str, dict[str, Any]], Message]]] = {
     "Update": _update,
     "Timer": lambda x, d: Timer(x, _operation(x, d), _whole(d, "due")),
     "Heartbeat": _heartbeat,
-    "Signal": lambda x, d: Signal(x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id")),
+    "Signal": lambda x, d: Signal(
+        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d)
+    ),
     "UpdateRequest": lambda x, d: UpdateRequest(
-        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id")
+        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d)
     ),
     "Cancel": lambda x, d: Cancel(
         x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d), _id(d)

@@ -6,10 +6,11 @@ Its methods stand with what they are about: `starting`, `results`,
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from types import NoneType
-from typing import Any
+from typing import Any, Final
 
 from lambda_workflow.model.arguments import check_kind, check_moment
 from lambda_workflow.model.exported import write_history
@@ -26,12 +27,13 @@ from lambda_workflow.runtime.offload import inflate
 from lambda_workflow.runtime.schedules import Schedules
 from lambda_workflow.runtime.starting import Starting
 from lambda_workflow.runtime.sync_client import SyncClient
-from lambda_workflow.runtime.talk import Talk
 
 __all__ = ["Client", "Handle", "SyncClient"]
 
+_MAKING: Final = threading.Lock()  # of the one door that a client has
 
-class Client(Starting, Talk, Controls, Callbacks):
+
+class Client(Starting, Controls, Callbacks):
     """Talks to the executions of an App through a backend.
 
     Every method is a coroutine and may raise BackendError; `Client.sync` is a door for code that
@@ -113,12 +115,18 @@ class Client(Starting, Talk, Controls, Callbacks):
 
     @property
     def sync(self) -> SyncClient:
-        """The same methods for code without an event loop; always the same door."""
-        if self._sync is None:
-            self._sync = SyncClient(self)
-        return self._sync
+        """The same methods for threads without an event loop; always the same door."""
+        with _MAKING:
+            if self._sync is None:
+                self._sync = SyncClient(self)
+            return self._sync
 
     async def close(self) -> None:
         """Close the connections that were opened for this client; an engine's has none."""
         if self._close is not None:
             await self._close()
+
+    def _end_sync(self) -> None:
+        """End the event loop behind `sync`, if there is one; what waits there is cancelled."""
+        if self._sync is not None:
+            self._sync._loop.close()

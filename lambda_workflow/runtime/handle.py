@@ -12,6 +12,7 @@ from lambda_workflow.ports import Header
 from lambda_workflow.replay.query import Query
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.controls import GRACE, grace_ms, order_id
+from lambda_workflow.runtime.sent_start import SentStart
 from lambda_workflow.runtime.talk import asking, replied, telling
 
 if TYPE_CHECKING:
@@ -39,17 +40,21 @@ class Handle(Generic[Out]):
         client: Client,
         execution_id: str,
         workflow: Workflow[Any, Out],
-        begun_by: str = "",  # the start to wait for, where another execution has had the id
+        sent: SentStart | None = None,  # the start to look for, where another may have the id
     ) -> None:
         self.execution_id: Final = execution_id
         self._client = client
         self.workflow: Final = workflow
-        self._begun_by = begun_by
+        self._sent = sent
 
     async def result(self, timeout: timedelta | None = None) -> Out:
-        """Wait for the result; see `Client.result`."""
+        """Wait for the result; see `Client.result`.
+
+        Raises:
+            ExecutionAlreadyStarted: another start took the id at the same moment (all methods).
+        """
         await self._begun(timeout)
-        result: Out = await self._client.result(self.execution_id, timeout=timeout)
+        result: Out = await self._client._result(self.execution_id, timeout, self._sent)
         return result
 
     async def describe(self) -> Header:
@@ -57,6 +62,7 @@ class Handle(Generic[Out]):
         await self._begun()
         async for header in self._client._looks(self.execution_id, FIRST_TURN):
             if header is not None:
+                await self._begun()
                 return header
         return await self._client.describe(self.execution_id)
 
@@ -89,6 +95,7 @@ class Handle(Generic[Out]):
         request = asking(self.execution_id, update, payload, id)
         known = id is not None
         reply = await self._client._update(request, timeout, is_known=known, is_started=True)
+        await self._begun()
         return replied(update, reply)
 
     @overload
@@ -129,9 +136,17 @@ class Handle(Generic[Out]):
         await self._client.redrive(self.execution_id)
 
     async def _begun(self, timeout: timedelta | None = None) -> None:
-        if self._begun_by:
-            await self._client._wait_begun(self.execution_id, self._begun_by, timeout)
-            self._begun_by = ""
+        """Make sure that the execution is the one that was started, as far as that can be seen.
+
+        A start that replaces an earlier execution is waited for.
+        """
+        if (sent := self._sent) is None:
+            return
+        if sent.replaces:
+            await self._client._wait_begun(self.execution_id, sent.id, timeout)
+        elif not await sent.is_accepted(self._client.backend):
+            return
+        self._sent = None
 
     def __repr__(self) -> str:
         return f"Handle({self.execution_id!r})"

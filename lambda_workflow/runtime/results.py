@@ -23,6 +23,7 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client_base import ClientBase
 from lambda_workflow.runtime.living import load_history
 from lambda_workflow.runtime.offload import fetch
+from lambda_workflow.runtime.sent_start import SentStart
 
 POLL_SECONDS: Final = (0.02, 2.0)  # between two looks for a result: the first, and the longest
 _ENDS: Final = {
@@ -53,8 +54,16 @@ class Results(ClientBase):
             ExecutionFailed: it ended in failure; those above are of this class too.
             ResultTimeout: it did not end in time.
         """
+        return await self._result(execution_id, timeout)
+
+    async def _result(
+        self, execution_id: str, timeout: timedelta | None, sent: SentStart | None = None
+    ) -> Any:
+        """`sent` is the start whose result is meant."""
         header: Header | None = None
         async for header in self._looks(execution_id, timeout):
+            if header is not None and sent is not None and await sent.is_accepted(self.backend):
+                sent = None
             if header is not None and header.status.closed:
                 history = await load_history(self.backend, execution_id)
                 if history.status.closed:  # or it is replaced, and the listing lags behind

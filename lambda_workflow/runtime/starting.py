@@ -4,7 +4,7 @@ Laws
  1. What a start sends travels in one order to the execution's own queue, and is known by an id:
     sent again, it begins nothing new.
  2. Whether an id is free is asked of the store. Of two starts at one moment both may find it so;
-    then the first to arrive begins, and the other changes nothing.
+    then the first to arrive begins, and the other changes nothing: see `sent_start`.
 """
 
 from __future__ import annotations
@@ -12,30 +12,36 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast, get_args
 
 from lambda_workflow.errors import (
     ConfigurationError,
     ExecutionAlreadyStarted,
     ExecutionClosed,
-    LimitExceeded,
     ResultTimeout,
 )
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
-from lambda_workflow.model.arguments import check_duration, check_kind, check_moment
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.history import digest
 from lambda_workflow.model.ids import check_execution_id, deduplication_id
-from lambda_workflow.model.payload import Json, codec_for, dumps, fingerprint
-from lambda_workflow.model.signal import Signal
+from lambda_workflow.model.payload import Json, fingerprint
+from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import SendMessage
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.handle import Handle
 from lambda_workflow.runtime.living import load_history
 from lambda_workflow.runtime.offload import deposit
-from lambda_workflow.runtime.results import Results
-from lambda_workflow.runtime.talk import signal_send, telling
+from lambda_workflow.runtime.sent_start import OnConflict, SentStart
+from lambda_workflow.runtime.start_options import (
+    StartWith,
+    begin_ms,
+    checked_memo,
+    checked_tags,
+    timeout_ms,
+)
+from lambda_workflow.runtime.talk import Talk, asking, replied, send_once, telling
 
 if TYPE_CHECKING:
     from lambda_workflow.runtime.client import Client
@@ -43,14 +49,10 @@ if TYPE_CHECKING:
 In = TypeVar("In")
 Out = TypeVar("Out")
 T = TypeVar("T")
-OnConflict = Literal["same_request", "use_existing", "fail", "terminate_existing"]
+Req = TypeVar("Req")
+Res = TypeVar("Res")
 
-YEAR: Final = timedelta(days=366)  # hosts keep timers for a little longer than this
 SIGNAL_FORM: Final = "the Signal and its payload: signal=(SIGNAL, payload)"
-TAGS_MAX: Final = 10  # they travel in every listing
-TAG_NAME_CHARACTERS_MAX: Final = 64
-TAG_CHARACTERS_MAX: Final = 128
-MEMO_BYTES_MAX: Final = 8 * 1024  # as JSON; it stands in the listing, beside a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,21 @@ class Start:
     payload: Json
     options: e.StartOptions
     on_conflict: OnConflict
-    signal: m.Signal | None
+    is_new: bool  # its id is a random one
+    told: m.Signal | m.UpdateRequest | None = None  # what goes with it
+    is_known: bool = False  # the update may have been sent before
+
+    @property
+    def sent(self) -> SentStart:
+        """What its handle keeps of it."""
+        given, anew = self.on_conflict, self.is_new and self.on_conflict == "terminate_existing"
+        return SentStart(
+            self.execution_id, self.options.id, self.workflow, fingerprint(self.payload),
+            "fail" if anew else given,
+        )  # fmt: skip
 
 
-class Starting(Results):
+class Starting(Talk):
     """See `Client`."""
 
     async def start(
@@ -107,47 +120,113 @@ class Starting(Results):
         Raises:
             EncodeError: request, signal or memo are not of their types.
             UnknownWorkflow: the App does not list the workflow, or has a newer version of it.
-            ExecutionAlreadyStarted: the id is taken; see `on_conflict`.
+            ExecutionAlreadyStarted: the id is taken; see `on_conflict`. Where another start takes
+                it at the same moment, the handle's methods raise this instead.
             ExecutionClosed: there is a signal, and the execution to go on with has ended.
             ConfigurationError, LimitExceeded: an option is wrong, or too large.
         """
+        start = self._start_of(
+            workflow,
+            request,
+            execution_id=execution_id,
+            on_conflict=on_conflict,
+            execution_timeout=execution_timeout,
+            delay=delay,
+            start_at=start_at,
+            tags=tags,
+            memo=memo,
+        )
+        if signal is not None:
+            check_kind(signal, tuple, "signal", SIGNAL_FORM)
+            # each start that replaces what is there has a signal of its own
+            given = start.options.id if start.sent.replaces else signal_id
+            start = replace(start, told=telling(start.execution_id, *signal, given))
+        sent = await self._begin(start)
+        return Handle(cast("Client", self), start.execution_id, workflow, sent)
+
+    async def start_with_update(
+        self,
+        workflow: Workflow[In, Out],
+        request: In,
+        update: Update[Req, Res],
+        payload: Req,
+        *,
+        update_id: str | None = None,
+        timeout: timedelta | None = None,
+        **options: Unpack[StartWith],
+    ) -> tuple[Handle[Out], Res]:
+        """Start an execution and send it an update, in one request; returns handle and reply.
+
+        Where `on_conflict` goes on with an execution that has the id, that one gets the update.
+
+        Args:
+            update_id: makes the update one, however often it is sent, and fetches the reply to an
+                earlier one; random if not given, or if the start terminates what is there.
+            timeout: how long to wait for the reply; for ever if not given.
+            options: those of `start`, but `signal` and `signal_id`.
+
+        Raises:
+            ExecutionAlreadyStarted: the id is taken; the update was not sent, or not taken.
+            UpdateRejected, ResultTimeout: as `update`.
+            ExecutionClosed: the execution has ended without a reply.
+            EncodeError, UnknownWorkflow, ConfigurationError, LimitExceeded: as `start`.
+        """
+        start = self._start_of(workflow, request, **options)
+        given = start.options.id if start.sent.replaces else update_id
+        asked = asking(start.execution_id, update, payload, given)
+        start = replace(start, told=asked, is_known=given is not None)
+        sent = await self._begin(start)
+        handle = Handle(cast("Client", self), start.execution_id, workflow, sent)
+        if start.sent.replaces:
+            await handle._begun(timeout)
+        return handle, replied(update, await self._reply_to(asked, timeout, sent=sent))
+
+    def _start_of(
+        self,
+        workflow: Workflow[In, Any],
+        request: In,
+        *,
+        execution_id: str | None = None,
+        on_conflict: OnConflict = "same_request",
+        execution_timeout: timedelta | None = None,
+        delay: timedelta | None = None,
+        start_at: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+        memo: Any = None,
+    ) -> Start:
         check_kind(workflow, Workflow, "what to start", "a workflow, made by `@workflow`")
         self.app.check_newest(workflow)
         if on_conflict not in get_args(OnConflict):
             known = ", ".join(get_args(OnConflict))
             raise ConfigurationError(f"on_conflict={on_conflict!r}: use one of {known}")
         payload = workflow.request_codec.encode(request, "request")
-        chosen = _chosen_id(execution_id, workflow.name)
-        not_before = self._not_before(delay, start_at)
+        now = self.backend.clock.now()
+        not_before = begin_ms(now, delay, start_at)
         options = e.StartOptions(
             id=secrets.token_urlsafe(12),
             secret=secrets.token_urlsafe(16),
-            timeout_ms=self._timeout_ms(execution_timeout, not_before),
+            timeout_ms=timeout_ms(now, execution_timeout, not_before),
             not_before=not_before,
-            tags=_checked_tags(tags or {}),
-            memo=_checked_memo(memo),
+            tags=checked_tags(tags or {}),
+            memo=checked_memo(memo),
         )
-        told = None
-        if signal is not None:
-            anew = on_conflict == "terminate_existing"  # each such start has a signal of its own
-            check_kind(signal, tuple, "signal", SIGNAL_FORM)
-            told = telling(chosen, *signal, options.id if anew else signal_id)
-        start = Start(chosen, workflow.name, payload, options, on_conflict, told)
-        begun_by = await self._begin(start, is_new=execution_id is None)
-        return Handle(cast("Client", self), chosen, workflow, begun_by)
+        chosen, is_new = _chosen_id(execution_id, workflow.name), execution_id is None
+        return Start(chosen, workflow.name, payload, options, on_conflict, is_new)
 
-    async def _begin(self, start: Start, *, is_new: bool) -> str:
-        """Send what the start needs; the start to wait for before anything else is asked."""
-        replaces = start.on_conflict == "terminate_existing" and not is_new
+    async def _begin(self, start: Start) -> SentStart | None:
+        """Send what the start needs; the start that its handle has to look for, if there is one."""
         sends: list[SendMessage] = []
-        if is_new or replaces or not await self._is_present(start):
-            sends.append(await self._request(start, replaces=replaces))
-        if (signal := start.signal) is not None:
-            payload = await deposit(signal.payload, start.execution_id, self.backend.blobs)
-            sends.append(signal_send(replace(signal, payload=payload)))
+        sent = start.sent
+        if start.is_new or sent.replaces or not await self._is_present(start):
+            sends.append(await self._request(start, replaces=sent.replaces))
+        begins = bool(sends) and not start.is_new
+        if (told := start.told) is not None:
+            payload = await deposit(told.payload, start.execution_id, self.backend.blobs)
+            told = replace(told, payload=payload, start=sent.key if begins else "")
+            sends.append(send_once(told))
         if sends:
             await self.backend.queue.send_messages(sends)
-        return start.options.id if replaces else ""
+        return sent if begins else None
 
     async def _request(self, start: Start, *, replaces: bool) -> SendMessage:
         execution_id, options = start.execution_id, start.options
@@ -171,9 +250,10 @@ class Starting(Results):
                 f"execution id {start.execution_id} belongs to another workflow or another "
                 "request: choose another id, or start with the same request"
             )
-        if start.signal is not None and header.status.closed:
+        if start.told is not None and header.status.closed and not start.is_known:
+            kind = "signal" if isinstance(start.told, m.Signal) else "update"
             raise ExecutionClosed(
-                f"execution {start.execution_id} has ended ({header.status}) and takes no signal; "
+                f"execution {start.execution_id} has ended ({header.status}) and takes no {kind}; "
                 "on_conflict='terminate_existing' begins anew"
             )
         return True
@@ -204,64 +284,8 @@ class Starting(Results):
             f"execution {execution_id} has not begun anew after {timeout}; ask again"
         )
 
-    def _not_before(self, delay: timedelta | None, start_at: datetime | None) -> int:
-        now = self.backend.clock.now()
-        if start_at is not None:
-            if delay is not None:
-                raise ConfigurationError("start: give `delay` or `start_at`, not both")
-            check_moment(start_at, "start_at")
-            delay = max(timedelta(0), start_at - datetime.fromtimestamp(now / 1000, UTC))
-        if delay is None:
-            return 0
-        check_duration(delay, "delay")
-        if not timedelta(0) <= delay <= YEAR:
-            raise ConfigurationError(f"delay={delay}: it must be between nothing and 366 days")
-        return now + round(delay / timedelta(milliseconds=1)) if delay else 0
-
-    def _timeout_ms(self, timeout: timedelta | None, not_before: int) -> int:
-        if timeout is None:
-            return 0
-        check_duration(timeout, "execution_timeout")
-        span = round(timeout / timedelta(milliseconds=1))
-        ahead = max(0, not_before - self.backend.clock.now())
-        if span <= 0 or timedelta(milliseconds=span + ahead) > YEAR:
-            raise ConfigurationError(
-                f"execution_timeout={timeout}: it must be at least a millisecond, and end within "
-                "366 days of the start"
-            )
-        return span
-
 
 def _chosen_id(execution_id: str | None, workflow: str) -> str:
     if execution_id is None:
         return check_execution_id(f"{workflow}-{secrets.token_hex(8)}")
     return check_execution_id(execution_id)  # an empty one is a slip, no wish for a random one
-
-
-def _checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    check_kind(tags, Mapping, "tags", "texts by name, such as {'team': 'blue'}")
-    if len(tags) > TAGS_MAX:
-        raise LimitExceeded(
-            f"{len(tags)} tags: the limit is {TAGS_MAX}; put the rest into the memo"
-        )
-    for name, text in tags.items():
-        both: tuple[object, object] = (name, text)  # a number is an easy mistake
-        if not all(isinstance(one, str) for one in both):
-            raise ConfigurationError(f"tag {name!r}: {text!r}: name and text must be strings")
-        if not 0 < len(name) <= TAG_NAME_CHARACTERS_MAX or len(text) > TAG_CHARACTERS_MAX:
-            raise LimitExceeded(
-                f"tag {name!r:.100}: its name may have 1 to {TAG_NAME_CHARACTERS_MAX} characters, "
-                f"its text up to {TAG_CHARACTERS_MAX}"
-            )
-    return dict(tags)
-
-
-def _checked_memo(memo: Any) -> Json:
-    if memo is None:
-        return None
-    value = codec_for(type(memo)).encode(memo, "memo")
-    if (size := len(dumps(value).encode())) > MEMO_BYTES_MAX:
-        raise LimitExceeded(
-            f"a memo of {size} bytes: the limit is {MEMO_BYTES_MAX}; it stands in every listing"
-        )
-    return value

@@ -15,6 +15,9 @@ from lambda_workflow.ports import Header, Page
 from lambda_workflow.replay.query import Query
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.controls import GRACE
+from lambda_workflow.runtime.handle import Handle
+from lambda_workflow.runtime.loop_thread import LoopThread
+from lambda_workflow.runtime.sent_start import SentStart
 
 if TYPE_CHECKING:
     from lambda_workflow.runtime.client import Client
@@ -27,23 +30,42 @@ Res = TypeVar("Res")
 
 
 class SyncClient:
-    """The Client's methods, each run to its end, on an event loop of its own.
+    """The Client's methods, each run to its end, from any number of threads at once.
 
-    A client is used by its coroutines or through this door, not both. With an engine, use it in
-    another thread than the engine's: `await asyncio.to_thread(…)`.
+    They run on an event loop in a thread of its own, made at the first use: in a process that is
+    forked after that, every method raises WorkflowError. A client is used by its coroutines or
+    through this door, not both. With an engine, use it in another thread than the engine's:
+    `await asyncio.to_thread(…)`.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._runner = asyncio.Runner()
+        self._loop = LoopThread()
 
     def start(self, workflow: Workflow[In, Any], request: In, **options: Any) -> str:
-        """As `Client.start`, with its options; returns the execution id."""
+        """As `Client.start`, with its options; returns the execution id.
+
+        Where another start takes the id at the same moment, `result` with this very string raises
+        ExecutionAlreadyStarted; an equal one from elsewhere means whatever execution has the id.
+        """
         return self._run(self._started(workflow, request, options))
+
+    def start_with_update(
+        self,
+        workflow: Workflow[In, Any],
+        request: In,
+        update: Update[Req, Res],
+        payload: Req,
+        **options: Any,
+    ) -> tuple[str, Res]:
+        """As `Client.start_with_update`, with its options; returns the execution id and reply."""
+        starting = self._client.start_with_update(workflow, request, update, payload, **options)
+        return self._run(self._updated(starting))
 
     def result(self, execution_id: str, *, timeout: timedelta | None = None) -> Any:
         """As `Client.result`."""
-        return self._run(self._client.result(execution_id, timeout=timeout))
+        sent = getattr(execution_id, "sent", None)
+        return self._run(self._client._result(execution_id, timeout, sent))
 
     def describe(self, execution_id: str) -> Header:
         """As `Client.describe`."""
@@ -137,22 +159,47 @@ class SyncClient:
     def close(self) -> None:
         """Close the client's connections, and the event loop behind this door."""
         self._run(self._client.close())
-        self._runner.close()
+        self._loop.close()
 
     async def _started(
         self, workflow: Workflow[In, Any], request: In, options: dict[str, Any]
     ) -> str:
         handle = await self._client.start(workflow, request, **options)
-        await handle._begun()  # an id says nothing of whom to wait for
-        return handle.execution_id
+        return await _id_of(handle)
+
+    async def _updated(
+        self, starting: Coroutine[Any, Any, tuple[Handle[Any], Res]]
+    ) -> tuple[str, Res]:
+        handle, reply = await starting
+        return await _id_of(handle), reply
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return self._runner.run(coroutine)
+            return self._loop.run(coroutine)
         coroutine.close()
         raise WorkflowError(
             "`client.sync` was used where an event loop runs: there, `await` the client's own "
             "methods, as in `await client.start(…)`"
         )
+
+
+class _StartedId(str):
+    """An execution id that knows the start it came of, as a handle does."""
+
+    __slots__ = ("sent",)
+
+    sent: SentStart
+
+
+async def _id_of(handle: Handle[Any]) -> str:
+    sent = handle._sent
+    if sent is None:
+        return handle.execution_id
+    if sent.replaces:
+        await handle._begun()  # until then the id means the execution before
+        return handle.execution_id
+    known = _StartedId(handle.execution_id)
+    known.sent = sent
+    return known

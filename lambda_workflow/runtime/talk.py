@@ -37,6 +37,7 @@ from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import load_history
 from lambda_workflow.runtime.offload import deposit, fetch, inflate
 from lambda_workflow.runtime.results import Results
+from lambda_workflow.runtime.sent_start import SentStart
 
 T = TypeVar("T")
 Arg = TypeVar("Arg")
@@ -163,7 +164,7 @@ class Talk(Results):
         if header is not None and header.status.closed:
             raise _closed(execution_id, header.status, f"takes no signal {signal.name!r}")
         payload = await deposit(signal.payload, execution_id, self.backend.blobs)
-        await self.backend.queue.send_messages([signal_send(replace(signal, payload=payload))])
+        await self.backend.queue.send_messages([send_once(replace(signal, payload=payload))])
 
     async def _update(
         self,
@@ -178,15 +179,28 @@ class Talk(Results):
         header = await self._found(execution_id, is_started=is_started)
         if header is None or not header.status.closed:
             payload = await deposit(request.payload, execution_id, self.backend.blobs)
-            dedup = deduplication_id(execution_id, "update", request.id)
-            await self._send(replace(request, payload=payload), dedup)
+            await self.backend.queue.send_messages([send_once(replace(request, payload=payload))])
         elif not is_known:
             raise _closed(execution_id, header.status, f"takes no update {request.name!r}")
         seen = 0 if header is None or is_known else header.turn
+        return await self._reply_to(request, timeout, seen=seen)
+
+    async def _reply_to(
+        self,
+        request: m.UpdateRequest,
+        timeout: timedelta | None,
+        *,
+        seen: int = 0,
+        sent: SentStart | None = None,
+    ) -> Json:
+        """Wait for the reply: in a turn after `seen`, of the execution that `sent` has begun."""
+        execution_id, header = request.execution_id, None
         async for header in self._looks(execution_id, timeout):
             if header is None or header.turn <= seen:
                 continue
             seen = header.turn
+            if sent is not None and await sent.is_accepted(self.backend):
+                sent = None
             history = await load_history(self.backend, execution_id, whole=True)
             if (answer := _answer(history, request)) is not None:
                 return await self._reply(answer, request)
@@ -256,9 +270,10 @@ def _closed(execution_id: str, status: Status, what: str) -> ExecutionClosed:
     return ExecutionClosed(f"execution {execution_id} has ended ({status}): it {what}")
 
 
-def signal_send(signal: m.Signal) -> SendMessage:
-    """A signal on its way; sent again, it is one."""
-    return SendMessage(signal, deduplication_id(signal.execution_id, "signal", signal.id))
+def send_once(message: m.Signal | m.UpdateRequest) -> SendMessage:
+    """A signal or an update on its way; sent again, it is one."""
+    kind = "signal" if isinstance(message, m.Signal) else "update"
+    return SendMessage(message, deduplication_id(message.execution_id, kind, message.id))
 
 
 def telling(execution_id: str, signal: Signal[T], payload: T, id: str | None) -> m.Signal:

@@ -21,7 +21,7 @@ from lambda_workflow.runtime.offload import (
     deposit_record,
     fetch_records,
 )
-from lambda_workflow.runtime.starting import (
+from lambda_workflow.runtime.start_options import (
     MEMO_BYTES_MAX,
     TAG_CHARACTERS_MAX,
     TAG_NAME_CHARACTERS_MAX,

@@ -54,6 +54,10 @@ async def talk(client: Client) -> None:
     )  # fmt: skip
     assert_type(handle, Handle[list[str]])
     await client.start(cart, 3, on_conflict="replace")  # type: ignore[arg-type]  # no such policy
+    both = await client.start_with_update(cart, 3, COUNT, Item("tea"), execution_id="c", memo=[1])
+    assert_type(both, tuple[Handle[list[str]], int])
+    await client.start_with_update(cart, 3, COUNT, 1)  # type: ignore[misc]  # it asks about an Item
+    assert_type(client.sync.start_with_update(cart, 3, COUNT, Item("tea")), tuple[str, int])
     await client.signal("c", ADD, Item("tea"))
     await handle.signal(ADD, Item("tea"), id="once")
     await handle.signal(ADD, "tea")  # type: ignore[misc]  # the signal carries an Item
