@@ -27,11 +27,12 @@ from lambda_workflow.aws.present import CONFIG, ENDS_AT, PRESENT
 from lambda_workflow.aws.tasks import Tasks
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.messages import Timer
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Clock, Observer
-from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.app import APP, App
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.log import LogObserver
@@ -64,6 +65,7 @@ def lambda_handler(app: App, *, config: AwsConfig | None = None, aws: Aws | None
     Raises:
         ConfigurationError: (from the handler) variables are missing; names all of them.
     """
+    check_kind(app, App, "what lambda_handler serves", APP)
     return _entry(lambda: workflow_handler(app, config, aws), "workflow")
 
 
@@ -110,6 +112,8 @@ def service_handler(*adapters: Adapter[Any, Any], config: AwsConfig | None = Non
     Each task's result goes to its `callback_queue_url`; an exception becomes an error result. A
     task comes again if its result could not be sent.
     """
+    for adapter in adapters:
+        check_kind(adapter, Adapter, "what service_handler serves", "an adapter, made by @serve")
     return _entry(lambda: task_handler(*adapters, config=config), "services")
 
 

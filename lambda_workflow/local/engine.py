@@ -32,6 +32,7 @@ from lambda_workflow.local.presence import Presence
 from lambda_workflow.local.registry import TimerKey
 from lambda_workflow.local.scout import Scout
 from lambda_workflow.local.sqlite import Receipt, SqliteFile
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.messages import Timer, Update
 from lambda_workflow.model.wire import render
 from lambda_workflow.ports import (
@@ -44,7 +45,7 @@ from lambda_workflow.ports import (
     SendMessage,
     SendTask,
 )
-from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.app import APP, App
 from lambda_workflow.runtime.apps import Apps
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
@@ -100,6 +101,8 @@ class Engine:
         lease_seconds: float = 15.0,
         grace_seconds: float = 5.0,
     ) -> None:
+        for one in (app, *also):
+            check_kind(one, App, "what Engine runs", APP)
         if concurrency < 1 or service_concurrency < 1 or lease_seconds <= 0 or grace_seconds < 0:
             raise ConfigurationError(
                 "Engine: `concurrency` and `service_concurrency` are at least 1, `lease_seconds` "

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from lambda_workflow.errors import ConfigurationError
 
+_VALUES: Final = (str, bytes, bool, int, float, list, dict, tuple, set, timedelta, datetime)
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 _repr: Final = Repr()
 _repr.maxstring = _repr.maxother = 60  # enough to recognise it, too little to flood a log
@@ -27,6 +28,16 @@ def check_kind(value: object, kinds: type | tuple[type, ...], what: str, give: s
     """
     if not isinstance(value, kinds):
         raise ConfigurationError(f"{what} is {named(value)}: give {give}")
+
+
+def check_type(value: object, what: str, give: str = "the type itself") -> None:
+    """Refuse a value, or the name of a type, where a type belongs.
+
+    Raises:
+        ConfigurationError: says what to give.
+    """
+    if isinstance(value, _VALUES):
+        raise ConfigurationError(f"{what} is {named(value)}, which is no type: give {give}")
 
 
 def check_duration(value: object, what: str) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, overload
 
 from lambda_workflow.errors import ConfigurationError
-from lambda_workflow.model.arguments import check_duration, check_kind
+from lambda_workflow.model.arguments import check_duration, check_kind, check_type
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import RetryPolicy
@@ -90,6 +90,8 @@ class Service(Generic[Req, Res]):
         heartbeat_timeout: timedelta | None = None,
     ) -> None:
         self.name: Final = check_name("service", name)
+        check_type(request, f"request type of service {name!r}")
+        check_type(response, f"response type of service {name!r}")
         self.request_codec: Final[Codec[Any]] = codec_for(request)
         self.response_codec: Final[Codec[Any]] = codec_for(response)
         self.payload_label: Final = f"payload of {name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Generic, TypeVar, overload
 
+from lambda_workflow.model.arguments import check_type
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import Codec, codec_for
 
@@ -32,6 +33,7 @@ class Signal(Generic[T]):
     def __init__(self, name: str, payload: Any) -> None: ...
     def __init__(self, name: str, payload: Any) -> None:
         self.name: Final = check_name("signal", name)
+        check_type(payload, f"type of signal {name!r}")
         self.codec: Final[Codec[Any]] = codec_for(payload)
 
     def accepts(self, payload: T) -> Any:
@@ -66,6 +68,8 @@ class Update(Generic[Req, Res]):
     def __init__(self, name: str, request: Any, response: Any) -> None: ...
     def __init__(self, name: str, request: Any, response: Any) -> None:
         self.name: Final = check_name("update", name)
+        check_type(request, f"request type of update {name!r}")
+        check_type(response, f"response type of update {name!r}")
         self.request_codec: Final[Codec[Any]] = codec_for(request)
         self.response_codec: Final[Codec[Any]] = codec_for(response)
 

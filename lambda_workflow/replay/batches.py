@@ -12,7 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +28,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ConfigurationError
-from lambda_workflow.model.arguments import named
+from lambda_workflow.model.arguments import check_kind, named
+from lambda_workflow.model.callables import Form, form_of
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
@@ -97,15 +106,17 @@ def map_items(
             call.site = site
             return call
 
-    elif callable(target):
+    elif callable(target) and not isinstance(getattr(target, "service", None), Service):
+        form = form_of(label, target, ["item"], "an item")
+        form.check(target, ctx, None)
 
         def begin(index: int) -> asyncio.Future[Any]:
-            return loop.create_task(_awaited(partial(target, ctx, listed[index])))
+            return loop.create_task(_awaited(partial(form.called, target, ctx, listed[index])))
 
     else:
         raise ConfigurationError(
-            f"{label}: {named(target)} is no target; give a Service, a Workflow, or an async "
-            "function of the context and an item"
+            f"{label}: {named(target)} is no target; give a Service (not its adapter), a Workflow, "
+            "or an async function of the context and an item"
         )
     return Batch(ctx._execution, begin, ("",) * len(listed), thresholds).run(label, name)
 
@@ -132,11 +143,14 @@ def run_branches(
             f"{label}: {named(wrong[0])} is no branch; give async functions of the context, such "
             "as `lambda ctx: ctx.call(SERVICE, payload)`"
         )
+    form = Form(label, "the context alone", "`lambda ctx: ctx.call(SERVICE, payload)`")
+    for branch in listed:
+        form.check(branch, ctx)
     thresholds.check(label, len(listed))
     loop = ctx._execution.loop
 
     def begin(index: int) -> asyncio.Future[Any]:
-        return loop.create_task(_awaited(partial(listed[index], ctx)))
+        return loop.create_task(_awaited(partial(form.called, listed[index], ctx)))
 
     return Batch(ctx._execution, begin, names, thresholds).run(label, name)
 
@@ -221,6 +235,8 @@ class Batch(Generic[T]):
         elif (error := future.exception()) is None:
             self._items[index] = BatchItem(index, ItemStatus.SUCCEEDED, name, future.result())
             self._succeeded += 1
+        elif isinstance(error, ConfigurationError):
+            raise error  # wrong code, which would be as wrong for each item
         elif isinstance(error, Exception):
             self._items[index] = BatchItem(index, ItemStatus.FAILED, name, None, error)
             self._failed += 1
@@ -255,6 +271,12 @@ def _listed(label: str, items: Iterable[Any]) -> list[Any]:
         )
     if isinstance(items, str | bytes):
         raise ConfigurationError(f"{label}: its items are one text: give a list, such as [text]")
+    if isinstance(items, AsyncIterable):
+        raise ConfigurationError(
+            f"{label}: its items come from an async iterator, and are to be known when it begins: "
+            "give a list, such as [item async for item in items]"
+        )
+    check_kind(items, Iterable, f"{label}: what its items come from", "a list")
     listed = list(islice(items, ITEMS_MAX + 1))
     if len(listed) > ITEMS_MAX:
         raise ConfigurationError(

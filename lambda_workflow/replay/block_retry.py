@@ -20,6 +20,8 @@ from lambda_workflow.errors import (
     OperationFailed,
     PayloadError,
 )
+from lambda_workflow.model.arguments import named
+from lambda_workflow.model.callables import Form, form_with
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.replay.ledger import chance
@@ -54,6 +56,25 @@ async def retry_block(
             luck = chance(ctx.execution_id, f"{path.name}retry{attempt}")
             await asyncio.sleep(policy.delay_ms(attempt, luck) / 1000)
             attempt += 1
+
+
+def block_form(block: object, args: tuple[Any, ...]) -> Form:
+    """What a block has to look like.
+
+    Raises:
+        ConfigurationError: it is no function, or its policy is given as an argument.
+    """
+    if not callable(block):
+        raise ConfigurationError(
+            f"ctx.retry: {named(block)} is no block: give an async function of the context and the "
+            "arguments that follow it, such as `lambda ctx: ctx.call(SERVICE, payload)`"
+        )
+    if any(isinstance(arg, RetryPolicy) for arg in args):
+        raise ConfigurationError(
+            "ctx.retry: a RetryPolicy stands among the arguments of the block: write policy=…, "
+            "such as ctx.retry(block, policy=RetryPolicy(attempts=3))"
+        )
+    return form_with("ctx.retry", block, args)
 
 
 def _retries(policy: RetryPolicy, error: Exception, attempt: int) -> bool:

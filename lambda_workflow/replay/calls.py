@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar, TypeVarTuple, cast, get_type_hints, overload
 
 from lambda_workflow.errors import ConfigurationError, UnknownService
-from lambda_workflow.model.arguments import check_kind
+from lambda_workflow.model.arguments import check_kind, check_type
 from lambda_workflow.model.bounded import clipped, encodable
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
 from lambda_workflow.model.ids import check_name
@@ -28,6 +28,7 @@ Out = TypeVar("Out")
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
+CALLBACK: Final = "the type of the answer, such as ctx.callback(Approval, name=…, timeout=…)"
 FUNCTION: Final = "the function itself; what it is to be called with comes after it"
 
 
@@ -176,6 +177,7 @@ class Calls(Children):
         label = f"callback {name!r}" if name else "a callback"
         within_ms = limit_ms(timeout, label)
         beat_ms = limit_ms(heartbeat_timeout, f"heartbeats of {label}")
+        check_type(answer, "the answer of ctx.callback", CALLBACK)
         codec = codec_for(answer)
         codec.prepare()  # here, not where somebody answers
         execution = self._execution

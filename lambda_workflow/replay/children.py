@@ -67,9 +67,12 @@ class Children(ContextBase):
         timeout: timedelta | None = None,
         name: str = "",
         retry: object = None,
+        **unknown: object,
     ) -> Child[Any]:
         """What `call` does for a workflow."""
         check_kind(workflow, (Workflow, RemoteWorkflow), "what ctx.call is to call", CALLABLE)
+        if unknown:
+            raise _no_option(workflow.name, min(unknown))
         if retry is not None:
             raise ConfigurationError(
                 f"call of workflow {workflow.name!r}: a child has no retry policy of its own; "
@@ -121,6 +124,13 @@ class Children(ContextBase):
         operation = execution.loop.operation()
         chosen = _child_id(self.execution_id, operation) if id is None else check_execution_id(id)
         return StartChild(operation, workflow.name, payload, chosen, app)
+
+
+def _no_option(workflow: str, option: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"call of workflow {workflow!r} has no {option}=: attempt_timeout= and heartbeat_timeout= "
+        "are for calls of services; a call of a workflow has id=, parent_close=, timeout= and name="
+    )
 
 
 def _child_id(parent: str, operation: str) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from lambda_workflow.errors import NonDeterminismError, WorkflowError
 from lambda_workflow.model.arguments import check_duration, check_moment
+from lambda_workflow.model.callables import show_as
 from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import codec_for
@@ -181,3 +182,6 @@ class Context(Calls, Inbox, Patterns):
         if not self._is_frozen():  # raises in a query, which must not come to it
             self._execution.renewal = ended
         raise ended
+
+
+show_as("Context", *Context.__mro__[:-1])

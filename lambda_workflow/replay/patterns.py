@@ -13,7 +13,7 @@ from lambda_workflow.model.service import Service
 from lambda_workflow.replay.base import ContextBase, checked_retry
 from lambda_workflow.replay.batch_result import BatchResult
 from lambda_workflow.replay.batches import Thresholds, map_items, run_branches
-from lambda_workflow.replay.block_retry import retry_block
+from lambda_workflow.replay.block_retry import block_form, retry_block
 from lambda_workflow.replay.polling import Backoff, begin_poll, plan
 from lambda_workflow.replay.saga import Saga
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
@@ -198,7 +198,9 @@ class Patterns(ContextBase):
         if name:
             check_name("retry", name)
         checked_retry(policy, "block")
-        return retry_block(ctx, partial(block, ctx, *args), policy, name)
+        form = block_form(block, args)
+        form.check(block, ctx, *args)
+        return retry_block(ctx, partial(form.called, block, ctx, *args), policy, name)
 
     def saga(self, *, parallel: bool = False) -> Saga:
         """A block whose work is undone when the block fails or is cancelled.

@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lambda_workflow.errors import ConfigurationError, PollTimedOut
-from lambda_workflow.model.arguments import check_plain
+from lambda_workflow.model.arguments import check_plain, named
+from lambda_workflow.model.callables import form_of
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import ATTEMPTS_MAX, RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
@@ -161,22 +162,41 @@ def _look(ctx: Context, check: Any) -> Callable[[Any], Awaitable[Any]]:
     step: Any = ctx.step
     if isinstance(check, Service | Workflow | RemoteWorkflow):
         return lambda state: call(check, state)
-    takes = _parameters(check)
-    if takes == 1:
+    if not callable(check) or inspect.isasyncgenfunction(check):
+        raise ConfigurationError(f"poll: {named(check)} is no check; {CHECKS}")
+    takes, may_take = _parameters(check)
+    if takes == 1 and not (may_take > 1 and _begins_with_context(check)):
         return lambda state: step(check, state)
     if takes == 2:
-        return lambda state: check(ctx, state)
+        form = form_of("poll", check, ["state"], "the state")
+        return lambda state: form.called(check, ctx, state)
+    if takes < min(may_take, 3):
+        raise ConfigurationError(
+            f"poll: the parameters of {named(check)} have defaults, so that they do not say which "
+            f"kind of check it is; give what it is called with no default: {CHECKS}"
+        )
     raise ConfigurationError(
-        f"poll: {check!r} is no check; give a Service, a function of the state, which is run as a "
-        "step, or an async function of the context and the state"
+        f"poll: {named(check)} takes {takes} arguments, and is called with one or two; {CHECKS}"
     )
 
 
-def _parameters(check: Any) -> int:
-    """How many arguments a function must be given; 0 if it is none."""
+CHECKS: Final = (
+    "give a Service, a function of the state, which is run as a step, or an async function of the "
+    "context and the state"
+)
+
+
+def _parameters(check: Any) -> tuple[int, int]:
+    """How many arguments a function must be given, and how many it may be."""
     try:
         parameters = inspect.signature(check).parameters.values()
-    except (TypeError, ValueError):
-        return 1 if callable(check) else 0
+    except (TypeError, ValueError):  # of C code, which hides it
+        return 1, 1
     plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(one.kind in plain and one.default is one.empty for one in parameters)
+    found = [one for one in parameters if one.kind in plain]
+    return sum(one.default is one.empty for one in found), len(found)
+
+
+def _begins_with_context(check: Any) -> bool:
+    first = next(iter(inspect.signature(check).parameters.values()))
+    return first.name in ("ctx", "context") or str(first.annotation).endswith("Context")

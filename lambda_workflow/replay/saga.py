@@ -25,6 +25,7 @@ from lambda_workflow.errors import (
     WorkflowError,
 )
 from lambda_workflow.model.arguments import named
+from lambda_workflow.model.callables import form_with
 from lambda_workflow.model.commands import OpenScope
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.retry import RetryPolicy
@@ -94,10 +95,17 @@ class Saga:
         if retry is not None:
             checked_retry(retry, "compensation")
         if isinstance(target, Service | Workflow | RemoteWorkflow):
+            if len(args) != 1:
+                raise ConfigurationError(
+                    f"on_rollback: {target!r} is called with one payload, and {len(args)} are "
+                    "given: write on_rollback(TARGET, payload)"
+                )
             options: dict[str, Any] = {"timeout": timeout, "name": name, "retry": retry}
             self._compensations.append(self._call(target, *args, **options))
         elif callable(target):
-            block = partial(target, self._ctx, *args)
+            form = form_with("on_rollback", target, args)
+            form.check(target, self._ctx, *args)
+            block = partial(form.called, target, self._ctx, *args)
             policy = retry or RetryPolicy()
             self._compensations.append(partial(retry_block, self._ctx, block, policy))
         else:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_type_hints, overload
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import check_type, named
 from lambda_workflow.model.ids import NAME_CHARACTERS_MAX, check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.replay.query import Query
@@ -39,8 +40,14 @@ class Workflow(Generic[In, Out]):
         name: str | None,
         version: str = "",
     ) -> None:
-        if not inspect.iscoroutinefunction(function):
-            raise ConfigurationError(f"workflow {function!r} must be an `async def` function")
+        given: object = function
+        if not inspect.iscoroutinefunction(given):
+            hint = ': its name is given by name=, as in @workflow(name="…")'
+            raise ConfigurationError(
+                f"@workflow: {named(given)} is no `async def` function"
+                f"{hint if isinstance(given, str) else ''}; a workflow is written as "
+                "`async def name(ctx: Context, request: Request)`"
+            )
         if len(inspect.signature(function).parameters) != 2:
             raise ConfigurationError(
                 f"workflow {function.__name__!r} must take exactly two parameters, "
@@ -139,6 +146,8 @@ class RemoteWorkflow(Generic[In, Out]):
     def __init__(self, name: str, request: Any, result: Any, *, app: str) -> None:
         self.name: Final = check_name("workflow", name)
         self.app: Final = check_name("app", app)
+        check_type(request, f"request type of workflow {name!r}")
+        check_type(result, f"result type of workflow {name!r}")
         self.request_codec: Final[Codec[Any]] = codec_for(request)
         self.result_codec: Final[Codec[Any]] = codec_for(result)
 

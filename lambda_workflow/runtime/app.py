@@ -16,6 +16,7 @@ from lambda_workflow.runtime.scheduler import schedule_workflow
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.versions import UNROUTED, by_version, newest, routed
 
+APP: Final = "an App, as in app = App(…, workflows=[…])"
 Named = TypeVar("Named")
 Part = TypeVar("Part")
 
@@ -51,7 +52,8 @@ class App:
     ) -> None:
         self.name: Final = check_name("app", name)
         self.version: Final = version
-        self.schedules: Final = _by_name("schedule", ((s.name, s) for s in schedules or ()))
+        found = _parts("schedules", schedules or (), Schedule, "Schedules")
+        self.schedules: Final = _by_name("schedule", ((s.name, s) for s in found))
         workflows = _parts("workflows", workflows, Workflow, "workflows, made by `@workflow`")
         services = _parts("services", services, Service, "Services")
         adapters = _parts("adapters", adapters, Adapter, "adapters, made by `@serve`")

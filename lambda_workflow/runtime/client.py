@@ -13,6 +13,7 @@ from types import NoneType
 from typing import Any, Final
 
 from lambda_workflow.model.arguments import check_kind, check_moment
+from lambda_workflow.model.callables import show_as
 from lambda_workflow.model.exported import write_history
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
@@ -130,3 +131,6 @@ class Client(Starting, Controls, Callbacks):
         """End the event loop behind `sync`, if there is one; what waits there is cancelled."""
         if self._sync is not None:
             self._sync._loop.close()
+
+
+show_as("Client", *Client.__mro__[:-1])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.arguments import check_kind, named
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import codec_for, fingerprint
 from lambda_workflow.replay.workflow import Workflow
@@ -21,6 +22,7 @@ Overlap = Literal["skip", "queue", "allow"]
 """What becomes of a due time while the run before it still goes on."""
 
 OVERLAPS: Final = ("skip", "queue", "allow")
+STARTS: Final = "a workflow of the App, made by `@workflow`"
 PREFIX: Final = "schedule:"  # of the execution that is a schedule
 RECENT_MAX: Final = 5  # runs that the status shows
 
@@ -63,6 +65,12 @@ class Schedule(Generic[In]):
         overlap: Overlap = "skip",
     ) -> None:
         self.name: Final = check_name("schedule", name)
+        check_kind(workflow, Workflow, f"what schedule {name!r} starts", STARTS)
+        if inspect.iscoroutinefunction(request):
+            raise ConfigurationError(
+                f"request of schedule {name!r} is {named(request)}: give the request itself, or a "
+                "plain function of the due time"
+            )
         self.workflow: Final = workflow
         self.timetable: Final = Timetable(cron, every, at, timezone, start, end)
         self.timetable.check()

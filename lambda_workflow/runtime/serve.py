@@ -17,12 +17,14 @@ from lambda_workflow.errors import (
     LimitExceeded,
     ServiceError,
 )
+from lambda_workflow.model.arguments import check_kind, named
 from lambda_workflow.model.bus_events import BusEvent
 from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.messages import Task, Update
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
+from lambda_workflow.runtime.adapter_types import check_types
 from lambda_workflow.runtime.functions import run_function
 from lambda_workflow.runtime.heartbeats import WORK, Work
 from lambda_workflow.runtime.later import Later, later_of
@@ -38,12 +40,19 @@ class Adapter(Generic[Req, Res]):
     """A function that does a service's work; made by `@serve`, listed in `App(adapters=[…])`."""
 
     def __init__(self, service: Service[Req, Res], function: Callable[..., Any]) -> None:
+        given: object = function
+        if not callable(given) or inspect.isasyncgenfunction(function):
+            raise ConfigurationError(
+                f"@serve: {named(given)} is no adapter of service {service.name!r}: give a "
+                "function of the payload that returns the response"
+            )
         parameters = len(inspect.signature(function).parameters)
         if parameters not in (1, 2):
             raise ConfigurationError(
                 f"adapter {function.__name__!r} of service {service.name!r} takes {parameters} "
                 "parameters: it must take the payload, and may take the Task as a second one"
             )
+        check_types(service, function)
         self.service: Final = service
         self.function: Final = function
         self.wants_task: Final = parameters == 2
@@ -105,7 +114,11 @@ def serve(service: Service[Req, Res]) -> _Serve[Req, Res]:
     result, retried by the call's policy; `ServiceError` says type, details and whether to retry.
     Work that takes long says `await heartbeat(details)` now and then; work that goes on elsewhere
     is left with `raise Later(…)`.
+
+    Raises:
+        ConfigurationError: it is no Service, or the function takes or returns another type.
     """
+    check_kind(service, Service, "what @serve is for", "a Service, as in @serve(FRAUD)")
     return _Serve(service)
 
 

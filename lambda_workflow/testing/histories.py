@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from lambda_workflow.errors import ConfigurationError, WorkflowError
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.exported import read_history
 from lambda_workflow.model.history import History
 from lambda_workflow.replay.execution import Execution
@@ -19,6 +20,7 @@ from lambda_workflow.runtime.lent import ReplayLogger, tools_for
 
 Target = App | Workflow[Any, Any] | Sequence[Workflow[Any, Any]]
 
+CODE: Final = "the App, or its workflow, or several versions of it in a list"
 _SEPARATOR: Final = "\n\n"
 
 
@@ -74,6 +76,7 @@ def find_histories(pattern: str | Path) -> list[Path]:
 def _furnished(target: Target) -> tuple[App, Tools]:
     if isinstance(target, App):
         return target, tools_for(target)
+    check_kind(target, (Workflow, Sequence), "what assert_replays replays with", CODE)
     workflows = [target] if isinstance(target, Workflow) else list(target)
     # services=None: only an App can know which ones there are
     return App("histories", workflows=workflows), Tools(Random, ReplayLogger, None)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ExecutionFailed, UnknownService
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.testing.acts import Act
@@ -32,6 +33,7 @@ from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationEr
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+WORKFLOW: Final = "a workflow, which `@workflow` makes of an `async def` function"
 RECENT: Final[deque[Simulation[Any, Any]]] = deque(maxlen=3)  # for the report of a failed test
 
 
@@ -73,6 +75,7 @@ class Simulation(Generic[In, Out]):
         strict: bool = True,
         turns_max: int = TURNS_MAX,
     ) -> None:
+        check_kind(workflow, Workflow, "what is to be simulated", WORKFLOW)
         cast = Cast.of(parts)
         decide = by_dice(Random(seed)) if chaos else _decided(faults)
         self._schedule = Schedule(decide)
