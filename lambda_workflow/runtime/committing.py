@@ -26,6 +26,7 @@ from lambda_workflow.runtime.dispatch import (
 )
 from lambda_workflow.runtime.living import Live
 from lambda_workflow.runtime.offload import deposit_record
+from lambda_workflow.runtime.redelivery import is_of_steps
 
 COMMIT_EVENTS_MAX: Final = 100  # of steps in one record, so that it stays small
 COMMIT_MS_MAX: Final = 5_000  # of steps done and not yet committed
@@ -102,7 +103,7 @@ class Committer:
         effects: list[Effect] = []
         caused = False
         for turn in history.turns:
-            caused = turn.number in numbers or (caused and _is_of_steps(turn))
+            caused = turn.number in numbers or (caused and is_of_steps(turn))
             if caused:
                 effects += effects_of(turn, history, self._backend.inbox_url, fresh=fresh)
         if history.next_number > 2:  # the first record of all carries its header itself
@@ -118,8 +119,3 @@ def _begins_once(turn: Turn, history: History) -> bool:
             if step is not None and step.at_most_once:
                 return True
     return False
-
-
-def _is_of_steps(turn: Turn) -> bool:
-    """Whether no message brought the facts of a turn."""
-    return all(isinstance(event, e.StepSucceeded | e.StepErrored) for event in turn.events)

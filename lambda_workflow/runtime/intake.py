@@ -24,6 +24,7 @@ from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.kin import refusal
 from lambda_workflow.runtime.living import Live
+from lambda_workflow.runtime.redelivery import LastTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,13 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         Conflict: a cached copy cannot judge this; load, and take in again.
         BackendError: a child is told to end whose start is still to come; it is to be told again.
     """
-    history, intake, now = live.history, Intake(), backend.clock.now()
-    if history.renewal is not None:  # its worker died between two runs
-        begun = history.next_run(now)
-        intake.events.append(history.run_by(app.version_of(begun.workflow)))
+    history, now = live.history, backend.clock.now()
+    intake, last = Intake(_next_run(history, app, now)), LastTurn(live)
     for arrival in _in_order(arrivals):
         earlier = history.taken.get("resume")
         judged = history.accept(_with_secret(arrival.message, backend), now)
         facts: dict[str, Any] = {"message": (kind := type(arrival.message).__name__)}
+        intake.duplicates |= last.turns_of(arrival.message, judged)
         match judged:
             case Duplicate() if live.cached and _has_no_id(arrival.message):
                 # this one may be new since another worker took the opposite, or began a run
@@ -90,6 +90,14 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
         if isinstance(judged, e.Resumed) and earlier and not judged.id:
             intake.duplicates.add(earlier)  # it may be a repeated one, after a repeated Pause
     return intake
+
+
+def _next_run(history: History, app: App, now: int) -> list[e.Event]:
+    """The start of a run that its worker did not come to, if it died between two runs."""
+    if history.renewal is None:
+        return []
+    begun = history.next_run(now)
+    return [history.run_by(app.version_of(begun.workflow))]
 
 
 def _not_begun(execution_id: str) -> BackendError:
