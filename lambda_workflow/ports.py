@@ -291,7 +291,7 @@ class Happening:
 KINDS = {
     "turn": "a turn was committed; `turn` holds it",
     "step": "inline work begins; `operation`, `name`, `attempt`, `at`",
-    "blocked": "an execution was marked BLOCKED; `reason`",
+    "blocked": "an execution is BLOCKED, told at each try; `reason`, `workflow`, `version`",
     "closed": "an execution ended; `status`",
     "duplicate": "a message was seen before; `message`, `turn_number`",
     "late": "a message came too late and was dropped; `message`, `reason`",

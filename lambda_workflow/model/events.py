@@ -174,7 +174,7 @@ class Run:
     seen: tuple[str, ...] = ()
 
 
-SEMANTICS: Final = 1
+SEMANTICS: Final = 2
 """The engine-semantics version that new executions record."""
 FIRST_RUN: Final = Run()
 NO_OPTIONS: Final = StartOptions()

@@ -94,6 +94,8 @@ def _update(history: History, message: m.Update, now: int) -> Acceptance:
         return _too_late(history, operation, f"{operation}#{message.attempt}" if failure else "")
     if isinstance(opened, c.OpenCallback) or (opened is None and message.token):
         return _callback(history, message, now)
+    if message.token:
+        return Late("the answer to a callback, whose id another operation has under other code")
     if isinstance(opened, c.StartChild) and not opened.detached:
         return _answer(history, message, now)
     if not isinstance(opened, c.ScheduleCall):

@@ -37,6 +37,16 @@ def difference(
     return None
 
 
+def answered_otherwise(execution: Execution, operation: str) -> NonDeterminismError:
+    """The error for code that gives another operation the id of a callback that was answered."""
+    return NonDeterminismError(
+        f"{execution.ledger.site_of(operation)} begins operation {operation}, which is no callback "
+        "in this code; the code that this execution ran till now opens one there, and it is "
+        f"answered already; execution {execution.execution_id}\nRestore the earlier order of "
+        "operations, or list the changed workflow as another version beside the old."
+    )
+
+
 def _same(ours: c.Command, theirs: c.Command) -> bool:
     if type(ours) is not type(theirs):
         return False

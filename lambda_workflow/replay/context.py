@@ -116,7 +116,8 @@ class Context(Calls, Inbox, Patterns):
         try:
             yield
         finally:
-            task.path = outer
+            if not execution.loop.frozen:  # see `nesting.nested`
+                task.path = outer
 
     def set_status(self, value: Any) -> None:
         """Say where the workflow stands: any value with a JSON form, by its own type.

@@ -17,6 +17,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
+from contextvars import Context as Variables
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.anyio_rules import forget_tasks_in_anyio
-from lambda_workflow.replay.check import difference
+from lambda_workflow.replay.check import answered_otherwise, difference
 from lambda_workflow.replay.endings import finish
 from lambda_workflow.replay.facts import feed_rarer, succeeded
 from lambda_workflow.replay.ledger import Ledger
@@ -120,6 +121,8 @@ class Execution:
                 self._run_to_rest()
             except LimitExceeded as limit:
                 self.fault = limit
+        if self.ledger.misplaced and self.fault is None:
+            self.fault = answered_otherwise(self, self.ledger.misplaced)
         if (refused := getattr(watch, "refused", None)) is not None:
             self.fault = refused  # whether or not the code let it through
         if self.root is not None and self.root.done() and self.outcome is None:
@@ -209,7 +212,7 @@ class Execution:
 
     def take_early(self, operation: str) -> None:
         """A callback may be answered before the code opens it."""
-        if (event := self.state.early.pop(operation, None)) is not None:
+        if (event := self.ledger.early.pop(operation, None)) is not None:
             self._feed(event)
             self.facts -= 1
 
@@ -217,7 +220,8 @@ class Execution:
         """Begin the workflow's code."""
         self.context = ctx
         coro = self.workflow.function(ctx, ctx.request)
-        self.root = OrderedTask(coro, self.loop, self.loop.root, None)
+        # empty: what the host keeps in variables would not be there in a replay
+        self.root = OrderedTask(coro, self.loop, self.loop.root, Variables())
         self.loop.tasks[self.root] = None
         self.root.add_done_callback(self._root_done)
 

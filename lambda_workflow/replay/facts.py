@@ -35,7 +35,7 @@ def succeeded(execution: Execution, event: e.CallSucceeded | e.StepSucceeded) ->
     operation = ledger.operations.pop(event.operation, None)
     if operation is None:
         if isinstance(event, e.CallSucceeded):
-            execution.state.early[event.operation] = event
+            ledger.early[event.operation] = event
         return
     if operation.own_timers:
         ledger.stop_own_timers(operation)
@@ -55,6 +55,7 @@ def feed_rarer(execution: Execution, event: e.Event) -> None:
 
 def _started(execution: Execution, event: e.Started) -> None:
     loop, run = execution.loop, event.run
+    loop.semantics = event.semantics
     loop.root.name = prefix = run_prefix(run.number)
     loop.callbacks.name = f"{prefix}_."
     since, options = run.since or event.at, event.options
@@ -98,7 +99,7 @@ def _errored(execution: Execution, event: e.CallErrored | e.StepErrored) -> None
     operation = execution.ledger.operations.get(event.operation)
     if operation is None:
         if isinstance(event, e.CallErrored):
-            execution.state.early[event.operation] = event
+            execution.ledger.early[event.operation] = event
     elif not operation.done() and not operation.resting and event.attempt == operation.attempt:
         # else the attempt is over: it had timed out when this came, while the execution was held
         attempt_failed(execution, operation, event.failure, event.attempt)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ConfigurationError, DecodeError
@@ -115,7 +117,7 @@ class Inbox(ContextBase):
             return
         execution = self._execution
         waiter: OrderedFuture[Any] = OrderedFuture(execution.loop)
-        execution.state.conditions[waiter] = predicate
+        execution.state.conditions[waiter] = partial(copy_context().run, predicate)
         try:
             await waiter
         finally:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
+from lambda_workflow.model import events as e
 from lambda_workflow.replay.loop import DurableHandle, Loop, Path
 from lambda_workflow.replay.operations import (
     Call,
@@ -36,6 +37,8 @@ class Ledger:
         intents: the commands by key, in the order in which they were asked for.
         present: the host's time, which facts that were kept while BLOCKED or PAUSED are older than.
         unawaited: operations that nobody has awaited yet.
+        early: answers to callbacks that the code has not opened yet.
+        misplaced: an operation that is none, and whose id such an answer has.
     """
 
     def __init__(self, execution_id: str) -> None:
@@ -51,6 +54,8 @@ class Ledger:
         self._recorded_keys: dict[str, c.Command] | None = None
         self._timer_sites: dict[str, Site] = {}
         self._registered = 0
+        self.early: dict[str, e.CallSucceeded | e.CallErrored] = {}  # answers to callbacks to come
+        self.misplaced = ""
 
     @property
     def is_live(self) -> bool:
@@ -84,6 +89,8 @@ class Ledger:
     def add(self, command: c.Command) -> None:
         """A command that no fact will answer."""
         self._count()
+        if self.early and command.operation in self.early:
+            self.misplaced = command.operation
         self.intents[key_of(command)] = command
 
     def has_patch(self, name: str) -> bool | None:
@@ -96,6 +103,8 @@ class Ledger:
         """An operation was started."""
         self._count()
         key = operation.operation
+        if self.early and key in self.early and type(command) is not c.OpenCallback:
+            self.misplaced = key
         self.operations[key] = self.unawaited[key] = operation
         if isinstance(operation, Step):
             self._steps[key] = operation
@@ -171,6 +180,8 @@ class Ledger:
                 "a timer of more than 366 days: sleep in a loop, a year at a time at the most"
             )
         handle.operation = path.operation()
+        if self.early and handle.operation in self.early:
+            self.misplaced = handle.operation
         self.timers[handle.operation] = handle
         self._timer_sites[handle.operation] = caller(3)
         command = c.StartTimer(handle.operation, handle.due)

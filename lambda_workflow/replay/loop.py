@@ -24,6 +24,8 @@ from typing import Any, Final, NoReturn, Protocol, TypeVar
 from weakref import WeakSet
 
 from lambda_workflow.errors import LimitExceeded, WorkflowError
+from lambda_workflow.model.events import SEMANTICS
+from lambda_workflow.replay.closing import finish
 
 T = TypeVar("T")
 
@@ -121,13 +123,16 @@ class Loop(asyncio.AbstractEventLoop):
         self.stopped = False
         self.frozen = False
         self.complaints: list[dict[str, Any]] = []
+        self.semantics = SEMANTICS  # of the execution, as its start recorded it
         self._keeper = keeper
         self.next_order = count(1).__next__  # the creation number of a task or future
         self._batch: _Batch | None = None
         self._draining = False
 
     def path(self) -> Path:
-        """The path of the task that is running."""
+        """The path of the task that is running; what a frozen loop numbers counts nowhere."""
+        if self.frozen:
+            return Path("~")
         task = asyncio.current_task(self)
         return task.path if isinstance(task, OrderedTask) else self.callbacks
 
@@ -301,8 +306,25 @@ class Loop(asyncio.AbstractEventLoop):
         return None
 
     def _finish_generator(self, generator: Any) -> None:
-        if not self.frozen:
-            self.call_soon(self.create_task, generator.aclose())
+        """Close an async generator that code has left, or that the collector has found.
+
+        When that happens is no matter of the code alone, so it must have no effect: see `finish`.
+        Executions of semantics 1 closed it in a task of its own.
+        """
+        if self.frozen:
+            return
+        if self.semantics < 2:
+            self.call_soon(self.create_task, generator.aclose(), context=Variables())
+        elif not finish(self, generator.aclose()):
+            code = generator.ag_code
+            self.call_exception_handler(
+                {
+                    "message": f"async generator {generator.__qualname__} ({code.co_filename}:"
+                    f"{code.co_firstlineno}) was left before its end, and it awaits something "
+                    "while it closes, which is not done: iterate over it in `async with "
+                    "contextlib.aclosing(…)`"
+                }
+            )
 
 
 _REFUSED: Final = {

@@ -18,7 +18,6 @@ class Narrative:
     Attributes:
         signals, updates: what came and was not taken yet, by name, in order.
         conditions: who waits for what to become true.
-        early: answers to callbacks that the code has not opened yet.
         patches: which way the code went at each changed place.
         cancelled: why the execution is to end, once somebody asked for it.
     """
@@ -30,7 +29,6 @@ class Narrative:
         default_factory=lambda: defaultdict(asyncio.Queue)
     )
     conditions: dict[asyncio.Future[Any], Callable[[], object]] = field(default_factory=dict)
-    early: dict[str, e.CallSucceeded | e.CallErrored] = field(default_factory=dict)
     patches: dict[str, bool] = field(default_factory=dict)
     cancelled: str | None = None
 

@@ -37,7 +37,8 @@ def nested(execution: Execution, name: str = "") -> Iterator[Path]:
     try:
         yield path
     finally:
-        task.path = outer
+        if not loop.frozen:  # else a generator is closed, at a time that is not the code's
+            task.path = outer
 
 
 async def outlast(loop: Loop, futures: Iterable[asyncio.Future[Any]]) -> bool:

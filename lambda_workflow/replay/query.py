@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextvars import Context as Variables
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_type_hints
 
 from lambda_workflow.errors import ConfigurationError
@@ -55,7 +56,7 @@ class Query(Generic[Arg, Res]):
         frozen, execution.loop.frozen = execution.loop.frozen, True
         execution.read_only = True
         try:
-            answer = self.function(*args)
+            answer = Variables().run(self.function, *args)
         finally:
             execution.read_only, execution.loop.frozen = False, frozen
         return gives.encode(answer, f"answer of query {self.name}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Final
 
+from lambda_workflow.replay.closing import close_coroutine
 from lambda_workflow.replay.loop import Loop, OrderedTask
 from lambda_workflow.replay.operations import pending_leaf
 from lambda_workflow.suspension import suspended
@@ -32,19 +32,20 @@ def unwind(loop: Loop) -> str | None:
         except BaseException:  # noqa: BLE001  # the turn is over: nothing here counts
             continue
     left = [task for task in loop.tasks if not task.done()]
+    loop.tasks.clear()  # closing once more changes nothing
+    loop.ready.clear()
     # what closes an `async for` that the code has left has no frame, and is nobody's fault
     refusing = [task for task in left if hasattr(task.get_coro(), "cr_frame")]
-    place = _abandon(left)
+    place = _abandon(loop, left)
     return place if refusing else None
 
 
-def _abandon(tasks: list[OrderedTask[Any]]) -> str:
+def _abandon(loop: Loop, tasks: list[OrderedTask[Any]]) -> str:
     place = "?"
     for task in tasks:
         coro: Any = task.get_coro()
         if frame := getattr(coro, "cr_frame", None):
             place = f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own switch
-        with suppress(RuntimeError, ValueError):
-            coro.close()
+        close_coroutine(loop, coro)
     return place

@@ -84,7 +84,8 @@ def status_changed(history: History) -> bool:
         return history.next_number > 2  # the first of a later run
     said = any(isinstance(command, c.SetStatus | c.Answer) for command in turns[-1].commands)
     began = history.run_begins == turns[-1].number
-    return said or began or turns[-1].status is not turns[-2].status
+    stands = turns[-1].status is turns[-2].status and turns[-1].reason == turns[-2].reason
+    return said or began or not stands
 
 
 def units_of(effects: Iterable[Effect]) -> Usage:

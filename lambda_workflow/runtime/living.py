@@ -33,6 +33,7 @@ class Live:
         spent: units that the load took, for the next record to count.
         cached: whether it stems from an earlier turn, and may be out of date.
         is_long: whether it was told that the run has many facts.
+        is_spoilt: whether its history has taken in what was not recorded.
     """
 
     history: History
@@ -41,6 +42,7 @@ class Live:
     spent: Usage = Usage()
     cached: bool = False
     is_long: bool = False
+    is_spoilt: bool = False
 
 
 class Living:
@@ -74,7 +76,7 @@ class Living:
     def keep(self, execution_id: str, live: Live) -> bool:
         """Keep a copy whose own turns are wholly dispatched; False if it is of no more use."""
         history = live.history
-        if not self._live_max or not history.turns or history.status.closed:
+        if not self._live_max or not history.turns or history.status.closed or live.is_spoilt:
             return False
         live.cached = True
         history.forget_earlier_runs()
@@ -86,9 +88,8 @@ class Living:
 
     def unwind(self, live: Live) -> None:
         """Take the stack of a copy's code down."""
-        if live.execution is None:
-            return
-        if (line := live.execution.close()) is not None:
+        execution, live.execution = live.execution, None
+        if execution is not None and (line := execution.close()) is not None:
             happening = Happening("stubborn", live.history.execution_id, fields={"line": line})
             self._backend.observer.notify(happening)
 

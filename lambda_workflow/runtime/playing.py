@@ -8,7 +8,6 @@ from typing import Any, Final
 from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.history import History
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Backend, Blobs, Happening
 from lambda_workflow.replay.endings import status_after
@@ -57,7 +56,7 @@ class Player:
         """
         live, blobs = work.live, self._backend.blobs
         if live.execution is None:
-            live.execution = await self._replayed(live.history)
+            await self._replay(live)
         live.execution.ledger.present = live.history.clock(self._backend.clock.now())
         live.execution.complaints()  # those of the replay were told when they were new
         live.execution.advance([await inflate_event(event, blobs) for event in events])
@@ -84,14 +83,16 @@ class Player:
             happening = Happening("long", live.history.execution_id, fields=fields)
             self._backend.observer.notify(happening)
 
-    async def _replayed(self, history: History) -> Execution:
+    async def _replay(self, live: Live) -> None:
+        history = live.history
         started = history.started
         named = (started.workflow, started.version) if started is not None else ("", "")
         workflow = self._app.workflow(*named)
+        turns = await inflate(history.run_turns(), self._backend.blobs)
         execution = Execution(workflow, history.execution_id, self._tools[workflow.name])
+        live.execution = execution  # whatever becomes of the replay, its owner unwinds it
         execution.ledger.present = history.clock(self._backend.clock.now())
-        execution.replay(await inflate(history.run_turns(), self._backend.blobs))
-        return execution
+        execution.replay(turns)
 
     async def _run_steps(self, work: Work, execution: Execution) -> None:
         ledger = execution.ledger

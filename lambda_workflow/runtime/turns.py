@@ -9,6 +9,7 @@ Laws
     it is dropped. It may be out of date, so only a commit or the store can say that a message is
     too late.
  5. Code that diverges, or is missing, blocks the execution; the facts are kept, nothing is sent.
+    What a step gave in the blocked turn is kept only if the step itself is recorded.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ class Turns:
             everything = range(1, history.next_number)
             fresh = f"redrive{intake.wake}"
             await self._committer.repeat(history, set(everything), fresh)
-        if not (intake.events or abandoned or (blocked and intake.wake)):
+        asked = intake.wake and (blocked or not held)  # whether its code fits, for one
+        if not (intake.events or abandoned or asked):
             return
         await self._make(work, intake.events)
         for _ in range(RUNS_MAX):
@@ -212,7 +214,6 @@ class Turns:
     def _next_run(self, work: Work) -> e.Started:
         live = work.live
         self._living.unwind(live)
-        live.execution = None
         begun = live.history.next_run(self.backend.clock.now())
         return live.history.run_by(self.app.version_of(begun.workflow))
 
@@ -234,7 +235,6 @@ class Turns:
         """Record facts that the code is not asked about."""
         live, history = work.live, work.live.history
         self._living.unwind(live)
-        live.execution = None
         at = history.clock(self.backend.clock.now())
         commands = commands or _limit_of(history, status)
         turn = Turn(history.next_number, at, tuple(work.pending), commands, status, reason)
@@ -258,18 +258,33 @@ class Turns:
             tell_unheeded(live, self.backend.observer)
 
     async def _block(self, work: Work, error: WorkflowError) -> None:
-        history = work.live.history
+        """Record why the code cannot go on, where that is news; tell it each time."""
+        live, history = work.live, work.live.history
         reason = f"{type(error).__name__}: {error}"
-        if work.pending or history.status is not Status.BLOCKED:
+        kept = [event for event in work.pending if not _is_of_unrecorded_step(event, history)]
+        if len(kept) < len(work.pending):  # the history has taken in what is not to be recorded
+            work.pending, live.is_spoilt = kept, True
+        is_known = history.status is Status.BLOCKED and history.turns[-1].reason == reason
+        if work.pending or not is_known:
             await self._commit_unasked(work, Status.BLOCKED, (), reason)
-            self._notify("blocked", history.execution_id, reason=reason)
-        self._living.unwind(work.live)
-        work.live.execution = None
+        self._living.unwind(live)
+        started = history.started
+        of = {} if started is None else {"workflow": started.workflow, "version": started.version}
+        self._notify("blocked", history.execution_id, reason=reason, **of)
 
     # telling
 
     def _notify(self, kind: str, execution_id: str, **fields: Any) -> None:
         self.backend.observer.notify(Happening(kind, execution_id, fields=fields))
+
+
+def _is_of_unrecorded_step(event: e.Event, history: History) -> bool:
+    """Whether this is the result of a step whose RunStep goes unrecorded, as the turn is blocked.
+
+    Other code may give the step's id to another operation, whose result it would seem to be.
+    """
+    is_of_step = isinstance(event, e.StepSucceeded | e.StepErrored)
+    return is_of_step and history.opening(event.operation, c.RunStep) is None
 
 
 def _limit_of(history: History, status: Status) -> tuple[c.Command, ...]:
