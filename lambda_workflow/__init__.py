@@ -43,9 +43,13 @@ from lambda_workflow.errors import (
     TaskCancelled,
     UnknownService,
     UnknownWorkflow,
+    UnreadableFact,
     UpdateRejected,
+    UsageError,
+    WorkflowBug,
     WorkflowError,
 )
+from lambda_workflow.model.bugs import BUGS
 from lambda_workflow.model.bus_events import BusEvent
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Task
@@ -67,6 +71,7 @@ from lambda_workflow.runtime.steps import StepInfo, step_info
 from lambda_workflow.suspension import Suspended
 
 __all__ = [
+    "BUGS",
     "NO_RETRY",
     "Adapter",
     "App",
@@ -127,9 +132,12 @@ __all__ = [
     "TaskCancelled",
     "UnknownService",
     "UnknownWorkflow",
+    "UnreadableFact",
     "Update",
     "UpdateRejected",
+    "UsageError",
     "Workflow",
+    "WorkflowBug",
     "WorkflowError",
     "heartbeat",
     "heartbeat_sync",

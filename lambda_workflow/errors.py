@@ -24,6 +24,9 @@
     ├── TaskCancelled                 reaches a service adapter: nobody wants its result any more
     ├── ServiceError                  raised by a service adapter to choose type, retryable, details
     ├── NonDeterminismError           the code no longer does what the history says it did
+    ├── WorkflowBug                   workflow code raised what says that the code is wrong
+    ├── UnreadableFact                a recorded fact that the code's types cannot read
+    ├── UsageError                    code asked the library for what it does not allow there
     ├── NonDeterministicCall          workflow code asked the clock or the dice (strict guard)
     ├── MessageError                  a message on a queue that cannot be understood
     ├── ExecutionError                reaches the Client's caller
@@ -264,6 +267,28 @@ class NonDeterminismError(WorkflowError):
     The execution is BLOCKED: it keeps every fact that arrives, dispatches nothing, and goes on by
     itself with its next message (or a redrive) once the code fits the history again.
     """
+
+
+class WorkflowBug(WorkflowError):
+    """Workflow code raised an exception which says that the code itself is wrong.
+
+    The execution is BLOCKED, as for NonDeterminismError: its facts are kept, nothing of the turn is
+    sent, and it goes on once the code is corrected. `__cause__` is the exception; the message has
+    its file and line and the frames of the workflow's code. See `BUGS`.
+    """
+
+
+class UnreadableFact(WorkflowError):
+    """A recorded fact (a response, answer, signal or request) does not fit the code's type for it.
+
+    The execution is BLOCKED, and the fact is kept as it came: it goes on with its next message, or
+    a redrive, once a deployed contract reads the fact. The message has the contract, the field, and
+    the types that were expected and found.
+    """
+
+
+class UsageError(WorkflowError):
+    """Code asked this library for what it does not allow there, such as a thread in a workflow."""
 
 
 class NonDeterministicCall(WorkflowError, RuntimeError):

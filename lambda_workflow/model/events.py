@@ -175,7 +175,13 @@ class Run:
 
 
 SEMANTICS: Final = 2
-"""The engine-semantics version that new executions record."""
+"""The engine-semantics version that new executions record.
+
+1: an exception in an item of a batch is that item's error, a block is retried after any exception,
+   a response that cannot be read is a BadResponse, a generator that is left is closed in a task.
+2: what says that the code is wrong, or that its types cannot read a fact, blocks; a generator is
+   closed at once.
+"""
 FIRST_RUN: Final = Run()
 NO_OPTIONS: Final = StartOptions()
 

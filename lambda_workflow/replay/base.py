@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from lambda_workflow.errors import WorkflowError
+from lambda_workflow.errors import UsageError
 from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import RETRY_FORM, check_timeout
@@ -28,11 +28,11 @@ class ContextBase:
         """Whether the code is only unwinding, and nothing that it does counts.
 
         Raises:
-            WorkflowError: a query tries to change something.
+            UsageError: a query tries to change something.
         """
         execution = self._execution
         if execution.read_only:
-            raise WorkflowError(
+            raise UsageError(
                 "a query can change nothing: it may read what the workflow keeps, and return it"
             )
         return execution.loop.frozen

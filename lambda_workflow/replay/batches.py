@@ -5,7 +5,8 @@ Laws
     has the same operation ids in every replay.
  2. A call needs no task: the batch waits for the calls themselves. A function gets a task.
  3. Thresholds are looked at after each item that ends, one at a time, in the order of the facts.
- 4. The batch returns, or raises, once nothing of it runs any more.
+ 4. A bug in an item's function blocks the execution; what an operation raised is the item's error.
+ 5. The batch returns, or raises, once nothing of it runs any more.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from lambda_workflow.model.callables import Form, form_of
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
+from lambda_workflow.replay.bugs import blocks
 from lambda_workflow.replay.nesting import nested, outlast
 from lambda_workflow.replay.operations import Operation, caller
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
@@ -235,7 +237,7 @@ class Batch(Generic[T]):
         elif (error := future.exception()) is None:
             self._items[index] = BatchItem(index, ItemStatus.SUCCEEDED, name, future.result())
             self._succeeded += 1
-        elif isinstance(error, ConfigurationError):
+        elif blocks(self._execution, error) or isinstance(error, ConfigurationError):
             raise error  # wrong code, which would be as wrong for each item
         elif isinstance(error, Exception):
             self._items[index] = BatchItem(index, ItemStatus.FAILED, name, None, error)

@@ -3,8 +3,8 @@
 Laws
  1. An attempt's operations are numbered under a path of its own; attempts cannot shift each other.
  2. What a failed attempt left running is cancelled before the next one begins.
- 3. What no further attempt can mend is not retried: cancellation, a wrong deployment, a payload of
-    the wrong type, a limit.
+ 3. What no further attempt can mend is not retried: cancellation, a wrong deployment, a bug, a
+    payload of the wrong type, a limit.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from lambda_workflow.model.arguments import named
 from lambda_workflow.model.callables import Form, form_with
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.retry import RetryPolicy
+from lambda_workflow.replay.bugs import bug_in
 from lambda_workflow.replay.ledger import chance
 from lambda_workflow.replay.nesting import nested, outlast
 
@@ -48,7 +49,7 @@ async def retry_block(
                 try:
                     return await block()
                 except Exception as error:
-                    if execution.loop.frozen or not _retries(policy, error, attempt):
+                    if execution.loop.frozen or not _retries(execution, policy, error, attempt):
                         if attempt > 1:
                             error.add_note(f"this was attempt {attempt} of a block that is retried")
                         raise
@@ -77,8 +78,9 @@ def block_form(block: object, args: tuple[Any, ...]) -> Form:
     return form_with("ctx.retry", block, args)
 
 
-def _retries(policy: RetryPolicy, error: Exception, attempt: int) -> bool:
-    if isinstance(error, _FINAL):
+def _retries(execution: Execution, policy: RetryPolicy, error: Exception, attempt: int) -> bool:
+    is_bug = execution.loop.semantics > 1 and bug_in(execution, error) is not None
+    if is_bug or isinstance(error, _FINAL):
         return False
     failure = failure_of(error)
     kinds = [failure.type, error.type] if isinstance(error, OperationFailed) else [failure.type]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from lambda_workflow.errors import NonDeterminismError, WorkflowError
+from lambda_workflow.errors import NonDeterminismError, UsageError
 from lambda_workflow.model.arguments import check_duration, check_moment
 from lambda_workflow.model.callables import show_as
 from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
@@ -109,7 +109,7 @@ class Context(Calls, Inbox, Patterns):
         execution = self._execution
         task = asyncio.current_task(execution.loop)
         if not isinstance(task, OrderedTask):
-            raise WorkflowError("ctx.scope must be entered by workflow code, in a task")
+            raise UsageError("ctx.scope must be entered by workflow code, in a task")
         outer = task.path
         task.path = outer.child()
         execution.ledger.add(OpenScope(task.path.name, name))

@@ -10,6 +10,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.replay.bugs import block_on, bug_in
 from lambda_workflow.replay.loop import OrderedTask
 from lambda_workflow.replay.operations import line_of
 from lambda_workflow.suspension import RunEnded
@@ -32,6 +33,9 @@ def finish(execution: Execution, root: OrderedTask[Any]) -> None:
         if (renewed := _renewal(error)) is not None:
             _renew(execution, renewed)
             return
+        if (bug := bug_in(execution, error)) is not None and not _has_failed(execution):
+            block_on(execution, bug)
+            return
         execution.end(c.Fail(failure_of(error, stack_of(error))))
     else:
         if execution.renewal is not None:  # caught by `gather(return_exceptions=True)`, for one
@@ -50,7 +54,16 @@ def _completed(execution: Execution, result: Any) -> None:
         payload = codec.encode(result, where=f"result of {name}")
         execution.end(_strict_outcome(execution) or c.Complete(payload))
     except EncodeError as error:
+        if bug_in(execution, error) is not None and not _has_failed(execution):
+            block_on(execution, error)
+            return
         execution.end(c.Fail(failure_of(error)))
+
+
+def _has_failed(execution: Execution) -> bool:
+    """Whether the history has a failure here: the bugs of that time were a smaller set."""
+    recorded = execution.ledger.recorded or ()
+    return any(isinstance(command, c.Fail) for command in recorded)
 
 
 def _renewal(error: BaseException) -> RunEnded | None:

@@ -27,6 +27,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.anyio_rules import forget_tasks_in_anyio
+from lambda_workflow.replay.bugs import bug_fault
 from lambda_workflow.replay.check import answered_otherwise, difference
 from lambda_workflow.replay.endings import finish
 from lambda_workflow.replay.facts import feed_rarer, succeeded
@@ -54,6 +55,7 @@ class Execution:
         self.loop = self.ledger.loop
         self.outcome: c.Ending | None = None
         self.fault: WorkflowError | None = None
+        self.bug: BaseException | None = None  # what says that the code is wrong
         self.renewal: RunEnded | None = None  # what `ctx.continue_as_new` has raised
         self.info: Info | None = None
         self.options = e.NO_OPTIONS
@@ -125,8 +127,10 @@ class Execution:
             self.fault = answered_otherwise(self, self.ledger.misplaced)
         if (refused := getattr(watch, "refused", None)) is not None:
             self.fault = refused  # whether or not the code let it through
-        if self.root is not None and self.root.done() and self.outcome is None:
+        if self.root is not None and self.root.done() and self.outcome is None and not self.bug:
             finish(self, self.root)
+        if self.bug is not None and self.fault is None:
+            self.fault = bug_fault(self, self.bug)
 
     def _run_to_rest(self) -> None:
         while self.loop.ready and not self.loop.stopped:

@@ -62,6 +62,11 @@ class Ledger:
         """Whether the history says nothing of what the code does now."""
         return self._recorded is None
 
+    @property
+    def recorded(self) -> tuple[c.Command, ...] | None:
+        """The commands that the history holds for this turn; None when live."""
+        return self._recorded
+
     def expect(self, commands: tuple[c.Command, ...] | None) -> None:
         """The commands that the history holds for the turn to come; None when live."""
         self._recorded = commands

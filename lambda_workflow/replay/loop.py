@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, Final, NoReturn, Protocol, TypeVar
 from weakref import WeakSet
 
-from lambda_workflow.errors import LimitExceeded, WorkflowError
+from lambda_workflow.errors import LimitExceeded, UsageError
 from lambda_workflow.model.events import SEMANTICS
 from lambda_workflow.replay.closing import finish
 
@@ -140,11 +140,11 @@ class Loop(asyncio.AbstractEventLoop):
         """The id of the operation that the running code starts.
 
         Raises:
-            WorkflowError: it is not workflow code that runs, but a step, or code of somebody else.
+            UsageError: it is not workflow code that runs, but a step, or code of somebody else.
         """
         path = self.path()
         if path is self.callbacks and asyncio._get_running_loop() is not self:
-            raise WorkflowError(
+            raise UsageError(
                 "the context was used outside of workflow code, such as inside of a step: a step "
                 "takes values and returns one; make the operation in the workflow itself"
             )
@@ -379,7 +379,7 @@ def refuse_threads_of_anyio() -> None:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise WorkflowError(
+    raise UsageError(
         f"workflow code asked for {what}, which a replay cannot repeat: put the work into "
         "`await ctx.step(function)` or into a service"
     )

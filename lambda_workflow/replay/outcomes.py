@@ -15,6 +15,7 @@ from lambda_workflow.errors import (
     OperationFailed,
 )
 from lambda_workflow.model.events import Failure
+from lambda_workflow.replay.bugs import mark_outcome
 from lambda_workflow.replay.operations import Call, Callback, Child, Operation, Step, rebuilt
 
 
@@ -23,7 +24,7 @@ def error_of(
 ) -> BaseException:
     """The exception for a failure that is not, or no longer, retried."""
     if isinstance(operation, Step):
-        return rebuilt(operation, failure, attempts)
+        return mark_outcome(rebuilt(operation, failure, attempts), operation.operation)
     place = f"(operation {operation.operation} of execution {execution_id})"
     said = f"{failure.type}: {failure.message} {place}"
     facts = {

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, TypeVarTuple, overl
 from lambda_workflow.errors import (
     ConfigurationError,
     SagaFailed,
+    UsageError,
     WorkflowError,
 )
 from lambda_workflow.model.arguments import named
@@ -32,12 +33,14 @@ from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
 from lambda_workflow.replay.base import checked_retry
 from lambda_workflow.replay.block_retry import retry_block
+from lambda_workflow.replay.bugs import block_on, blocks, bug_in
 from lambda_workflow.replay.nesting import outlast
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 from lambda_workflow.suspension import RunEnded, Suspended
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.context import Context
+    from lambda_workflow.replay.execution import Execution
 
 Req = TypeVar("Req")
 Args = TypeVarTuple("Args")
@@ -84,12 +87,12 @@ class Saga:
 
         Raises:
             EncodeError: the payload is not of the service's request type.
-            WorkflowError: the saga has ended.
+            UsageError: the saga has ended.
         """
         if self._loop.frozen:
             return
         if not self._is_open:
-            raise WorkflowError(
+            raise UsageError(
                 "on_rollback after the saga has ended: register inside of `async with ctx.saga()`"
             )
         if retry is not None:
@@ -144,6 +147,10 @@ class Saga:
         undo = self._compensations[::-1]
         if not undo:
             return
+        execution = self._ctx._execution
+        if (bug := bug_in(execution, error)) is not None and not _has_rolled_back(execution):
+            block_on(execution, bug)  # the corrected code may yet succeed: nothing is undone
+            return
         # a task of its own: whatever cancels this one does not reach the compensations
         rolling = self._loop.create_task(self._roll_back(undo))
         interrupted = await outlast(self._loop, [rolling])
@@ -166,6 +173,8 @@ class Saga:
         try:
             await compensation()
         except Exception as failure:  # noqa: BLE001  # the others are to run
+            if blocks(self._ctx._execution, failure):
+                return
             self._failures[number] = failure
         except asyncio.CancelledError:
             if self._loop.frozen:
@@ -181,3 +190,9 @@ class Saga:
             failures,
             cause,
         )
+
+
+def _has_rolled_back(execution: Execution) -> bool:
+    """Whether the history has a rollback here: under earlier rules every exception led to one."""
+    recorded = execution.ledger.recorded or ()
+    return any(isinstance(one, OpenScope) and one.name == "rollback" for one in recorded)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lambda_workflow.model.bugs import BUGS
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.service import Service
 
@@ -47,6 +48,7 @@ class Tools:
         make_logger: a logger that is silent while the given function says so.
         services: the App's services, by name; None lets every service pass.
         workflows: the names of the App's workflows; None lets every one pass.
+        bugs: the exceptions of workflow code that block it; a workflow's own set counts first.
         around: entered around each drain of workflow code (the strict guard).
         strict: a call that nobody awaited fails the execution instead of a warning.
     """
@@ -57,3 +59,4 @@ class Tools:
     around: Callable[[], AbstractContextManager[object]] | None = None
     strict: bool = field(default=False)
     workflows: frozenset[str] | None = None
+    bugs: tuple[type[BaseException], ...] = BUGS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_type_hints, 
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_type, named
+from lambda_workflow.model.bugs import check_bugs
 from lambda_workflow.model.ids import NAME_CHARACTERS_MAX, check_name
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.replay.query import Query
@@ -32,6 +33,7 @@ class Workflow(Generic[In, Out]):
         name: the name it is started by; the function's own unless given.
         version: which of the codes of this name it is; empty where there is but one.
         function: the coroutine function itself, to be called with a Context and the request.
+        bugs: the exceptions of its code that block an execution; None for those of its App.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Workflow(Generic[In, Out]):
         function: Callable[[Context, In], Coroutine[Any, Any, Out]],
         name: str | None,
         version: str = "",
+        bugs: tuple[type[BaseException], ...] | None = None,
     ) -> None:
         given: object = function
         if not inspect.iscoroutinefunction(given):
@@ -56,6 +59,7 @@ class Workflow(Generic[In, Out]):
         self.function: Final = function
         self.name: Final = check_name("workflow", name or function.__name__)
         self.version: Final = check_version(self.name, version)
+        self.bugs: Final = None if bugs is None else check_bugs(bugs, f"workflow {self.name!r}")
         self.__doc__ = function.__doc__
         self._codecs: tuple[Codec[Any], Codec[Any]] | None = None
         self.queries: Final[dict[str, Query[Any, Any]]] = {}
@@ -161,22 +165,29 @@ def workflow(
 ) -> Workflow[In, Out]: ...
 @overload
 def workflow(
-    *, name: str | None = ..., version: str = ...
+    *,
+    name: str | None = ...,
+    version: str = ...,
+    bugs: tuple[type[BaseException], ...] | None = ...,
 ) -> Callable[[Callable[[Context, In], Coroutine[Any, Any, Out]]], Workflow[In, Out]]: ...
-def workflow(function: Any = None, /, *, name: str | None = None, version: str = "") -> Any:
+def workflow(
+    function: Any = None, /, *,
+    name: str | None = None, version: str = "", bugs: tuple[type[BaseException], ...] | None = None,
+) -> Any:  # fmt: skip
     """Make a workflow of an `async def` function that takes a Context and a request.
 
     Args:
         name: the name it is started by, 1 to 64 letters, digits, '-' and '_'.
         version: 1 to 64 letters, digits, '-', '_' and '.'. An execution keeps to the version it
             began with; list the old and the new one in the App, the newest last.
+        bugs: the exceptions of its code that block an execution; those of its App if not given.
 
     Raises:
         ConfigurationError: it is no coroutine function, or has other parameters, or a bad name.
     """
     if function is not None:
         return Workflow(function, name)
-    return lambda function: Workflow(function, name, version)
+    return lambda function: Workflow(function, name, version, bugs)
 
 
 def check_version(workflow: str, version: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from lambda_workflow.errors import ConfigurationError, UnknownWorkflow
 from lambda_workflow.model.arguments import check_kind
+from lambda_workflow.model.bugs import BUGS, check_bugs
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.workflow import Workflow
@@ -34,6 +35,7 @@ class App:
             list for an App whose schedules are all made by `client.schedules.create`. Only one App
             on a table, or on an engine's file, has schedules.
         version: a label that executions of workflows without a version record, such as a commit.
+        bugs: the exceptions of workflow code that block an execution and do not fail it; see BUGS.
 
     Raises:
         ConfigurationError: two parts have one name, a name is not legal, the versions of a
@@ -49,11 +51,13 @@ class App:
         adapters: Sequence[Adapter[Any, Any]] = (),
         schedules: Sequence[Schedule[Any]] | None = None,
         version: str = "",
+        bugs: tuple[type[BaseException], ...] = BUGS,
     ) -> None:
         self.name: Final = check_name("app", name)
         self.version: Final = version
         found = _parts("schedules", schedules or (), Schedule, "Schedules")
         self.schedules: Final = _by_name("schedule", ((s.name, s) for s in found))
+        self.bugs: Final = check_bugs(bugs, f"app {name!r}")
         workflows = _parts("workflows", workflows, Workflow, "workflows, made by `@workflow`")
         services = _parts("services", services, Service, "Services")
         adapters = _parts("adapters", adapters, Adapter, "adapters, made by `@serve`")

@@ -42,4 +42,4 @@ def tools_for(app: App, *, guard: bool = False, strict: bool = False) -> Tools:
             return watch
 
     names = frozenset(app.workflows)
-    return Tools(random.Random, ReplayLogger, app.services, around, strict, names)
+    return Tools(random.Random, ReplayLogger, app.services, around, strict, names, app.bugs)

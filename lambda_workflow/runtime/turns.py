@@ -8,7 +8,8 @@ Laws
  4. A live copy stays in memory only while all that it committed is dispatched: after any failure
     it is dropped. It may be out of date, so only a commit or the store can say that a message is
     too late.
- 5. Code that diverges, or is missing, blocks the execution; the facts are kept, nothing is sent.
+ 5. Code that diverges, is wrong or missing, or cannot read a fact, blocks the execution; the facts
+    are kept, nothing is sent. The reason is that of the last try.
     What a step gave in the blocked turn is kept only if the step itself is recorded.
 """
 
@@ -96,6 +97,7 @@ class Turns:
         owners = {name: app.owner_of(name) for name in app.workflows}
         lent = {app: tools_for(app, guard=guard, strict=strict) for app in set(owners.values())}
         tools = {name: lent[app] for name, app in owners.items()}
+        self._faults: dict[str, WorkflowError] = {}
         self._living = Living(backend, live_max)
         self._committer = Committer(backend)
         self._player = Player(app, backend, self._committer, tools=tools, check=check)
@@ -141,6 +143,10 @@ class Turns:
             f"execution {execution_id}: another worker was first {CONFLICTS_MAX} times in a "
             "row; the messages come again"
         )
+
+    def fault_of(self, execution_id: str) -> WorkflowError | None:
+        """Why an execution is being marked BLOCKED, while its record is being committed."""
+        return self._faults.get(execution_id)
 
     def evict(self, execution_id: str) -> None:
         """Forget the live copy of an execution, unwinding its code."""
@@ -265,8 +271,12 @@ class Turns:
         if len(kept) < len(work.pending):  # the history has taken in what is not to be recorded
             work.pending, live.is_spoilt = kept, True
         is_known = history.status is Status.BLOCKED and history.turns[-1].reason == reason
-        if work.pending or not is_known:
-            await self._commit_unasked(work, Status.BLOCKED, (), reason)
+        self._faults[history.execution_id] = error
+        try:
+            if work.pending or not is_known:
+                await self._commit_unasked(work, Status.BLOCKED, (), reason)
+        finally:
+            del self._faults[history.execution_id]
         self._living.unwind(live)
         started = history.started
         of = {} if started is None else {"workflow": started.workflow, "version": started.version}

@@ -217,9 +217,11 @@ class _Trials:
             RECENT.pop()  # the report of a failed schedule has its own timeline
             try:
                 end = simulation.run()
-            except WorkflowError as error:
+            except Exception as error:
                 if isinstance(error, SimulationError) and not isinstance(error, Endless):
                     raise
+                if decide is never and not isinstance(error, WorkflowError):
+                    raise  # a bug that needs no fault to show: as itself
                 complaint = type(error).__name__, f"{type(error).__name__}: {error}"
             seen = simulation.look() if end is None else end.end
         if end is not None:

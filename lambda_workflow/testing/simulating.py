@@ -109,6 +109,8 @@ class Simulation(Generic[In, Out]):
             Endless: it waits for ever, or goes on for ever.
             SimulationError: (of which Endless is one) a service that it calls has no fake.
             NonDeterminismError, NonDeterministicCall: replaying the code gave something else.
+            Exception: the code raised what says that it is wrong (see `BUGS`), such as a KeyError
+                of its own: the exception itself, with its traceback.
         """
         seen = self._advance(float("inf"))
         if not seen.status.closed:

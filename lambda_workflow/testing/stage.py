@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lambda_workflow import errors
-from lambda_workflow.errors import WorkflowError
+from lambda_workflow.errors import WorkflowBug, WorkflowError
 from lambda_workflow.model.commands import OpenCallback
 from lambda_workflow.model.events import StartOptions
 from lambda_workflow.model.history import History
@@ -147,6 +147,7 @@ class Stage:
         Raises:
             SimulationError: the test has something to mend.
             WorkflowError: the execution is BLOCKED; of the class that says why.
+            Exception: the workflow's code raised a bug; this is the exception itself.
         """
         loop = self.world.loop
         assert isinstance(loop, StageLoop)
@@ -200,7 +201,7 @@ class Stage:
 
     def _look(self, execution_id: str, turn: Turn) -> None:
         if turn.status is Status.BLOCKED:
-            self._stop(blocked_error(turn.reason))
+            self._stop(self._fault_of(execution_id) or blocked_error(turn.reason))
         elif self.world.turns > self.world.turns_max:
             self._stop(
                 Endless(
@@ -211,6 +212,13 @@ class Stage:
         for command in turn.commands:
             if isinstance(command, OpenCallback):
                 self.players.opens(execution_id, command)
+
+    def _fault_of(self, execution_id: str) -> Exception | None:
+        """Why a worker marks an execution BLOCKED; a bug as the exception that it is."""
+        faults = (worker.turns.fault_of(execution_id) for worker in self._workers)
+        fault = next((fault for fault in faults if fault is not None), None)
+        bug = fault.__cause__ if isinstance(fault, WorkflowBug) else None
+        return bug if isinstance(bug, Exception) else fault
 
     def _history_of(self, execution_id: str) -> History | None:
         if not finish(self.world.store.load(execution_id)).texts:

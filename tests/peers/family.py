@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lambda_workflow import Adapter, App, Client, ExecutionFailed, Workflow, workflow
+from lambda_workflow import Adapter, App, Client, ExecutionFailed, Status, Workflow, workflow
 from lambda_workflow.model import commands as c
 from lambda_workflow.model.history import History
 from lambda_workflow.ports import Header
@@ -282,6 +282,15 @@ class World:
         except ExecutionFailed as error:
             return error
         raise AssertionError(f"it did not fail: {result!r}")
+
+    async def blocked(self, flow: Workflow[In, Any], request: In) -> str:
+        """Why a new execution is BLOCKED; it is ended then, and is none of those that replay."""
+        handle = await self.start(flow, request)
+        self.started.remove(handle.execution_id)
+        header = await self.header(handle)
+        assert header.status is Status.BLOCKED, header
+        await handle.terminate("its code is wrong, which was the point of it")
+        return header.reason
 
     async def settled(self) -> None:
         """Until nothing is left to do but to wait for time, or for a case."""

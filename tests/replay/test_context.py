@@ -17,6 +17,7 @@ from lambda_workflow import (
     LimitExceeded,
     Service,
     UnknownService,
+    WorkflowBug,
     WorkflowError,
 )
 from lambda_workflow.model import commands as c
@@ -201,10 +202,9 @@ def test_a_result_of_another_type_fails_the_execution() -> None:
     async def gives(ctx: Context, n: int) -> int:
         return object()  # type: ignore[return-value]  # the point of it
 
-    execution = started(gives)
-    assert isinstance(execution.outcome, c.Fail)
-    assert execution.outcome.failure.type == "EncodeError"
-    assert "result of flow" in execution.outcome.failure.message
+    with pytest.raises(WorkflowBug, match=r"EncodeError at tests.*: result of flow") as raised:
+        started(gives)
+    assert isinstance(raised.value.__cause__, EncodeError)
 
 
 def test_a_loop_that_waits_for_nothing_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

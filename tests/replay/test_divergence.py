@@ -181,7 +181,7 @@ async def keeps(ctx: Context, n: int) -> Any:
     first, second = ctx.call(DOUBLE, n), ctx.call(OTHER, n)
     await first
     again = await ctx.call(DOUBLE, n)
-    return again, await second
+    return [again, await second]
 
 
 def test_a_call_that_is_no_longer_given_up_is_told() -> None:

@@ -60,7 +60,7 @@ async def breaks_at_once(ctx: Context, number: int) -> int:
 @workflow
 async def breaks_later(ctx: Context, number: int) -> int:
     doubled = await ctx.call(DOUBLE, number)
-    raise LookupError(f"no {doubled}")
+    raise ValueError(f"no {doubled}")
 
 
 @workflow
@@ -153,7 +153,7 @@ SHAPES = (
     Shape(hopeless_call, few, fails_with("CallFailed")),
     Shape(given_up, few, returns(lambda n: 3)),
     Shape(breaks_at_once, few, fails_with("ValueError")),
-    Shape(breaks_later, few, fails_with("LookupError")),
+    Shape(breaks_later, few, fails_with("ValueError")),
     Shape(undone, few, returns(lambda n: [str(2 * n), f"undo {n}"])),
     Shape(one_branch_fails, few, returns(lambda n: "because Refused")),
     Shape(group_fails, few, returns(lambda n: ["cancelled", "1"])),

@@ -180,7 +180,7 @@ async def saga_stuck(ctx: Context, number: int) -> list[str]:
 async def saga_told(ctx: Context, number: int) -> None:
     async with ctx.saga() as saga:
         saga.on_rollback(REFUSING, number)
-        raise LookupError("no seats")
+        raise ValueError("no seats")
 
 
 def _shown(count: int) -> list[str]:
