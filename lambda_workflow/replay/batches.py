@@ -237,7 +237,7 @@ class Batch(Generic[T]):
         elif (error := future.exception()) is None:
             self._items[index] = BatchItem(index, ItemStatus.SUCCEEDED, name, future.result())
             self._succeeded += 1
-        elif blocks(self._execution, error) or isinstance(error, ConfigurationError):
+        elif isinstance(error, ConfigurationError) or blocks(self._execution, error):
             raise error  # wrong code, which would be as wrong for each item
         elif isinstance(error, Exception):
             self._items[index] = BatchItem(index, ItemStatus.FAILED, name, None, error)
