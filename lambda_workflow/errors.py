@@ -8,6 +8,7 @@
     │   ├── EncodeError               … on the way out: refused at the call
     │   └── DecodeError               … on the way in: names the field
     ├── LimitExceeded                 a documented limit was passed; the message names it
+    │   └── PayloadTooLarge           a payload is over 16 MiB or 200 levels: at the call or await
     ├── OperationFailed               reaches the workflow's code: an operation ended badly
     │   ├── CallFailed                a service answered with an error, and retries are used up
     │   │   ├── BadResponse           a service answered with a value that is not its response type
@@ -88,6 +89,14 @@ class DecodeError(PayloadError):
 
 class LimitExceeded(WorkflowError):
     """A documented limit was passed; the message names the limit and what to do instead."""
+
+
+class PayloadTooLarge(LimitExceeded):
+    """A payload is over 16 MiB, or nests over 200 levels deep; the message says what to do instead.
+
+    Raised where workflow code hands it over (`ctx.call`, `set_status`, …), or awaits the step or
+    service whose result it is. As the workflow's own result it fails the execution.
+    """
 
 
 class OperationFailed(WorkflowError):

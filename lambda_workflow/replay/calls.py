@@ -13,7 +13,8 @@ from lambda_workflow.model.bounded import clipped, encodable
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.limits import STEP_NAME_CHARACTERS_MAX
-from lambda_workflow.model.payload import Codec, codec_for
+from lambda_workflow.model.payload import Codec, Json, codec_for
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.base import checked_retry, limit_ms
@@ -71,6 +72,7 @@ class Calls(Children):
 
         Raises:
             EncodeError: the payload is not of the declared request type.
+            PayloadTooLarge: it is over 16 MiB, or nests over 200 levels deep.
             UnknownService, UnknownWorkflow: the App does not list it.
             CallFailed, BadResponse, CallTimedOut: (when awaited, of a service) it failed for good,
                 answered with another type, or did not answer in time.
@@ -94,7 +96,7 @@ class Calls(Children):
         attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
         if options:
             attempt_ms, beat_ms = _attempt_limits(target, options)
-        encoded = target.request_codec.encode(payload, target.payload_label)
+        encoded = _encoded(target, payload)
         operation = execution.loop.operation()
         command = ScheduleCall(operation, target.name, encoded, name, beat_ms)
         call: Call[Any] = Call(execution, command, caller(2), target)
@@ -116,6 +118,7 @@ class Calls(Children):
 
         Raises:
             EncodeError: the payload is not of the service's request type.
+            PayloadTooLarge: it is over 16 MiB, or nests over 200 levels deep.
             UnknownService: the App does not list the service.
         """
         if self._is_frozen():
@@ -125,7 +128,7 @@ class Calls(Children):
         if name:
             check_name("send", name)
         execution = self._execution
-        encoded = service.request_codec.encode(payload, service.payload_label)
+        encoded = _encoded(service, payload)
         operation = execution.loop.operation()
         execution.ledger.add(Send(operation, service.name, encoded, name))
 
@@ -261,6 +264,11 @@ class _NoCallback:
 
     def __await__(self) -> Any:
         return self._future.__await__()
+
+
+def _encoded(service: Service[Any, Any], payload: Any) -> Json:
+    label = service.payload_label
+    return bounded(service.request_codec.encode(payload, label), label)
 
 
 def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tuple[int, int]:

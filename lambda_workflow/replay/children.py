@@ -15,6 +15,7 @@ from lambda_workflow.model.ids import (
     check_name,
     task_id,
 )
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.base import ContextBase, limit_ms
 from lambda_workflow.replay.operations import Child, caller
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
@@ -44,6 +45,7 @@ class Children(ContextBase):
 
         Raises:
             EncodeError: the request is not of the workflow's request type.
+            PayloadTooLarge: it is over 16 MiB, or nests over 200 levels deep.
             UnknownWorkflow: the App does not list the workflow.
         """
         if self._is_frozen():
@@ -120,7 +122,8 @@ class Children(ContextBase):
             )
         if name:
             check_name("child", name)
-        payload = workflow.request_codec.encode(request, f"request of {workflow.name}")
+        label = f"request of {workflow.name}"
+        payload = bounded(workflow.request_codec.encode(request, label), label)
         operation = execution.loop.operation()
         chosen = _child_id(self.execution_id, operation) if id is None else check_execution_id(id)
         return StartChild(operation, workflow.name, payload, chosen, app)

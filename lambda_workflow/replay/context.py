@@ -15,6 +15,7 @@ from lambda_workflow.model.callables import show_as
 from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.payload import codec_for
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.anyio_rules import apply_rules_to_anyio
 from lambda_workflow.replay.calls import Calls
 from lambda_workflow.replay.inbox import Inbox
@@ -126,10 +127,11 @@ class Context(Calls, Inbox, Patterns):
 
         Raises:
             EncodeError: the value has no JSON form.
+            PayloadTooLarge: it is over 16 MiB, or nests over 200 levels deep.
         """
         if self._is_frozen():
             return
-        payload = codec_for(type(value)).encode(value, "status")
+        payload = bounded(codec_for(type(value)).encode(value, "status"), "status")
         self._execution.ledger.add(SetStatus(payload))
 
     def patched(self, change: str) -> bool:
@@ -177,9 +179,11 @@ class Context(Calls, Inbox, Patterns):
 
         Raises:
             EncodeError: the request is not of the workflow's request type.
+            PayloadTooLarge: it is over 16 MiB, or nests over 200 levels deep.
         """
         codec = self._execution.workflow.request_codec
-        ended = RunEnded(codec.encode(request, "request of the next run"))
+        label = "request of the next run"
+        ended = RunEnded(bounded(codec.encode(request, label), label))
         if not self._is_frozen():  # raises in a query, which must not come to it
             self._execution.renewal = ended
         raise ended

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from lambda_workflow.errors import EncodeError
+from lambda_workflow.errors import EncodeError, PayloadTooLarge
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.bugs import block_on, bug_in
 from lambda_workflow.replay.loop import OrderedTask
 from lambda_workflow.replay.operations import line_of
@@ -51,9 +52,9 @@ def _renew(execution: Execution, ended: RunEnded) -> None:
 def _completed(execution: Execution, result: Any) -> None:
     name, codec = execution.workflow.name, execution.workflow.result_codec
     try:
-        payload = codec.encode(result, where=f"result of {name}")
+        payload = bounded(codec.encode(result, where=f"result of {name}"), f"result of {name}")
         execution.end(_strict_outcome(execution) or c.Complete(payload))
-    except EncodeError as error:
+    except (EncodeError, PayloadTooLarge) as error:
         if bug_in(execution, error) is not None and not _has_failed(execution):
             block_on(execution, error)
             return

@@ -12,6 +12,7 @@ from lambda_workflow.model.arguments import check_kind, check_plain
 from lambda_workflow.model.commands import Answer
 from lambda_workflow.model.events import Failure, UpdateRequested
 from lambda_workflow.model.payload import Json
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.replay.base import ContextBase
 from lambda_workflow.replay.loop import OrderedFuture
@@ -46,9 +47,11 @@ class UpdateCall(Generic[Req, Res]):
 
         Raises:
             EncodeError: the response is not of the update's response type.
+            PayloadTooLarge: it is over 16 MiB, or nests over 200 levels deep.
             ConfigurationError: it is answered already.
         """
-        payload = self._update.response_codec.encode(response, f"response of {self._update.name}")
+        label = f"response of {self._update.name}"
+        payload = bounded(self._update.response_codec.encode(response, label), label)
         self._answer(Answer(self.id, payload))
 
     def reject(self, message: str, *, type: str = "Rejected", details: Json = None) -> None:

@@ -29,6 +29,7 @@ from lambda_workflow.model.arguments import named
 from lambda_workflow.model.callables import form_with
 from lambda_workflow.model.commands import OpenScope
 from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
 from lambda_workflow.replay.base import checked_retry
@@ -122,7 +123,8 @@ class Saga:
         timeout: timedelta | None, name: str, retry: RetryPolicy | None,
     ) -> Compensation:  # fmt: skip
         """Law 4."""
-        target.request_codec.encode(payload, f"payload of {target.name}")
+        label = f"payload of {target.name}"
+        bounded(target.request_codec.encode(payload, label), label)
         if name:
             check_name("call", name)
         if timeout is not None:

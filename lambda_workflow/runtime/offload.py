@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.limits import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from lambda_workflow.model.payload import Json, dumps, fingerprint, loads
+from lambda_workflow.model.payload_bounds import bounded, too_large
 from lambda_workflow.model.turn import Turn, encode_reference, reference_of
 from lambda_workflow.ports import Blobs
 
@@ -27,18 +27,20 @@ async def deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.Bl
     """The payload itself if it is small, else a reference to where it is stored now.
 
     Raises:
-        LimitExceeded: it is over 16 MiB.
+        PayloadTooLarge: it is over 16 MiB, or nests too deeply.
     """
+    payload = bounded(payload, f"payload of execution {execution_id}")
+    return await _deposit(payload, execution_id, blobs)
+
+
+async def _deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.BlobRef:
     if not _may_be_large(payload):
         return payload
     content = dumps(payload).encode()
     if len(content) <= INLINE_BYTES_MAX:
         return payload
     if len(content) > PAYLOAD_BYTES_MAX:
-        raise LimitExceeded(
-            f"a payload of {len(content)} bytes in execution {execution_id}: the limit is "
-            f"{PAYLOAD_BYTES_MAX}; store it yourself and pass its address"
-        )
+        raise too_large(len(content), f"payload of execution {execution_id}")
     digest = fingerprint(payload)
     ref = e.BlobRef(_key(execution_id, digest), digest, len(content))
     await blobs.put(ref.key, content)
@@ -111,7 +113,7 @@ async def _deposited_event(event: Any, execution_id: str, blobs: Blobs) -> Any:
     payload = _carried(event)
     if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
         return event
-    kept = await deposit(payload, execution_id, blobs)
+    kept = await _deposit(payload, execution_id, blobs)
     return event if kept is payload else _with_payload(event, kept)
 
 
@@ -122,7 +124,7 @@ async def _deposited_command(command: c.Command, execution_id: str, blobs: Blobs
     payload = getattr(command, "payload", None)
     if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
         return command
-    kept = await deposit(payload, execution_id, blobs)
+    kept = await _deposit(payload, execution_id, blobs)
     holder: Any = command
     return command if kept is payload else replace(holder, payload=kept)
 

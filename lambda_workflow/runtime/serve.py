@@ -164,7 +164,7 @@ async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
     except EncodeError as error:
         return task.update(failure=Failure("BadResponse", str(error), False))
     except LimitExceeded as error:  # done again it would be as large
-        return task.update(failure=Failure("LimitExceeded", str(error), False))
+        return task.update(failure=Failure(type(error).__name__, str(error), False))
 
 
 def _told(error: BaseException) -> Failure:

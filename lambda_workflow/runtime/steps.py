@@ -8,11 +8,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from lambda_workflow.errors import EncodeError, WorkflowError
+from lambda_workflow.errors import EncodeError, PayloadTooLarge, WorkflowError
 from lambda_workflow.model.events import Failure, StepErrored, StepSucceeded
 from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.payload import Json
+from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.operations import Step
 from lambda_workflow.runtime.functions import run_function, without_later
 
@@ -122,8 +123,8 @@ async def _attempt(step: Step[Any]) -> StepOutcome:
         failure = failure_of(without_later(ended.error, name), stack_of(ended.error))
         return StepOutcome(operation, step.attempt, None, failure)
     try:
-        payload = step.codec.encode(ended.value, f"result of {name}")
-    except EncodeError as error:
-        failure = Failure("lambda_workflow.errors.EncodeError", str(error), False)
+        payload = bounded(step.codec.encode(ended.value, f"result of {name}"), f"result of {name}")
+    except (EncodeError, PayloadTooLarge) as error:
+        failure = Failure(f"lambda_workflow.errors.{type(error).__name__}", str(error), False)
         return StepOutcome(operation, step.attempt, None, failure)
     return StepOutcome(operation, step.attempt, payload, None)

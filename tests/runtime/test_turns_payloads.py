@@ -13,7 +13,7 @@ from lambda_workflow.model.messages import Request, Response, Update
 from lambda_workflow.model.turn import encode_turn
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Commit
-from lambda_workflow.runtime.offload import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX
+from lambda_workflow.runtime.offload import INLINE_BYTES_MAX
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, Host
 
@@ -105,16 +105,6 @@ async def test_a_repeated_start_with_a_large_request_is_recognised(make_host: Ma
     assert len(host.notes.of("duplicate")) == 1
     await host.start(echoed, LARGE + "y")
     assert len(host.notes.of("late")) == 1
-
-
-async def test_a_payload_over_every_limit_blocks_and_says_so(make_host: MakeHost) -> None:
-    @workflow
-    async def huge(ctx: Context, n: int) -> str:
-        return await ctx.call(ECHO, "x" * n)
-
-    host = make_host(App("tests", workflows=[huge], services=[ECHO]))
-    await host.start(huge, PAYLOAD_BYTES_MAX)
-    assert str(PAYLOAD_BYTES_MAX) in host.history().turns[-1].reason
 
 
 @pytest.mark.parametrize("n", [3, 0])
