@@ -8,7 +8,8 @@
     │   ├── EncodeError               … on the way out: refused at the call
     │   └── DecodeError               … on the way in: names the field
     ├── LimitExceeded                 a documented limit was passed; the message names it
-    │   └── PayloadTooLarge           a payload is over 16 MiB or 200 levels: at the call or await
+    │   ├── PayloadTooLarge           a payload is over 16 MiB or 200 levels: at the call or await
+    │   └── TurnTimedOut              workflow code ran too long without waiting, and was cut off
     ├── OperationFailed               reaches the workflow's code: an operation ended badly
     │   ├── CallFailed                a service answered with an error, and retries are used up
     │   │   ├── BadResponse           a service answered with a value that is not its response type
@@ -99,6 +100,14 @@ class PayloadTooLarge(LimitExceeded):
     """
 
 
+class TurnTimedOut(LimitExceeded):
+    """Workflow code ran too long without waiting for anything; the message names its line.
+
+    The execution is BLOCKED, and keeps every fact that arrives. Its next message, or a redrive,
+    tries again, for no longer than the same limit.
+    """
+
+
 class OperationFailed(WorkflowError):
     """An operation of the workflow ended badly.
 
@@ -112,16 +121,9 @@ class OperationFailed(WorkflowError):
     """
 
     def __init__(
-        self,
-        text: str,
-        *,
-        type: str = "",
-        message: str = "",
-        details: Any = None,
-        stack: str | None = None,
-        attempts: int = 1,
-        operation: str = "",
-    ) -> None:
+        self, text: str, *, type: str = "", message: str = "", details: Any = None,
+        stack: str | None = None, attempts: int = 1, operation: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(text)
         self.type = type
         self.message = message
@@ -251,14 +253,9 @@ class ServiceError(WorkflowError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        type: str = "ServiceError",
-        retryable: bool = True,
-        details: Any = None,
-        retry_after: timedelta | None = None,
-    ) -> None:
+        self, message: str, *, type: str = "ServiceError", retryable: bool = True,
+        details: Any = None, retry_after: timedelta | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.type = type
         self.retryable = retryable
@@ -321,16 +318,9 @@ class ExecutionFailed(ExecutionError):
     """
 
     def __init__(
-        self,
-        text: str,
-        *,
-        execution_id: str = "",
-        workflow: str = "",
-        type: str = "",
-        message: str = "",
-        details: Any = None,
-        stack: str | None = None,
-    ) -> None:
+        self, text: str, *, execution_id: str = "", workflow: str = "", type: str = "",
+        message: str = "", details: Any = None, stack: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(text)
         self.execution_id = execution_id
         self.workflow = workflow

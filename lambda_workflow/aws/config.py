@@ -10,6 +10,7 @@ from typing import Final
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.ports import APP_ADDRESS
+from lambda_workflow.runtime.turn_limits import TURN_LIMITS, TurnLimits
 
 PREFIX: Final = "LAMBDA_WORKFLOW_"
 RETENTION_DAYS: Final = 30
@@ -28,6 +29,8 @@ VARIABLES: Final = {
     "RETENTION_DAYS": "how long a finished execution is kept, 1 to 3650; 30 if not set",
     "SERVICE_QUEUE_URL": "the URL of the service's own queue, for tasks that come back Later",
     "SERVICE": "the service whose queue this is: its adapter alone gets the events of a bus",
+    "TURN_WARNING_SECONDS": "how long workflow code may run without waiting before it is named",
+    "TURN_SECONDS_MAX": "how long it may run before it is cut off, and its execution BLOCKED",
     "DEDUPLICATE": "1 makes service functions answer a repeated task from its first result",
 }
 
@@ -52,6 +55,7 @@ class AwsConfig:
     own_queue_url: str = ""
     own_service: str = ""
     scheduler_dlq_arn: str = ""
+    turn_limits: TurnLimits = TURN_LIMITS
 
     def service_queue_url(self, service: str) -> str:
         """The queue of a service.
@@ -120,18 +124,8 @@ def read_config(
     """
     env = os.environ if environ is None else environ
     given = {name: env.get(PREFIX + name, "").strip() for name in VARIABLES}
-    wrong = [f"{PREFIX}{n} is not set: {VARIABLES[n]}" for n in required if not given[n]]
-    if given["SCHEDULER_GROUP"] and not (given["SCHEDULER_ROLE_ARN"] and given["QUEUE_ARN"]):
-        wrong.append(
-            f"{PREFIX}SCHEDULER_GROUP needs {PREFIX}SCHEDULER_ROLE_ARN and {PREFIX}QUEUE_ARN too"
-        )
-    if given["DEDUPLICATE"] not in ("", "0", "1"):
-        wrong.append(f"{PREFIX}DEDUPLICATE is {given['DEDUPLICATE']!r}: it must be 1 or 0")
-    if given["DEDUPLICATE"] == "1" and not given["TABLE"] and "TABLE" not in required:
-        wrong.append(f"{PREFIX}DEDUPLICATE needs {PREFIX}TABLE too, where results are kept")
-    days = given["RETENTION_DAYS"] or str(RETENTION_DAYS)
-    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 3650):
-        wrong.append(f"{PREFIX}RETENTION_DAYS is {days!r}: it must be a whole number, 1 to 3650")
+    wrong = _wrong_of(given, required)
+    turn_limits = _turn_limits(given, wrong)
     if wrong:
         raise ConfigurationError("; ".join(wrong))
     services = {k: v for k, v in env.items() if k.startswith(f"{PREFIX}SERVICE_")}
@@ -147,11 +141,46 @@ def read_config(
         given["SCHEDULER_ROLE_ARN"],
         given["QUEUE_ARN"],
         given["BUCKET"],
-        int(days),
+        int(given["RETENTION_DAYS"] or RETENTION_DAYS),
         given["DEDUPLICATE"] == "1",
         services,
         apps,
         given["SERVICE_QUEUE_URL"],
         given["SERVICE"],
         given["SCHEDULER_DLQ_ARN"],
+        turn_limits,
     )
+
+
+def _wrong_of(given: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
+    """What is missing or wrong."""
+    wrong = [f"{PREFIX}{n} is not set: {VARIABLES[n]}" for n in required if not given[n]]
+    if given["SCHEDULER_GROUP"] and not (given["SCHEDULER_ROLE_ARN"] and given["QUEUE_ARN"]):
+        wrong.append(
+            f"{PREFIX}SCHEDULER_GROUP needs {PREFIX}SCHEDULER_ROLE_ARN and {PREFIX}QUEUE_ARN too"
+        )
+    if given["DEDUPLICATE"] not in ("", "0", "1"):
+        wrong.append(f"{PREFIX}DEDUPLICATE is {given['DEDUPLICATE']!r}: it must be 1 or 0")
+    if given["DEDUPLICATE"] == "1" and not given["TABLE"] and "TABLE" not in required:
+        wrong.append(f"{PREFIX}DEDUPLICATE needs {PREFIX}TABLE too, where results are kept")
+    days = given["RETENTION_DAYS"] or str(RETENTION_DAYS)
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 3650):
+        wrong.append(f"{PREFIX}RETENTION_DAYS is {days!r}: it must be a whole number, 1 to 3650")
+    return wrong
+
+
+def _turn_limits(given: Mapping[str, str], wrong: list[str]) -> TurnLimits:
+    """Seconds by their variables, `none` is no limit; what is wrong with them is added."""
+    found: dict[str, float | None] = {}
+    for name, seconds in (
+        ("TURN_WARNING_SECONDS", TURN_LIMITS.warning_seconds),
+        ("TURN_SECONDS_MAX", TURN_LIMITS.seconds_max),
+    ):
+        found[name], text = seconds, given[name].lower()
+        if text == "none":
+            found[name] = None
+        elif re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) and float(text) > 0:
+            found[name] = float(text)
+        elif text:
+            wrong.append(f"{PREFIX}{name} is {text!r}: it must be seconds above 0, or `none`")
+    return TurnLimits(found["TURN_WARNING_SECONDS"], found["TURN_SECONDS_MAX"])

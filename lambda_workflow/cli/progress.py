@@ -85,6 +85,9 @@ class Progress:
             isinstance(event, e.Paused) for event in turn.events
         ):
             return self.paused_words(turn.status)
+        if happening.kind == "slow":
+            fields = happening.fields
+            return f"{fields['line']}: has run for {fields['seconds']} s without waiting"
         if happening.kind not in ("blocked", "failed", "unawaited", "unseen", "stubborn"):
             return ""
         return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"

@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.local import change as c
@@ -50,6 +50,7 @@ from lambda_workflow.runtime.apps import Apps
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.log import LogObserver
+from lambda_workflow.runtime.turn_limits import SECONDS_MAX, WARNING_SECONDS, TurnLimits
 from lambda_workflow.runtime.turns import Turns
 
 
@@ -77,6 +78,8 @@ class Engine:
         responses: keep each outcome in the file, for `SqliteFile.receive_responses`.
         check: replay from the start at every turn and compare; for development.
         guard: the strict guard; for development. A call that nobody awaited fails the execution.
+        turn_warning_seconds, turn_seconds_max: how long workflow code may run without waiting,
+            before its line is named and before it is cut off and BLOCKED; None is for ever.
         lease_seconds: how long another engine may give no sign of life before it is taken for dead,
             where its process cannot be looked at (another container).
         grace_seconds: how long adapters and turns at work may go on when the engine is left.
@@ -98,6 +101,8 @@ class Engine:
         responses: bool = False,
         check: bool = False,
         guard: bool = False,
+        turn_warning_seconds: float | None = WARNING_SECONDS,
+        turn_seconds_max: float | None = SECONDS_MAX,
         lease_seconds: float = 15.0,
         grace_seconds: float = 5.0,
     ) -> None:
@@ -116,7 +121,10 @@ class Engine:
         self._service_concurrency = service_concurrency
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
-        self._checks: dict[str, bool] = {"check": check, "guard": guard, "strict": guard}
+        limits = TurnLimits(turn_warning_seconds, turn_seconds_max)
+        self._checks: dict[str, Any] = {
+            "check": check, "guard": guard, "strict": guard, "limits": limits
+        }  # fmt: skip
 
     async def __aenter__(self) -> Self:
         self._file = file = self._open()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import Context as Variables
 from dataclasses import replace
@@ -100,11 +100,28 @@ class Execution:
 
     def close(self) -> str | None:
         """Unwind the code's stack without effect; returns the line of code that refuses to end."""
-        refusing = unwind(self.loop)
+        refusing = unwind(self.loop, self.watched)
         forget_tasks_in_anyio(self.loop)
         return refusing
 
+    def stop(self) -> None:
+        """Let the code come to rest after its present step; safe from another thread."""
+        self.loop.stopped = True
+
+    def watched(self, code: Callable[[], None]) -> WorkflowError | None:
+        """Run code under the watchdog, if there is one; why it was cut off, if it was."""
+        watched = self.tools.watched
+        if watched is not None:
+            return watched(self, code)
+        code()
+        return None
+
     def _run(self) -> None:
+        if (cut := self.watched(self._take_all)) is not None:
+            self.fault = cut
+            raise cut
+
+    def _take_all(self) -> None:
         while True:
             self._drain()
             event = self._peek()

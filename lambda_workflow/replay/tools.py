@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.bugs import BUGS
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.service import Service
@@ -51,6 +52,8 @@ class Tools:
         bugs: the exceptions of workflow code that block it; a workflow's own set counts first.
         around: entered around each drain of workflow code (the strict guard).
         strict: a call that nobody awaited fails the execution instead of a warning.
+        watched: runs the code of an execution under the watchdog; what it returns blocks the
+            execution.
     """
 
     make_random: Callable[[str], random.Random]
@@ -60,3 +63,4 @@ class Tools:
     strict: bool = field(default=False)
     workflows: frozenset[str] | None = None
     bugs: tuple[type[BaseException], ...] = BUGS
+    watched: Callable[[Any, Callable[[], None]], WorkflowError | None] | None = None

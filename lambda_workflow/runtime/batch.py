@@ -20,6 +20,7 @@ from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Happening, Observer, Quiet, guarded
+from lambda_workflow.runtime.deadline import DEADLINE, Deadline
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import TurnResult
 
@@ -88,6 +89,7 @@ async def run_batch(
     loop = asyncio.get_running_loop()
     deadline = None if seconds_max is None else loop.time() + seconds_max
     batch = _Batch(turns, dead_letters, consumed, guarded(observer or Quiet()), deadline)
+    DEADLINE.set(None if deadline is None else Deadline(deadline, seconds_max or 0.0))
     if len(groups) == 1:
         return await batch.run_group(records)
     async with asyncio.TaskGroup() as tasks:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambda_workflow.replay.tools import Info, Tools
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.watchdog import Watch
 
 
 class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
@@ -30,16 +31,25 @@ class ReplayLogger(logging.LoggerAdapter[logging.Logger]):
         return msg, {**kwargs, "extra": {**(self.extra or {}), **kwargs.get("extra", {})}}
 
 
-def tools_for(app: App, *, guard: bool = False, strict: bool = False) -> Tools:
-    """The tools for an App's executions."""
+def tools_for(
+    app: App, *, guard: bool = False, strict: bool = False, watch: Watch | None = None
+) -> Tools:
+    """The tools for an App's executions.
+
+    Args:
+        watch: the watchdog over them; one with the usual limits, and without an observer, if None.
+    """
     around = None
     if guard:
         from lambda_workflow.runtime.guard import Guard
 
-        watch = Guard()
+        guarding = Guard()
 
         def around() -> Guard:
-            return watch
+            return guarding
 
     names = frozenset(app.workflows)
-    return Tools(random.Random, ReplayLogger, app.services, around, strict, names, app.bugs)
+    watched = (watch or Watch()).run
+    return Tools(
+        random.Random, ReplayLogger, app.services, around, strict, names, app.bugs, watched
+    )

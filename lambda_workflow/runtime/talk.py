@@ -154,7 +154,11 @@ class Talk(Results):
                 raise ExecutionError(
                     f"execution {execution_id} cannot be queried: its request could not be read"
                 )
-            return query.ask(execution, argument)
+            answers: list[Json] = []
+            cut = execution.watched(lambda: answers.append(query.ask(execution, argument)))
+            if cut is not None:
+                raise cut
+            return answers[0]
         finally:
             execution.close()
 

@@ -15,7 +15,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,7 +51,9 @@ from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Living
 from lambda_workflow.runtime.offload import stored
 from lambda_workflow.runtime.playing import Player, renews
+from lambda_workflow.runtime.turn_limits import TURN_LIMITS, TurnLimits
 from lambda_workflow.runtime.unheeded import tell_unheeded
+from lambda_workflow.runtime.watchdog import Watch
 
 CONFLICTS_MAX: Final = 5  # another worker is at the same execution: let the queue settle it
 RUNS_MAX: Final = 100  # in a row, without waiting for anything
@@ -80,6 +82,8 @@ class Turns:
         check: replay from scratch at every turn and compare (development and tests).
         guard: refuse clock, dice and I/O in workflow code (development and tests).
         strict: a call that nobody awaited fails the execution (tests).
+        limits: how long workflow code may run without waiting.
+        interrupted: the error of a turn that a signal of the process has ended.
     """
 
     def __init__(
@@ -91,11 +95,17 @@ class Turns:
         check: bool = False,
         guard: bool = False,
         strict: bool = False,
+        limits: TurnLimits = TURN_LIMITS,
+        interrupted: Callable[[str], BaseException] = BackendError,
     ) -> None:
         self.app: Final = app
         self.backend: Final = backend
         owners = {name: app.owner_of(name) for name in app.workflows}
-        lent = {app: tools_for(app, guard=guard, strict=strict) for app in set(owners.values())}
+        watch = Watch(limits, backend.observer, interrupted)
+        lent = {
+            app: tools_for(app, guard=guard, strict=strict, watch=watch)
+            for app in set(owners.values())
+        }
         tools = {name: lent[app] for name, app in owners.items()}
         self._faults: dict[str, WorkflowError] = {}
         self._living = Living(backend, live_max)

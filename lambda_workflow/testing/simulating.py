@@ -13,6 +13,7 @@ from lambda_workflow.errors import ExecutionFailed, UnknownService
 from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
+from lambda_workflow.runtime.turn_limits import SECONDS_MAX, TurnLimits
 from lambda_workflow.testing.acts import Act
 from lambda_workflow.testing.cast import Cast, Part
 from lambda_workflow.testing.fakes import FakeCallback
@@ -57,6 +58,8 @@ class Simulation(Generic[In, Out]):
         strict: a call that nobody awaited fails, and so does workflow code that asks the clock,
             chance or the network.
         turns_max: how many turns are made before the simulation counts as endless.
+        turn_seconds_max: how long workflow code may run without waiting, in real time, before it
+            is cut off as TurnTimedOut; None is for ever.
 
     Raises:
         ConfigurationError: two parts play one service; a fault's code cannot be read.
@@ -74,6 +77,7 @@ class Simulation(Generic[In, Out]):
         faults: Iterable[Fault | str] | Decide = (),
         strict: bool = True,
         turns_max: int = TURNS_MAX,
+        turn_seconds_max: float | None = SECONDS_MAX,
     ) -> None:
         check_kind(workflow, Workflow, "what is to be simulated", WORKFLOW)
         cast = Cast.of(parts)
@@ -82,7 +86,8 @@ class Simulation(Generic[In, Out]):
         self.workflow: Final = workflow
         self.execution_id: Final = f"{workflow.name}-{seed}"
         troubled = decide is not never
-        habits = Habits(visibility=VISIBILITY_SECONDS, guard=strict, strict=strict)
+        limits = TurnLimits(seconds_max=turn_seconds_max)
+        habits = Habits(visibility=VISIBILITY_SECONDS, guard=strict, strict=strict, limits=limits)
         self._stage = Stage.create(
             workflow,
             self.execution_id,
@@ -205,6 +210,7 @@ def simulate(
     faults: Iterable[Fault | str] | Decide = (),
     strict: bool = True,
     turns_max: int = TURNS_MAX,
+    turn_seconds_max: float | None = SECONDS_MAX,
 ) -> Simulated[Out]:
     """Run a workflow to its end in virtual time, where a wait of three days takes no time.
 
@@ -216,7 +222,7 @@ def simulate(
     """
     with Simulation(
         workflow, request, *parts, seed=seed, app=app, chaos=chaos, faults=faults,
-        strict=strict, turns_max=turns_max,
+        strict=strict, turns_max=turns_max, turn_seconds_max=turn_seconds_max,
     ) as simulation:  # fmt: skip
         return simulation.run()
 

@@ -16,12 +16,14 @@ from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import SendMessage
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
+from lambda_workflow.runtime.turn_limits import TurnLimits
 from lambda_workflow.runtime.turns import Turns
 from lambda_workflow.testing.simulation.gate import CURRENT_GATE, Gate
 from lambda_workflow.testing.simulation.queues import DeadLetter, Delivery
 from lambda_workflow.testing.simulation.worker_ports import WorkerClock, effects_of, ports_of
 from lambda_workflow.testing.simulation.world import World, message_of
 
+UNWATCHED: Final = TurnLimits(None, None)
 RECEIVE_COST: Final = Usage(receives=1, deletes=1, invocations=1)
 
 
@@ -38,6 +40,8 @@ class Habits:
         hurry: failed messages are made visible again at once.
         guard: refuse clock, dice and I/O in workflow code.
         strict: a call that nobody awaited fails its execution.
+        limits: how long workflow code may run without waiting; real time, so none is usual.
+        interrupted: the error of a turn that a signal of the process has ended.
     """
 
     pollers: int = 1
@@ -48,6 +52,8 @@ class Habits:
     hurry: bool = True
     guard: bool = False
     strict: bool = False
+    limits: TurnLimits = UNWATCHED
+    interrupted: Callable[[str], BaseException] = KeyboardInterrupt
 
 
 @dataclass(slots=True)
@@ -78,6 +84,8 @@ class Worker:
             check=habits.check,
             guard=habits.guard,
             strict=habits.strict,
+            limits=habits.limits,
+            interrupted=habits.interrupted,
         )
         loop = world.loop
         self._running = [loop.create_task(self._poll()) for _ in range(habits.pollers)]

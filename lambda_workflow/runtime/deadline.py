@@ -1,0 +1,31 @@
+"""When the host's own time ends: the deadline of a Lambda function, on the event loop's clock."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+RESERVED_SECONDS: Final = 1.0  # of what is left, for the commit that follows
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of the time that a host has for a batch.
+
+    Attributes:
+        at: when it ends, on the clock of the running event loop.
+        whole: how long it was when the batch began, in seconds.
+    """
+
+    at: float
+    whole: float
+
+    def left(self) -> float:
+        """Seconds that user code may still take, so that its outcome can be committed in time."""
+        left = self.at - asyncio.get_running_loop().time()
+        return max(left - RESERVED_SECONDS, left / 2)
+
+
+DEADLINE: Final[ContextVar[Deadline | None]] = ContextVar("lambda_workflow_deadline", default=None)
