@@ -4,10 +4,15 @@ those that need the SAM CLI where it is.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+import botocore.loaders
 import pytest
+
+# Each test opens a session of its own: what botocore reads from its files is read once a process.
+botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
 
 SAM: Final = Path(__file__).parents[1] / ".venv-sam"
 

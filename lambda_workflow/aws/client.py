@@ -26,6 +26,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import botocore.session
@@ -159,13 +160,15 @@ class Aws:
         self._attempts_max = int(setting("max_attempts") or ATTEMPTS_MAX)
         self._credentials = self._session.get_credentials()
         trusted = get_cert_path(setting("ca_bundle") or True)
-        self._pool = Pool(connections_max, ssl.create_default_context(cafile=trusted))
+        self._pool = Pool(connections_max, partial(ssl.create_default_context, cafile=trusted))
         self._endpoints: dict[tuple[str, str], _Endpoint | None] = {}
         self._clients: dict[str, Any] = {}
         self._clients_lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         for service in _TARGETS:  # all at once: a wrong region or endpoint shows at the start
-            self._endpoint(service, self.region)
+            endpoint = self._endpoint(service, self.region)
+            if endpoint is not None and endpoint.address.tls:
+                self._pool.trust()
 
     async def call(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         """Call an operation by the names of AWS's API reference, and return its answer.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -79,13 +79,15 @@ class Pool:
 
     Args:
         connections_max: exchanges at the same time over all hosts; further ones wait their turn.
-        tls: trusts what AWS's endpoints show.
+        make_tls: makes the context that trusts AWS's endpoints; reading its certificates takes some
+            40 ms, which a plain HTTP endpoint need not spend.
     """
 
-    def __init__(self, connections_max: int, tls: ssl.SSLContext) -> None:
+    def __init__(self, connections_max: int, make_tls: Callable[[], ssl.SSLContext]) -> None:
         self._slots = asyncio.Semaphore(connections_max)
         self._idle: defaultdict[Address, list[_Connection]] = defaultdict(list)
-        self._tls = tls
+        self._make_tls = make_tls
+        self._tls: ssl.SSLContext | None = None
 
     async def post(
         self, address: Address, headers: Mapping[str, str], body: bytes, seconds_max: float
@@ -112,6 +114,12 @@ class Pool:
             except _Stale as error:
                 raise ConnectionResetError(f"{address.netloc} closed without an answer") from error
 
+    def trust(self) -> ssl.SSLContext:
+        """The TLS context of all connections, made at the first call."""
+        if self._tls is None:
+            self._tls = self._make_tls()
+        return self._tls
+
     async def close(self) -> None:
         """Close the pooled connections."""
         for address in list(self._idle):
@@ -136,7 +144,7 @@ class Pool:
             reader, writer = await asyncio.open_connection(
                 address.host,
                 address.port,
-                ssl=self._tls if address.tls else None,
+                ssl=self.trust() if address.tls else None,
                 limit=HEAD_BYTES_MAX,
             )
         return _Connection(reader, writer)
