@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from lambda_workflow import App, Context, workflow
 from lambda_workflow.aws.backend import client_for
-from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.errors import ExecutionNotFound
 from lambda_workflow.runtime.client import Client
 from lambda_workflow.runtime.schedule import Schedule
@@ -47,12 +47,15 @@ async def due_in_scheduler(count: int) -> list[str]:
 
     async def are_there() -> bool:
         listed = await aws.call("scheduler", "ListSchedules", GroupName="timers")
-        found[:] = [
-            (await aws.call("scheduler", "GetSchedule", GroupName="timers", Name=one["Name"]))[
-                "ScheduleExpression"
-            ]
-            for one in listed["Schedules"]
-        ]
+        found.clear()
+        for one in listed["Schedules"]:
+            try:
+                schedule = await aws.call(
+                    "scheduler", "GetSchedule", GroupName="timers", Name=one["Name"]
+                )
+            except AwsError:  # deleted since it was listed
+                return False
+            found.append(schedule["ScheduleExpression"])
         return len(found) == count
 
     try:
