@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from lambda_workflow.testing.simulation.shape import Shape
 from lambda_workflow.testing.simulation.simulate import every_point, simulate, simulate_point
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = 300
+SEEDS = 150
 SEEDS_THOROUGH = 2_000
 CHUNK = 50
+RARE_SEEDS = 180  # more of them, in one process
 CHUNKS = [
     pytest.param(first, marks=[pytest.mark.thorough] if first >= SEEDS else [])
     for first in range(0, SEEDS_THOROUGH, CHUNK)
@@ -48,6 +50,36 @@ def test_a_worker_may_die_all_along_the_way_of_a_shape(
     broken = [report for report in reports if report.broken]
     assert not broken, "\n".join(map(str, broken))
     assert len(reports) > 4
+
+
+def test_every_fault_at_every_point_mends_itself_after_wrong_code_has_blocked() -> None:
+    (shape,) = (shape for shape in CORPUS.shapes if shape.name == "beaten_beside")
+    reports = list(every_point(shape, most=40, wrong_code=True))
+    broken = [report for report in reports if report.broken]
+    assert not broken, "\n".join(map(str, broken))
+    assert all(report.seen["a heartbeat alone wakes what was BLOCKED"] for report in reports[:1])
+
+
+RARE = (
+    "a heartbeat alone wakes what was BLOCKED",
+    "a step blocks its worker for hours",
+    "a step that runs at most once is interrupted",
+    "a timer is lost",
+    "an execution expires",
+    "payloads are out of reach",
+    "time ran out in a batch",
+)
+OFTEN = ("beaten_beside", "charged", "charged_again", "charged_and_refused", "charged_side_by_side")
+
+
+def test_what_seldom_happens_comes_up_in_the_seeds() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(SEEDS_THOROUGH, SEEDS_THOROUGH + RARE_SEEDS):
+        report = simulate(seed)
+        assert not report.broken, str(report)
+        seen += report.seen
+    assert [what for what in RARE if not seen[what]] == []
+    assert [name for name in OFTEN if seen[f"shape {name}"] < RARE_SEEDS // 25] == []
 
 
 def test_a_seed_gives_the_same_trace_in_every_process() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 from lambda_workflow.testing.simulation.corpus import CORPUS
@@ -33,6 +34,7 @@ class Totals:
     turns: int = 0
     points: int = 0
     failed: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
 
     def add(self, report: Report) -> None:
         """Count a report, and say it if it broke a law."""
@@ -40,6 +42,7 @@ class Totals:
         self.executions += report.executions
         self.turns += report.turns
         self.points += report.points
+        self.seen += report.seen
         if report.broken:
             self.failed += 1
             if self.failed <= FAILURES_SHOWN:
@@ -63,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say("\n".join([*report.trace, str(report)]))
         elif number % 1000 == 0:
             say(f"{number} runs, {totals.failed} failed, {time.monotonic() - begin:.0f} s")
+    if options.count:
+        say("\n".join(f"{times:8}  {what}" for what, times in sorted(totals.seen.items())))
     say(
         f"{totals.runs} runs: {totals.executions} executions, {totals.turns} turns, "
         f"{totals.points} calls of ports, {totals.failed} failed, {time.monotonic() - begin:.1f} s"
@@ -89,9 +94,10 @@ def shape_reports(options: argparse.Namespace) -> Iterator[Report]:
         raise SystemExit(f"no shape is called {options.shape!r}; there are: all, {names}")
     for shape in shapes:
         if options.fate is None:
-            yield from every_point(shape)
+            yield from every_point(shape, wrong_code=options.wrong_code)
         else:
-            yield simulate_point(shape, Fate[options.fate], options.point, trace=options.trace)
+            fate, how = Fate[options.fate], {"wrong_code": options.wrong_code}
+            yield simulate_point(shape, fate, options.point, **how, trace=options.trace)
 
 
 def seed_reports(first: int, count: int, jobs: int) -> Iterator[Report]:
@@ -120,7 +126,9 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--shape", help="run this shape with each fault at each point; `all`: every shape")
     add("--fate", choices=[fate.name for fate in Fate], help="with --shape: only this fault")
     add("--point", type=int, default=0, help="with --fate: at this point (default: 0)")
+    add("--wrong-code", action="store_true", help="with --shape: code that blocks it, for a while")
     add("--trace", action="store_true", help="with --seed or --fate: say all that happens")
+    add("--count", action="store_true", help="say how often each shape and rare event came up")
     return parser.parse_args(arguments)
 
 

@@ -27,6 +27,7 @@ class Gate:
         self.world = world
         self.name = name
         self.alive = True
+        self.faults = 0  # so far, of those that an error or the loss of time comes of
         self.on_kill: Callable[[], None] = lambda: None
         self._stall_seconds = stall_seconds
 
@@ -36,6 +37,7 @@ class Gate:
         world, rng = self.world, self.world.rng
         world.count_point(self.name, what)
         fate = world.plan.fate(what)
+        self.faults += fate is not Fate.GO and fate is not Fate.DELAY
         if world.trace is not None:
             world.note(self.name, what if fate is Fate.GO else f"{what}: {fate.value}")
         early = rng.random() < 0.5

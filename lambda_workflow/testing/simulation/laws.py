@@ -25,6 +25,8 @@ Laws (each is a function below, under its number; the later ones stand in laws_b
 18. In a calm run no schedule fires for an execution that has ended.
 19. Whoever gives signs of life for a call is told when the call is withdrawn.
 20. What is fire and forget is performed.
+21. A message is answered for only once all that its turn, and the last turn before, causes is sent.
+22. No message is delivered again and again for a reason that is the same each time.
 """
 
 from __future__ import annotations
@@ -42,12 +44,10 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Update
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.wire import parse, render
-from lambda_workflow.ports import Header
 from lambda_workflow.runtime.dispatch import header_of
 from lambda_workflow.testing.simulation.laws_beyond import beyond, outcome_of, replay_law
 from lambda_workflow.testing.simulation.run import CALLER_URL, CALM, Execution, Run
 from lambda_workflow.testing.simulation.shape import Outcome
-from lambda_workflow.testing.simulation.world import finish
 
 
 def violations(run: Run) -> list[str]:
@@ -201,7 +201,7 @@ def _service_laws(run: Run, execution: Execution, turns: Sequence[Turn]) -> Iter
 
 
 def _announcement_laws(run: Run, execution: Execution, outcome: Outcome) -> Iterator[str]:
-    header: Header | None = finish(run.world.store.header(execution.id))
+    header = run.store.shown.get(execution.id)
     if header is None or header.status is not outcome.status or header.closed_at is None:
         yield f"law 7: {outcome.status}, but the header is {header}"
     else:
@@ -233,13 +233,15 @@ def _announcement_laws(run: Run, execution: Execution, outcome: Outcome) -> Iter
 
 def _world_laws(run: Run) -> Iterator[str]:
     world = run.world
-    if run.setting is CALM and world.needless:
+    if run.setting == CALM and world.needless:
         yield f"law 18: {world.needless} fired for executions that had ended"
     moved = {letter.body for letter in world.poison}
     if moved != set(run.poison):
         yield f"law 9: poison {sorted(run.poison)}, but moved away were {sorted(moved)}"
     if world.inbox.dead:
         yield f"law 9: the dead-letter queue has {world.inbox.dead[:3]}; {world.losses[-3:]}"
+    if world.deliveries is not None:
+        yield from world.deliveries.broken
     if any(not letter.reason for letter in world.poison):
         yield "law 9: a dead letter has no reason"
     for queue in (world.inbox, world.delays, world.tasks):

@@ -2,7 +2,8 @@
 
 Laws
  1. As the Client does, they talk only to executions that the store knows.
- 2. What they say may reach the queue twice, under one id. A pause without an id is said once.
+ 2. What they say may reach the queue twice, under one id, and after the queue has forgotten that
+    id with another body, of which nothing is taken. A pause without an id is said once.
  3. Whoever holds a callback's token may answer it at any time, as often as they like; whoever does
     not may try.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -31,10 +32,12 @@ from lambda_workflow.model.messages import (
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.tokens import make_token, read_token
 from lambda_workflow.model.wire import render
+from lambda_workflow.testing.simulation.outages import RetainingStore
 from lambda_workflow.testing.simulation.world import World, finish
 
 AGAIN: Final = 0.2  # how often something is said twice
 FORGED: Final = "forged"
+CHANGED: Final = 77_777  # a payload that no model allows
 LOOKS: Final = (1.0, 60.0, 600.0)  # seconds until somebody looks again whether one has begun
 
 
@@ -64,11 +67,13 @@ class Outside:
     Attributes:
         said: the orders and requests sent to each execution.
         answers: what was answered to callbacks with their true token, by task id.
+        changed: how often what is said twice has another body the second time.
     """
 
     world: World
     said: dict[str, list[Message]] = field(default_factory=dict)
     answers: dict[str, set[str]] = field(default_factory=dict)
+    changed: float = 0.0
     _asked: set[str] = field(default_factory=set)
     _waiting: list[Message] = field(default_factory=list)
     _sent: int = 0
@@ -127,6 +132,10 @@ class Outside:
     def _tell(self, message: Message, looks: int = 0) -> None:
         world, rng = self.world, self.world.rng
         if not finish(world.store.load(message.execution_id)).texts:
+            if isinstance(world.store, RetainingStore) and world.store.history(
+                message.execution_id
+            ):
+                return  # it has expired: the Client says that there is no such execution
             if looks < len(LOOKS):
                 world.loop.call_later(LOOKS[looks], self._tell, message, looks + 1)
             else:
@@ -139,6 +148,9 @@ class Outside:
         world.send(message, name)
         if rng.random() < AGAIN and (not isinstance(message, Pause | Resume) or message.id):
             after = rng.choice((0.1, 400.0))
+            if rng.random() < self.changed and isinstance(message, Signal | UpdateRequest):
+                message, after = replace(message, payload=CHANGED), 400.0
+                world.seen["a message is repeated with another body"] += 1
             world.loop.call_later(after, world.send, message, f"{name}:again")
 
 

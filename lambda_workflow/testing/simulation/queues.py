@@ -21,7 +21,7 @@ Laws of a standard queue
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -71,6 +71,7 @@ class DeadLetter:
     body: str
     group: str
     reason: str
+    id: str = ""
 
 
 @dataclass(slots=True)
@@ -83,6 +84,7 @@ class SimulatedQueue:
     max_receives: int = 1_000_000
     batch_max: int = BATCH_MAX
     dead: list[DeadLetter] = field(default_factory=list)
+    on_dead: Callable[[], None] = lambda: None
     messages: list[QueueMessage] = field(default_factory=list)
     _sent: int = 0
     _received: int = 0
@@ -95,7 +97,8 @@ class SimulatedQueue:
         for message in self.choose(min(limit, self.batch_max)):
             if message.receives >= self.max_receives:
                 self.messages.remove(message)
-                self.dead.append(DeadLetter(message.body, message.group, ""))
+                self.dead.append(DeadLetter(message.body, message.group, "", message.id))
+                self.on_dead()
                 continue
             self._received += 1
             message.receives += 1

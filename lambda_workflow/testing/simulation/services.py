@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from lambda_workflow.errors import BackendError
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.ids import operation_of
 from lambda_workflow.model.messages import Heartbeat, Task, Update
@@ -21,6 +22,7 @@ from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.attend import Postponed, attend
 from lambda_workflow.runtime.heartbeats import Work
+from lambda_workflow.testing.simulation.outages import ReachedBlobs
 from lambda_workflow.testing.simulation.queues import Delivery
 from lambda_workflow.testing.simulation.world import World
 
@@ -101,16 +103,18 @@ class Services:
             world.note("service", f"crashes before {task.task_id}")
             return
         if task.cancelled:
-            self.told[task.task_id] += 1
-            for work in self._at_work.get(task.task_id, ()):
-                work.is_withdrawn = True
+            self._withdraw(task)
             world.tasks.delete(delivery.receipt)
             return
         if task.service == SILENT:
             self.performed[task.task_id] += 1
             world.tasks.delete(delivery.receipt)
             return
-        update = await self._perform(task)
+        try:
+            update = await self._perform(task)
+        except BackendError as error:  # payloads are out of reach: the task comes again
+            world.note("service", error)
+            return
         if update is None:
             world.tasks.delete(delivery.receipt)
             return
@@ -130,12 +134,19 @@ class Services:
             self._answer(task, self._spoil(task, update))
         world.tasks.delete(delivery.receipt)
 
+    def _withdraw(self, task: Task) -> None:
+        self.told[task.task_id] += 1
+        for work in self._at_work.get(task.task_id, ()):
+            work.is_withdrawn = True
+
     async def _perform(self, task: Task) -> Update | Postponed | None:
         work = Work(task, self._beat, lambda: self.world.now)
         working = self._at_work.setdefault(task.task_id, [])
         working.append(work)
         try:
-            outcome = await attend(self.app.adapters[task.service], work, self.world.blobs)
+            outcome = await attend(
+                self.app.adapters[task.service], work, ReachedBlobs(self.world.blobs)
+            )
             return None if work.is_withdrawn and isinstance(outcome, Postponed) else outcome
         finally:
             working.remove(work)

@@ -48,6 +48,7 @@ class Shape:
         delayed: whether it is started for later.
         begets: whether it starts executions or runs, or is delayed: code begins in mid-run.
         alone: whether it is run by itself, and not just by others.
+        weight: how often it is drawn, against the others.
     """
 
     workflow: Any
@@ -59,6 +60,7 @@ class Shape:
     delayed: bool = False
     begets: bool = False
     alone: bool = True
+    weight: int = 1
 
     @property
     def name(self) -> str:

@@ -18,12 +18,15 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.turn_limits import TurnLimits
 from lambda_workflow.runtime.turns import Turns
+from lambda_workflow.testing.simulation.deliveries import WatchedTurns
 from lambda_workflow.testing.simulation.gate import CURRENT_GATE, Gate
 from lambda_workflow.testing.simulation.queues import DeadLetter, Delivery
 from lambda_workflow.testing.simulation.worker_ports import WorkerClock, effects_of, ports_of
 from lambda_workflow.testing.simulation.world import World, message_of
 
 UNWATCHED: Final = TurnLimits(None, None)
+OUT_OF_TIME: Final = "did not end in its time"  # what `run_batch` says of such a turn
+MAY_PASS: Final = ("another worker was first", "is told to end by its parent")
 RECEIVE_COST: Final = Usage(receives=1, deletes=1, invocations=1)
 
 
@@ -42,6 +45,7 @@ class Habits:
         strict: a call that nobody awaited fails its execution.
         limits: how long workflow code may run without waiting; real time, so none is usual.
         interrupted: the error of a turn that a signal of the process has ended.
+        seconds_max: how long a batch may take; a function of Lambda has such a limit.
     """
 
     pollers: int = 1
@@ -54,6 +58,7 @@ class Habits:
     strict: bool = False
     limits: TurnLimits = UNWATCHED
     interrupted: Callable[[str], BaseException] = KeyboardInterrupt
+    seconds_max: float | None = None
 
 
 @dataclass(slots=True)
@@ -123,14 +128,36 @@ class Worker:
 
     async def _work(self, batch: Sequence[Delivery]) -> None:
         records = [Record(d.id, d.body, d.group, d.receives) for d in batch]
-        failed = await run_batch(
-            self.turns, records, self, consumed=RECEIVE_COST, observer=self.world
+        faults = self.gate.faults
+        turns = (
+            self.turns if self.world.deliveries is None else WatchedTurns(self.turns, self.world)
         )
+        for record in records:
+            self.world.failures.pop(record.group, None)
+        failed = await run_batch(
+            turns,
+            records,
+            self,
+            consumed=RECEIVE_COST,
+            observer=self.world,
+            seconds_max=self.habits.seconds_max,
+        )
+        if failed and faults == self.gate.faults:
+            self._count_failures([d for d in batch if d.id in failed])
         done = [d for d in batch if d.id not in failed]
         await self.gate.call("delete", *(self._delete(d) for d in done))
         if failed and self.habits.hurry:
             again = [d for d in batch if d.id in failed]
             await self.gate.call("hide", *(self._hide(d) for d in again))
+
+    def _count_failures(self, failed: Sequence[Delivery]) -> None:
+        """Nothing went wrong outside of the runtime, and these come again all the same."""
+        for delivery in failed:
+            reason = self.world.failures.get(delivery.group, "")
+            if OUT_OF_TIME in reason:
+                self.world.seen["time ran out in a batch"] += 1
+            elif self.world.deliveries is not None and not any(w in reason for w in MAY_PASS):
+                self.world.deliveries.failed(delivery.id, reason)
 
     def _delete(self, delivery: Delivery) -> Callable[[], None]:
         def effect() -> None:

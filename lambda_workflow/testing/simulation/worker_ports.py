@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lambda_workflow.errors import BackendError
+from lambda_workflow.model.events import Heartbeat
+from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.turn import decode_turn
 from lambda_workflow.ports import (
     ArmTimer,
     Backend,
@@ -21,8 +25,10 @@ from lambda_workflow.ports import (
     SendResponse,
     SendTask,
 )
+from lambda_workflow.testing.simulation.deliveries import CURRENT
 from lambda_workflow.testing.simulation.gate import Gate
-from lambda_workflow.testing.simulation.world import INBOX_URL, finish
+from lambda_workflow.testing.simulation.outages import DistantBlobs
+from lambda_workflow.testing.simulation.world import INBOX_URL, World, finish
 
 
 @dataclass(slots=True)
@@ -57,6 +63,8 @@ class WorkerStore:
             "load", lambda: finish(store.load(execution_id, whole=whole))
         )
         assert isinstance(loaded, Loaded)
+        if (delivery := CURRENT.get()) is not None and loaded.texts:
+            delivery.seen = [len(self.gate.world.records(execution_id))]
         return loaded
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
@@ -67,6 +75,9 @@ class WorkerStore:
     def _write(self, commit: Commit) -> Sequence[Effect]:
         world = self.gate.world
         effects: Sequence[Effect] = finish(world.store.commit(commit))
+        if world.deliveries is not None:
+            world.deliveries.committed(commit, effects if not self.transactional else ())
+            _count(world, commit)
         if not self.transactional:
             return effects
         for effect in (*effects, PutHeader(commit.header)):
@@ -93,6 +104,21 @@ class WorkerStore:
         (page,) = await self.gate.call("list", lambda: finish(store.list(query)))
         assert isinstance(page, Page)
         return page
+
+
+def _count(world: World, commit: Commit) -> None:
+    """Say whether this turn is one of those that seldom come about."""
+    events = commit.turn.events
+    if not any(isinstance(event, Heartbeat) for event in events) or commit.turn.status.stalled:
+        return
+    records = world.records(commit.execution_id)
+    if len(records) > 1 and decode_turn(records[-2]).status is Status.BLOCKED:
+        only = all(isinstance(event, Heartbeat) for event in events)
+        world.seen[
+            "a heartbeat alone wakes what was BLOCKED"
+            if only
+            else "a heartbeat with other news wakes what was BLOCKED"
+        ] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +182,25 @@ class WorkerBlobs:
 
     async def put(self, key: str, content: bytes) -> None:
         """Store content."""
+        self._reach(key)
         await self.gate.call("put_blob", lambda: finish(self.gate.world.blobs.put(key, content)))
 
     async def get(self, key: str) -> bytes:
         """Fetch content."""
+        self._reach(key)
         blobs = self.gate.world.blobs
         (content,) = await self.gate.call("get_blob", lambda: finish(blobs.get(key)))
         assert isinstance(content, bytes)
         return content
+
+    def _reach(self, key: str) -> None:
+        blobs = self.gate.world.blobs
+        if isinstance(blobs, DistantBlobs):
+            try:
+                blobs.check(key)
+            except BackendError:
+                self.gate.faults += 1
+                raise
 
 
 def ports_of(gate: Gate, clock: WorkerClock, *, transactional: bool) -> Backend:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.messages import Message, Timer
@@ -38,6 +38,9 @@ from lambda_workflow.testing.simulation.queues import (
     FifoQueue,
     StandardQueue,
 )
+
+if TYPE_CHECKING:
+    from lambda_workflow.testing.simulation.deliveries import Deliveries
 
 INBOX_URL: Final = "sim://inbox.fifo"
 SCHEDULE_LATE_SECONDS: Final = 60.0  # EventBridge Scheduler fires within the minute
@@ -78,8 +81,13 @@ class World:
         own_address: what else the inbox is called, besides its URL.
         points: how many calls the workers have made so far.
         losses: what the last failures of turns said, for the report of a stuck run.
+        failures: what the last failure of each execution's turns said.
         effects: how often each step that counts itself was carried out.
         needless: schedules that fired for executions that had ended.
+        seen: how often what the run is for has come about, by what it is.
+        deliveries: what became of each delivery, if a law asks.
+        timers_lost: how often a schedule never fires.
+        lost: executions of which a schedule was lost.
     """
 
     loop: SimulationLoop
@@ -99,6 +107,11 @@ class World:
     trace: list[str] | None = None
     effects: Counter[str] = field(default_factory=Counter)
     needless: list[str] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    deliveries: Deliveries | None = None
+    timers_lost: float = 0.0
+    lost: set[str] = field(default_factory=set)
+    failures: dict[str, str] = field(default_factory=dict)
     _schedules: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
     _scheduled: int = 0
 
@@ -131,6 +144,8 @@ class World:
 
     def apply(self, effect: Effect, clock_now: int) -> None:
         """Let an effect happen, as AWS does behind a port; `clock_now` is the sender's."""
+        if self.deliveries is not None:
+            self.deliveries.sent(effect)
         match effect:
             case SendTask():
                 self.tasks.send(render_task(effect.task))
@@ -149,6 +164,8 @@ class World:
 
     def project(self, effect: PutHeader) -> None:
         """Bring the listing up to date."""
+        if self.deliveries is not None:
+            self.deliveries.sent(effect)
         finish(self.store.put_header(effect.header))
 
     def send(self, message: Message, deduplication: str, queue_url: str = "") -> None:
@@ -171,6 +188,11 @@ class World:
 
     def _fire(self, key: tuple[str, str], body: str) -> None:
         del self._schedules[key]
+        if self.timers_lost and self.rng.random() < self.timers_lost:
+            self.note("scheduler", f"loses {body}")
+            self.seen["a timer is lost"] += 1
+            self.lost.add(key[0])
+            return
         self.note("scheduler", f"fires {body}")
         self._scheduled += 1
         header = finish(self.store.header(key[0]))
@@ -182,16 +204,27 @@ class World:
                 self.rng.uniform(1, 600), self.inbox.send, body, key[0], f"again:{self._scheduled}"
             )
 
+    def records(self, execution_id: str) -> Sequence[str]:
+        """All records of an execution."""
+        loaded = finish(self.store.load(execution_id, whole=True))
+        texts: Sequence[str] = loaded.texts
+        return texts
+
     def redrive_dead(self) -> None:
         """What an operator does with a dead-letter queue: send everything back to its source."""
         dead, self.inbox.dead = self.inbox.dead, []
         for number, letter in enumerate(dead):
             self.inbox.send(letter.body, letter.group, f"redriven:{number}:{self.loop.time()}")
+            if self.deliveries is not None:
+                first = self.deliveries.first_id(letter.id)
+                self.deliveries.redriven[self.inbox.messages[-1].id] = first
 
     def notify(self, happening: Happening) -> None:
         """Observe what the runtime says, for the trace and for the report of a stuck run."""
         if happening.kind == "failed":
-            self.losses.append(f"{happening.execution_id}: {happening.fields.get('error')}")
+            error = str(happening.fields.get("error"))
+            self.losses.append(f"{happening.execution_id}: {error}")
+            self.failures[happening.execution_id] = error
         self.note("observer", _describe(happening))
 
 

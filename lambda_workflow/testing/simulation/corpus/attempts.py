@@ -15,6 +15,7 @@ from lambda_workflow.testing.simulation.corpus.contracts import (
     BUSY,
     DOUBLE,
     FADING,
+    LONG_BEATING,
     NOTE,
     PATIENT,
     SILENT,
@@ -82,6 +83,16 @@ async def withdrawn(ctx: Context, number: int) -> int:
             return await ctx.call(BEATING, 100 * number)
     except TimeoutError:
         return await ctx.call(DOUBLE, -1)
+
+
+@workflow
+async def beaten_beside(ctx: Context, number: int) -> list[int]:
+    """While one call gives signs of life the others come and go: a beat may be all that wakes."""
+
+    async def chain() -> int:
+        return await ctx.call(DOUBLE, await ctx.call(DOUBLE, await ctx.call(DOUBLE, number)))
+
+    return list(await asyncio.gather(ctx.call(LONG_BEATING, 600), chain()))
 
 
 @workflow
@@ -161,6 +172,30 @@ async def charged_and_refused(ctx: Context, number: int) -> str:
         return str(error)
 
 
+@workflow
+async def hung(ctx: Context, number: int) -> int:
+    """A step that holds its worker for hours, the first time that it runs."""
+
+    async def hang() -> int:
+        gate = CURRENT_GATE.get()
+        name = f"{ctx.execution_id} hangs"
+        if gate is not None and gate.alive and not gate.world.effects[name]:
+            gate.world.effects[name] += 1
+            gate.world.seen["a step blocks its worker for hours"] += 1
+            await asyncio.sleep(10_000 * number)
+        return await _end_of_hanging(number)
+
+    return await ctx.step(hang)
+
+
+async def _end_of_hanging(number: int) -> int:
+    await step_point("after it hung")
+    return number
+
+
+_silenced = fails_with("HeartbeatTimedOut")
+
+
 def _charged(number: int, outcome: Outcome) -> bool:
     return outcome.status is Status.COMPLETED and outcome.result in (
         f"charge{number}",
@@ -181,14 +216,17 @@ SHAPES = (
     # a timer whose message has been in the dead-letter queue fires after the last attempt's
     Shape(limited_in_all, few, returns_one_of(lambda n: ["CallTimedOut", "AttemptTimedOut"])),
     Shape(withdrawn, few, returns_one_of(lambda n: [100 * n, -2])),
+    Shape(beaten_beside, few, either(returns(lambda n: [600, 8 * n]), _silenced), weight=10),
     Shape(told_when, few, returns(lambda n: True)),
     Shape(noted, few, returns(lambda n: 2 * n)),
-    Shape(charged, few, _charged),
-    Shape(charged_again, few, returns(lambda n: n)),
-    Shape(charged_side_by_side, few, returns(_sides)),
+    Shape(charged, few, _charged, weight=4),
+    Shape(charged_again, few, returns(lambda n: n), weight=4),
+    Shape(charged_side_by_side, few, returns(_sides), weight=4),
     Shape(
         charged_and_refused,
         few,
         either(returns(lambda n: "no card"), fails_with("StepInterrupted")),
+        weight=4,
     ),
+    Shape(hung, few, returns(lambda n: n), weight=2),
 )

@@ -35,6 +35,9 @@ ASK: Final = Service("ask", Question, str, retry=PATIENT)
 BUSY: Final = Service("busy", int, int, retry=PATIENT)
 NOTE: Final = Service("note", int, int)
 BEATING: Final = Service("beating", int, int, retry=PATIENT, heartbeat_timeout=timedelta(minutes=1))
+LONG_BEATING: Final = Service(
+    "long_beating", int, int, retry=PATIENT, heartbeat_timeout=timedelta(minutes=10)
+)
 FADING: Final = Service("fading", int, int, retry=PATIENT, heartbeat_timeout=timedelta(minutes=1))
 SLUGGISH: Final = Service("sluggish", int, int, retry=PATIENT, attempt_timeout=timedelta(minutes=5))
 
@@ -120,6 +123,16 @@ async def note(number: int) -> int:
 @serve(BEATING)
 async def beating(seconds: int) -> int:
     """Takes its time, and is heard of all the while."""
+    return await _beat(seconds)
+
+
+@serve(LONG_BEATING)
+async def long_beating(seconds: int) -> int:
+    """As `beating`, heard of in time by whoever is asleep for minutes."""
+    return await _beat(seconds)
+
+
+async def _beat(seconds: int) -> int:
     for second in range(0, seconds, 20):
         await heartbeat({"seconds": second})
         await asyncio.sleep(20)
@@ -145,5 +158,5 @@ async def sluggish(failures: int, task: Task) -> int:
 
 ADAPTERS: Final = (
     double, join, flaky, refusing, hopeless, silent, slow, big, wrong, ask, busy, note, beating,
-    fading, sluggish,
+    long_beating, fading, sluggish,
 )  # fmt: skip
