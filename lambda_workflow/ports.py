@@ -250,7 +250,11 @@ class Blobs(Protocol):
     """Payloads that are too large to stand in a record or a message. Keys name their content."""
 
     async def put(self, key: str, content: bytes) -> None:
-        """Store content under its key; storing it again changes nothing."""
+        """Store content under its key; storing it again changes nothing.
+
+        Raises:
+            BackendError: it is not stored, or (on AWS) the key has other content.
+        """
         ...
 
     async def get(self, key: str) -> bytes:

@@ -20,6 +20,7 @@ from lambda_workflow.errors import MessageError, WorkflowError
 from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.model.references import service_place
 from lambda_workflow.model.service import Service
 from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.runtime.offload import deposit
@@ -44,7 +45,9 @@ async def post_result(service: Service[Never, Res], task: Task, value: Res) -> N
     answer = service.response_codec.encode(value, service.response_label)
     if _is_awaited(task):
         blobs = blobs_for(aws_client(), present_config())
-        await _post(task, task.update(await deposit(answer, task.execution_id, blobs)))
+        place = service_place(service.name)
+        kept = await deposit(answer, task.execution_id, blobs, place=place)
+        await _post(task, task.update(kept))
 
 
 async def post_error(task: Task, error: Exception) -> None:

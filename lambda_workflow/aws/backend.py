@@ -31,7 +31,7 @@ class SystemClock:
 def blobs_for(aws: Aws, config: AwsConfig, clock: Clock | None = None) -> Blobs:
     """The bucket where one is configured, else the table."""
     if config.bucket:
-        return S3Blobs(aws, config.bucket)
+        return S3Blobs(aws, config.bucket, clock or SystemClock())
     if not config.table:
         return NoBlobs()
     return DynamoBlobs(aws, config.table, clock or SystemClock())

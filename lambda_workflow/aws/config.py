@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from lambda_workflow.runtime.turn_limits import TURN_LIMITS, TurnLimits
 
 PREFIX: Final = "LAMBDA_WORKFLOW_"
 RETENTION_DAYS: Final = 30
+RETENTION_DAYS_MAX: Final = 3650
+DEAD_LETTER_DAYS: Final = 14  # SQS's longest, which the templates give dead-letter queues
 DEAD_LETTER: Final = "DLQ_URL"
 VARIABLES: Final = {
     "TABLE": "the name of the DynamoDB table that holds the histories",
@@ -26,13 +29,16 @@ VARIABLES: Final = {
     "SCHEDULER_DLQ_ARN": "the ARN of a standard queue for timers that Scheduler cannot deliver",
     "QUEUE_ARN": "the ARN of the FIFO queue, which Scheduler needs",
     "BUCKET": "the S3 bucket for payloads over 32 KB; chunks in the table without it",
-    "RETENTION_DAYS": "how long a finished execution is kept, 1 to 3650; 30 if not set",
+    "RETENTION_DAYS": "how long a finished execution is kept, 14 to 3650; 30 if not set",
     "SERVICE_QUEUE_URL": "the URL of the service's own queue, for tasks that come back Later",
     "SERVICE": "the service whose queue this is: its adapter alone gets the events of a bus",
     "TURN_WARNING_SECONDS": "how long workflow code may run without waiting before it is named",
     "TURN_SECONDS_MAX": "how long it may run before it is cut off, and its execution BLOCKED",
     "DEDUPLICATE": "1 makes service functions answer a repeated task from its first result",
 }
+
+
+_log = logging.getLogger("lambda_workflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,11 @@ def app_variable_of(app: str) -> str:
     return f"{PREFIX}APP_{re.sub('[^A-Z0-9]', '_', app.upper())}_QUEUE_URL"
 
 
+def is_of_service(variable: str) -> bool:
+    """Whether a variable has the URL of a service's queue."""
+    return variable.startswith(f"{PREFIX}SERVICE_") and variable != f"{PREFIX}SERVICE_QUEUE_URL"
+
+
 def variable_of(service: str) -> str:
     """The variable with the URL of a service's queue."""
     return f"{PREFIX}SERVICE_{re.sub('[^A-Z0-9]', '_', service.upper())}_QUEUE_URL"
@@ -125,11 +136,12 @@ def read_config(
     env = os.environ if environ is None else environ
     given = {name: env.get(PREFIX + name, "").strip() for name in VARIABLES}
     wrong = _wrong_of(given, required)
-    turn_limits = _turn_limits(given, wrong)
+    turn_limits = turn_limits_of(given, wrong)
     if wrong:
         raise ConfigurationError("; ".join(wrong))
-    services = {k: v for k, v in env.items() if k.startswith(f"{PREFIX}SERVICE_")}
-    services.pop(f"{PREFIX}SERVICE_QUEUE_URL", None)
+    days = int(given["RETENTION_DAYS"] or RETENTION_DAYS)
+    _warn_of_short_retention(days)
+    services = {k: v for k, v in env.items() if is_of_service(k)}
     apps = {k: v.strip() for k, v in env.items() if k.startswith(f"{PREFIX}APP_")}
     return AwsConfig(
         given["TABLE"],
@@ -141,7 +153,7 @@ def read_config(
         given["SCHEDULER_ROLE_ARN"],
         given["QUEUE_ARN"],
         given["BUCKET"],
-        int(given["RETENTION_DAYS"] or RETENTION_DAYS),
+        days,
         given["DEDUPLICATE"] == "1",
         services,
         apps,
@@ -150,6 +162,18 @@ def read_config(
         given["SCHEDULER_DLQ_ARN"],
         turn_limits,
     )
+
+
+def _warn_of_short_retention(days: int) -> None:
+    if days < DEAD_LETTER_DAYS:
+        _log.warning(
+            "%sRETENTION_DAYS is %s, and a dead letter may live %d days: a start that is moved "
+            "back after its execution has expired runs everything again. Set %d or more",
+            PREFIX,
+            days,
+            DEAD_LETTER_DAYS,
+            DEAD_LETTER_DAYS,
+        )
 
 
 def _wrong_of(given: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
@@ -164,12 +188,15 @@ def _wrong_of(given: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
     if given["DEDUPLICATE"] == "1" and not given["TABLE"] and "TABLE" not in required:
         wrong.append(f"{PREFIX}DEDUPLICATE needs {PREFIX}TABLE too, where results are kept")
     days = given["RETENTION_DAYS"] or str(RETENTION_DAYS)
-    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 3650):
-        wrong.append(f"{PREFIX}RETENTION_DAYS is {days!r}: it must be a whole number, 1 to 3650")
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= RETENTION_DAYS_MAX):
+        wrong.append(
+            f"{PREFIX}RETENTION_DAYS is {days!r}: it must be a whole number, 1 to "
+            f"{RETENTION_DAYS_MAX}"
+        )
     return wrong
 
 
-def _turn_limits(given: Mapping[str, str], wrong: list[str]) -> TurnLimits:
+def turn_limits_of(given: Mapping[str, str], wrong: list[str]) -> TurnLimits:
     """Seconds by their variables, `none` is no limit; what is wrong with them is added."""
     found: dict[str, float | None] = {}
     for name, seconds in (

@@ -8,7 +8,6 @@ it came from once more, with a delay, before this delivery of it is acknowledged
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,17 +21,18 @@ from lambda_workflow.aws.heard import hear
 from lambda_workflow.aws.letters import DeadLetterQueue
 from lambda_workflow.aws.sqs import Entry, send_batch
 from lambda_workflow.errors import MessageError
+from lambda_workflow.model.ids import TASK_PREFIX
 from lambda_workflow.model.messages import Heartbeat, Task, Update
+from lambda_workflow.model.references import check_task, service_place
 from lambda_workflow.model.wire import parse_task, render, render_task
-from lambda_workflow.ports import Blobs, Clock
+from lambda_workflow.ports import Blobs, Clock, Happening
 from lambda_workflow.runtime.attend import Postponed
 from lambda_workflow.runtime.batch import Record
+from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.workshop import Unheard, Workshop
 
 KEPT_SECONDS: Final = 14 * 86_400  # SQS keeps no task longer
-
-_log = logging.getLogger("lambda_workflow")
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Tasks:
             async with asyncio.timeout(seconds_max):
                 await self._answer(record)
         except Exception as error:  # noqa: BLE001  # the task comes again, its neighbours do not
-            _log.warning("task %s comes again: %s: %s", record.id, type(error).__name__, error)
+            _tell_failed(record, error)
             return False
         return True
 
@@ -64,6 +64,7 @@ class Tasks:
             task = parse_task(record.body)
             if task.reply and not task.callback_queue_url:
                 raise MessageError("`callback_queue_url` is missing: nobody awaits a result")
+            check_task(task)
             adapter = self._adapter(task)
         except MessageError as error:
             await self._no_task(record, str(error))
@@ -97,17 +98,18 @@ class Tasks:
         return found
 
     async def _body(self, adapter: Adapter[Any, Any], task: Task) -> str | None:
+        service = adapter.service.name
         if task.cancelled and self.config.deduplicate:
-            await self._keep(task, "")  # should it come back Later to another process
-        elif (earlier := await self._earlier(task)) is not None:
+            await self._keep(service, task, "")  # should it come back Later to another process
+        elif (earlier := await self._earlier(service, task)) is not None:
             return earlier or None
         done = await self.shop.do(adapter, task)
         if isinstance(done, Postponed):
-            await self._put_back(adapter.service.name, done)
+            await self._put_back(service, done)
             return None
         body = "" if done is None else render(done)
         if self.config.deduplicate and not task.cancelled and _is_final(task, done):
-            await self._keep(task, body)
+            await self._keep(service, task, body)
         return body or None
 
     async def _put_back(self, service: str, postponed: Postponed) -> None:
@@ -115,28 +117,33 @@ class Tasks:
         entry = Entry(render_task(postponed.task), delay_seconds=seconds)
         await send_batch(self.aws, url, [entry])
 
-    async def _keep(self, task: Task, body: str) -> None:
+    async def _keep(self, service: str, task: Task, body: str) -> None:
         await self.aws.call(
             "dynamodb",
             "PutItem",
             TableName=self.config.table,
             Item={
-                "id": {"S": f"task:{task.task_id}"},
+                "id": {"S": f"{TASK_PREFIX}{service_place(service)}/{task.task_id}"},
                 "n": {"N": "0"},
                 "d": {"S": body},
                 "x": {"N": str(self.clock.now() // 1000 + KEPT_SECONDS)},
             },
         )
 
-    async def _earlier(self, task: Task) -> str | None:
+    async def _earlier(self, service: str, task: Task) -> str | None:
         """The result of an earlier delivery, where the de-duplication is switched on."""
         if not self.config.deduplicate:
             return None
+        found = await self._kept(f"{service_place(service)}/{task.task_id}")
+        # an earlier version kept it under a key that any service might write
+        return await self._kept(task.task_id) if found is None else found
+
+    async def _kept(self, key: str) -> str | None:
         answer = await self.aws.call(
             "dynamodb",
             "GetItem",
             TableName=self.config.table,
-            Key={"id": {"S": f"task:{task.task_id}"}, "n": {"N": "0"}},
+            Key={"id": {"S": f"{TASK_PREFIX}{key}"}, "n": {"N": "0"}},
             ConsistentRead=True,
         )
         item = answer.get("Item")
@@ -149,6 +156,12 @@ class Tasks:
 
     def _blobs(self) -> Blobs:
         return blobs_for(self.aws, self.config, self.clock)
+
+
+def _tell_failed(record: Record, error: Exception) -> None:
+    """By the log line that the alarm on failed tasks counts."""
+    told = {"message_id": record.id, "error": f"{type(error).__name__}: {error}"}
+    LogObserver().notify(Happening("failed", "", fields=told))
 
 
 def _is_final(task: Task, done: Update | None) -> bool:

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lambda_workflow.model.failures import words_of
+from lambda_workflow.model.references import check_message
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Happening, Observer, Quiet, guarded
 from lambda_workflow.runtime.deadline import DEADLINE, Deadline
-from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.intake import Arrival, RefusedArrival
 from lambda_workflow.runtime.turns import TurnResult
 
 
@@ -113,6 +114,7 @@ class _Batch:
         for position, record in enumerate(records):
             try:
                 message = parse(record.body)
+                check_message(message)
             except Exception as error:  # noqa: BLE001  # what a body raises once it raises always
                 if not await self._move_away(record, words_of(error)):
                     failed_from = position
@@ -122,15 +124,35 @@ class _Batch:
                 arrival = (position, Arrival(message, record.id))
                 arrived.setdefault(message.execution_id, []).append(arrival)
         for execution_id, arrivals in arrived.items():
-            if not await self._run_turn(execution_id, [arrival for _, arrival in arrivals]):
+            if not await self._run_turns(execution_id, arrivals, records, moved):
                 failed_from = min(failed_from, arrivals[0][0])
                 break  # what is left in the group came later, and fails with it
         return {r.id for n, r in enumerate(records) if n >= failed_from and n not in moved}
+
+    async def _run_turns(
+        self,
+        execution_id: str,
+        arrivals: Sequence[tuple[int, Arrival]],
+        records: Sequence[Record],
+        moved: set[int],
+    ) -> bool:
+        """One turn of what arrived; what the execution refuses is moved away, the rest runs."""
+        while left := [(n, arrival) for n, arrival in arrivals if n not in moved]:
+            try:
+                return await self._run_turn(execution_id, [arrival for _, arrival in left])
+            except RefusedArrival as refused:
+                place = next(n for n, arrival in left if arrival.receipt == refused.receipt)
+                if not await self._move_away(records[place], f"MessageError: {refused}"):
+                    return False
+                moved.add(place)
+        return True
 
     async def _run_turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
         try:
             async with asyncio.timeout_at(self.deadline):
                 await self.turns.run(execution_id, arrivals, consumed=self.consumed)
+        except RefusedArrival:
+            raise
         except TimeoutError:
             self._notify("failed", execution_id, error="the turn did not end in its time")
             return False

@@ -28,6 +28,7 @@ from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import deduplication_id, run_of
 from lambda_workflow.model.messages import Heartbeat, Update
 from lambda_workflow.model.payload import Codec, Json, codec_for, fingerprint
+from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.model.tokens import is_genuine, read_token
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.operations import Callback
@@ -63,7 +64,7 @@ class Callbacks(ClientBase):
         history, operation = await self._open_callback(token)
         codec = await self._codec_of(history, operation)
         payload = _encoded(codec, result, f"answer to callback {operation}")
-        kept = await deposit(payload, history.execution_id, self.backend.blobs)
+        kept = await deposit(payload, history.execution_id, self.backend.blobs, place=CLIENT_PLACE)
         dedup = _dedup(history, operation, fingerprint(payload))
         await self._send(Update(history.execution_id, operation, kept, token=token), dedup)
 

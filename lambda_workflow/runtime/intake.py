@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lambda_workflow.errors import BackendError, Conflict
+from lambda_workflow.errors import BackendError, Conflict, MessageError
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.judging import REPLACED, Duplicate, Late, Wake
@@ -19,7 +19,9 @@ from lambda_workflow.model.messages import (
     Resume,
     Terminate,
     Timer,
+    Update,
 )
+from lambda_workflow.model.references import is_answer_owned, stray
 from lambda_workflow.ports import Backend, Happening, SendMessage
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.kin import refusal
@@ -33,6 +35,14 @@ class Arrival:
 
     message: Message
     receipt: Any = None
+
+
+class RefusedArrival(MessageError):
+    """A message that its execution must not take in, however often it is delivered."""
+
+    def __init__(self, reason: str, receipt: Any) -> None:
+        super().__init__(reason)
+        self.receipt = receipt
 
 
 @dataclass(slots=True)
@@ -51,6 +61,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
     Raises:
         Conflict: a cached copy cannot judge this; load, and take in again.
         BackendError: a child is told to end whose start is still to come; it is to be told again.
+        RefusedArrival: an answer refers to a payload that belongs to another execution.
     """
     history, now = live.history, backend.clock.now()
     intake, last = Intake(_next_run(history, app, now)), LastTurn(live)
@@ -86,7 +97,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case e.Started():
                 intake.events.append(history.run_by(app.version_of(judged.workflow)))
             case _:
-                intake.events.append(judged)
+                intake.events.append(_owned(judged, arrival, history))
         if isinstance(judged, e.Resumed) and earlier and not judged.id:
             intake.duplicates.add(earlier)  # it may be a repeated one, after a repeated Pause
     return intake
@@ -98,6 +109,17 @@ def _next_run(history: History, app: App, now: int) -> list[e.Event]:
         return []
     begun = history.next_run(now)
     return [history.run_by(app.version_of(begun.workflow))]
+
+
+def _owned(event: e.Event, arrival: Arrival, history: History) -> e.Event:
+    """The event of a message that refers to no payload of another execution."""
+    message = arrival.message
+    if not isinstance(message, Update) or not isinstance(ref := message.payload, e.BlobRef):
+        return event
+    if not is_answer_owned(message, history.opened.get(message.operation)):
+        reason = stray(history.execution_id, "payload_ref", ref.key)
+        raise RefusedArrival(reason, arrival.receipt)
+    return event
 
 
 def _not_begun(execution_id: str) -> BackendError:

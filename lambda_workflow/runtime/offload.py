@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from lambda_workflow.errors import BackendError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.limits import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX
 from lambda_workflow.model.payload import Json, dumps, fingerprint, loads
 from lambda_workflow.model.payload_bounds import bounded, too_large
+from lambda_workflow.model.references import WORKFLOW_PLACE, is_content, key_of
 from lambda_workflow.model.turn import Turn, encode_reference, reference_of
 from lambda_workflow.ports import Blobs
 
@@ -23,17 +24,25 @@ __all__ = [
 RECORD_BYTES_MAX: Final = 340 * 1024  # of 400 KB; the first item has a header, ids and keys too
 
 
-async def deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.BlobRef:
+async def deposit(
+    payload: Json, execution_id: str, blobs: Blobs, *, place: str = WORKFLOW_PLACE
+) -> Json | e.BlobRef:
     """The payload itself if it is small, else a reference to where it is stored now.
+
+    Args:
+        execution_id: the execution that will read it, which the key belongs to.
+        place: where the present role may store it (model/references.py).
 
     Raises:
         PayloadTooLarge: it is over 16 MiB, or nests too deeply.
     """
     payload = bounded(payload, f"payload of execution {execution_id}")
-    return await _deposit(payload, execution_id, blobs)
+    return await _deposit(payload, execution_id, blobs, place)
 
 
-async def _deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.BlobRef:
+async def _deposit(
+    payload: Json, execution_id: str, blobs: Blobs, place: str = WORKFLOW_PLACE
+) -> Json | e.BlobRef:
     if not _may_be_large(payload):
         return payload
     content = dumps(payload).encode()
@@ -41,8 +50,8 @@ async def _deposit(payload: Json, execution_id: str, blobs: Blobs) -> Json | e.B
         return payload
     if len(content) > PAYLOAD_BYTES_MAX:
         raise too_large(len(content), f"payload of execution {execution_id}")
-    digest = fingerprint(payload)
-    ref = e.BlobRef(_key(execution_id, digest), digest, len(content))
+    key = key_of(place, execution_id, content)
+    ref = e.BlobRef(key, fingerprint(payload), len(content))
     await blobs.put(ref.key, content)
     return ref
 
@@ -54,8 +63,8 @@ async def deposit_record(text: str, execution_id: str, blobs: Blobs) -> str:
     """
     if len(text) * 4 <= RECORD_BYTES_MAX or len(content := text.encode()) <= RECORD_BYTES_MAX:
         return text
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    ref = e.BlobRef(_key(execution_id, digest), digest, len(content))
+    key = key_of(WORKFLOW_PLACE, execution_id, content)
+    ref = e.BlobRef(key, key.rpartition("/")[2], len(content))
     await blobs.put(ref.key, content)
     return encode_reference(ref)
 
@@ -63,21 +72,31 @@ async def deposit_record(text: str, execution_id: str, blobs: Blobs) -> str:
 async def fetch_records(texts: Sequence[str], blobs: Blobs) -> list[str]:
     """The texts of records, those of references in place."""
     return [
-        text if (ref := reference_of(text)) is None else (await blobs.get(ref.key)).decode()
+        text if (ref := reference_of(text)) is None else (await _content(ref, blobs)).decode()
         for text in texts
     ]
 
 
-def _key(execution_id: str, digest: str) -> str:
-    owner = hashlib.blake2b(execution_id.encode(), digest_size=8).hexdigest()
-    return f"{owner}/{digest}"
-
-
 async def fetch(payload: Json | e.BlobRef, blobs: Blobs) -> Json:
-    """The payload that a reference stands for."""
+    """The payload that a reference stands for.
+
+    Raises:
+        BackendError: it could not be fetched, or is not the content that was stored.
+    """
     if isinstance(payload, e.BlobRef):
-        return loads(await blobs.get(payload.key))
+        return loads(await _content(payload, blobs))
     return payload
+
+
+async def _content(ref: e.BlobRef, blobs: Blobs) -> bytes:
+    content = await blobs.get(ref.key)
+    if len(content) != ref.bytes or not is_content(ref.key, content):
+        raise BackendError(
+            f"the payload {ref.key} is not what was stored there: it has {len(content)} bytes, the "
+            f"reference says {ref.bytes}, and its digest is another one. Something has replaced "
+            "it: restore it from a backup or an earlier version, then redrive the execution"
+        )
+    return content
 
 
 async def inflate(turns: Sequence[Turn], blobs: Blobs) -> list[Turn]:
@@ -124,7 +143,8 @@ async def _deposited_command(command: c.Command, execution_id: str, blobs: Blobs
     payload = getattr(command, "payload", None)
     if isinstance(payload, e.BlobRef) or not _may_be_large(payload):
         return command
-    kept = await _deposit(payload, execution_id, blobs)
+    owner = command.child if isinstance(command, c.StartChild) else execution_id
+    kept = await _deposit(payload, owner, blobs)
     holder: Any = command
     return command if kept is payload else replace(holder, payload=kept)
 

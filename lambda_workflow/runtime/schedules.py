@@ -19,6 +19,7 @@ from lambda_workflow.model.events import StartOptions
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import codec_for
+from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.ports import Header, SendMessage
 from lambda_workflow.runtime.offload import deposit, fetch
 from lambda_workflow.runtime.schedule import (
@@ -228,7 +229,7 @@ class Schedules:
                 "those that it shall have"
             )
         payload = code.request_codec.encode(Standing(schedule.plan), "schedule")
-        kept = await deposit(payload, execution_id, client.backend.blobs)
+        kept = await deposit(payload, execution_id, client.backend.blobs, place=CLIENT_PLACE)
         start = secrets.token_hex(8)
         options = StartOptions(start, secrets.token_hex(16))
         request = m.Request(execution_id, WORKFLOW, kept, options=options, replace=is_again)
@@ -237,7 +238,9 @@ class Schedules:
     async def _order(self, name: str, order: Order) -> None:
         await self._existing(name)
         execution_id, given = f"{PREFIX}{name}", secrets.token_hex(8)
-        payload = await deposit(ORDER.accepts(order), execution_id, self._client.backend.blobs)
+        payload = await deposit(
+            ORDER.accepts(order), execution_id, self._client.backend.blobs, place=CLIENT_PLACE
+        )
         await self._send(m.Signal(execution_id, ORDER.name, payload, given), given)
 
     async def _send(self, message: m.Message, given: str) -> None:

@@ -22,6 +22,7 @@ from lambda_workflow.model.bus_events import BusEvent
 from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.model.references import service_place
 from lambda_workflow.model.service import Service
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.adapter_types import check_types
@@ -160,7 +161,8 @@ async def _done(adapter: Adapter[Any, Any], task: Task, blobs: Blobs) -> Update:
         return task.update(failure=_told(ended.error))
     try:
         answer = service.response_codec.encode(ended.value, service.response_label)
-        return task.update(await deposit(answer, task.execution_id, blobs))
+        place = service_place(service.name)
+        return task.update(await deposit(answer, task.execution_id, blobs, place=place))
     except EncodeError as error:
         return task.update(failure=Failure("BadResponse", str(error), False))
     except LimitExceeded as error:  # done again it would be as large

@@ -27,6 +27,7 @@ from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.history import digest
 from lambda_workflow.model.ids import check_execution_id, deduplication_id
 from lambda_workflow.model.payload import Json, fingerprint
+from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import SendMessage
 from lambda_workflow.replay.workflow import Workflow
@@ -221,7 +222,8 @@ class Starting(Talk):
             sends.append(await self._request(start, replaces=sent.replaces))
         begins = bool(sends) and not start.is_new
         if (told := start.told) is not None:
-            payload = await deposit(told.payload, start.execution_id, self.backend.blobs)
+            blobs = self.backend.blobs
+            payload = await deposit(told.payload, start.execution_id, blobs, place=CLIENT_PLACE)
             told = replace(told, payload=payload, start=sent.key if begins else "")
             sends.append(send_once(told))
         if sends:
@@ -230,7 +232,7 @@ class Starting(Talk):
 
     async def _request(self, start: Start, *, replaces: bool) -> SendMessage:
         execution_id, options = start.execution_id, start.options
-        kept = await deposit(start.payload, execution_id, self.backend.blobs)
+        kept = await deposit(start.payload, execution_id, self.backend.blobs, place=CLIENT_PLACE)
         request = m.Request(execution_id, start.workflow, kept, options=options, replace=replaces)
         known = options.id if replaces else fingerprint([start.workflow, start.payload])
         return SendMessage(request, deduplication_id(execution_id, "start", known))

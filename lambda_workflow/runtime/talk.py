@@ -27,6 +27,7 @@ from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json
+from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header, SendMessage
 from lambda_workflow.replay.execution import Execution
@@ -167,7 +168,8 @@ class Talk(Results):
         header = await self._found(execution_id, is_started=is_started)
         if header is not None and header.status.closed:
             raise _closed(execution_id, header.status, f"takes no signal {signal.name!r}")
-        payload = await deposit(signal.payload, execution_id, self.backend.blobs)
+        blobs = self.backend.blobs
+        payload = await deposit(signal.payload, execution_id, blobs, place=CLIENT_PLACE)
         await self.backend.queue.send_messages([send_once(replace(signal, payload=payload))])
 
     async def _update(
@@ -182,7 +184,8 @@ class Talk(Results):
         execution_id = request.execution_id
         header = await self._found(execution_id, is_started=is_started)
         if header is None or not header.status.closed:
-            payload = await deposit(request.payload, execution_id, self.backend.blobs)
+            blobs = self.backend.blobs
+            payload = await deposit(request.payload, execution_id, blobs, place=CLIENT_PLACE)
             await self.backend.queue.send_messages([send_once(replace(request, payload=payload))])
         elif not is_known:
             raise _closed(execution_id, header.status, f"takes no update {request.name!r}")

@@ -110,3 +110,16 @@ async def test_a_queue_that_cannot_be_read_is_logged(
         await asyncio.gather(polling, return_exceptions=True)
         await aws.close()
     assert f"nothing can be received from {NOWHERE}/1/in.fifo" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("days", "warned"), [("13", True), ("1", True), ("14", False), ("", False)]
+)
+def test_a_retention_shorter_than_a_dead_letter_lives_is_warned_of(
+    days: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A function that runs with it already must go on: `synth` is where it is refused."""
+    given = {f"{PREFIX}TABLE": "t", f"{PREFIX}QUEUE_URL": "q", f"{PREFIX}RETENTION_DAYS": days}
+    with caplog.at_level(logging.WARNING, "lambda_workflow"):
+        assert read_config(given).retention_days == int(days or 30)
+    assert ("a dead letter may live 14 days" in caplog.text) == warned

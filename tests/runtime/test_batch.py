@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from lambda_workflow.errors import BackendError
+from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.messages import Message, Redrive, Timer
+from lambda_workflow.model.messages import Message, Redrive, Signal, Timer, Update
+from lambda_workflow.model.references import key_of
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import render
 from lambda_workflow.runtime.batch import Record, run_batch
-from lambda_workflow.runtime.intake import Arrival
+from lambda_workflow.runtime.intake import Arrival, RefusedArrival
 from lambda_workflow.runtime.turns import TurnResult
 from tests.notes import Notes
 
@@ -24,6 +26,7 @@ class FakeTurns:
     """Takes note of each turn; fails those of the executions in `failing`."""
 
     failing: frozenset[str] = frozenset()
+    refusing: frozenset[str] = frozenset()
     meet: asyncio.Barrier | None = None
     turns: list[tuple[str, list[Message]]] = field(default_factory=list)
     consumed: list[Usage] = field(default_factory=list)
@@ -35,6 +38,9 @@ class FakeTurns:
             await self.meet.wait()
         self.turns.append((execution_id, [arrival.message for arrival in arrivals]))
         self.consumed.append(consumed)
+        for arrival in arrivals:
+            if isinstance(arrival.message, Update) and arrival.receipt in self.refusing:
+                raise RefusedArrival("it is another execution's", arrival.receipt)
         if execution_id in self.failing:
             raise BackendError(f"{execution_id}: the table is throttled")
         return TurnResult(Status.RUNNING, 1, False)
@@ -148,3 +154,30 @@ async def test_what_the_batch_cost_is_counted_for_each_execution_in_it() -> None
     batch = [record(0, timer("a")), record(1, timer("b")), record(2, timer("a"))]
     await run_batch(turns, batch, FakeDeadLetters(), consumed=cost)
     assert turns.consumed == [cost, cost]
+
+
+async def test_what_an_execution_refuses_is_moved_away_and_the_rest_has_its_turn() -> None:
+    turns, dead = FakeTurns(refusing=frozenset({"m1", "m3"})), FakeDeadLetters()
+    messages = [timer("a", "1"), Update("a", "2"), timer("a", "3"), Update("a", "4")]
+    batch = [record(n, m) for n, m in enumerate(messages)]
+    assert await run_batch(turns, batch, dead) == set()
+    assert [kept.id for kept, _ in dead.kept] == ["m1", "m3"]
+    assert dead.kept[0][1] == "MessageError: it is another execution's"
+    assert turns.turns[-1] == ("a", [messages[0], messages[2]])
+
+
+async def test_what_is_refused_and_cannot_be_moved_away_comes_again_with_its_turn() -> None:
+    turns, dead = FakeTurns(refusing=frozenset({"m1"})), FakeDeadLetters(fails=True)
+    batch = [record(n, m) for n, m in enumerate([timer("a", "1"), Update("a", "2")])]
+    assert await run_batch(turns, batch, dead) == {"m0", "m1"}
+
+
+async def test_a_reference_to_another_executions_payload_is_a_dead_letter() -> None:
+    turns, dead = FakeTurns(), FakeDeadLetters()
+    ref = BlobRef(key_of("client", "other", b"1"), "0" * 16, 1)
+    batch = [record(0, Signal("a", "go", ref, "s")), record(1, timer("a"))]
+    assert await run_batch(turns, batch, dead) == set()
+    ((kept, reason),) = dead.kept
+    assert kept.id == "m0"
+    assert "does not belong to that execution" in reason
+    assert turns.turns == [("a", [timer("a")])]

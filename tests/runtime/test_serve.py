@@ -21,6 +21,7 @@ from lambda_workflow import (
 from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.limits import ERROR_STACK_CHARACTERS_MAX
 from lambda_workflow.model.messages import Update
+from lambda_workflow.model.references import key_of
 from lambda_workflow.runtime.offload import INLINE_BYTES_MAX, fetch
 from lambda_workflow.runtime.serve import Adapter, perform
 from lambda_workflow.testing.memory import MemoryBlobs
@@ -122,9 +123,12 @@ async def test_large_payloads_are_fetched_and_stored() -> None:
         return text + "!"
 
     blobs = MemoryBlobs()
-    await blobs.put("key", f'"{LARGE}"'.encode())
-    update = await perform(echo, task(BlobRef("key", "digest", len(LARGE) + 2)), blobs)
+    content = f'"{LARGE}"'.encode()
+    key = key_of("workflow", "e", content)
+    await blobs.put(key, content)
+    update = await perform(echo, task(BlobRef(key, "digest", len(content))), blobs)
     assert isinstance(update.payload, BlobRef)
+    assert update.payload.key.startswith("service/check/")
     assert await fetch(update.payload, blobs) == LARGE + "!"
 
 

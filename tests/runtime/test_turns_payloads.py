@@ -7,13 +7,16 @@ import asyncio
 import pytest
 
 from lambda_workflow import App, Context, Service, serve, workflow
+from lambda_workflow.errors import BackendError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.messages import Request, Response, Update
+from lambda_workflow.model.references import is_owned
 from lambda_workflow.model.turn import encode_turn
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Commit
 from lambda_workflow.runtime.offload import INLINE_BYTES_MAX
+from lambda_workflow.runtime.serve import perform
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, Host
 
@@ -66,8 +69,10 @@ async def test_a_payload_over_the_limit_is_stored_apart_and_comes_back(make_host
     host = make_host(APP, check=True)
     await host.start(echoed, LARGE)
     outcome = await host.finish()
-    (content,) = host.blobs._contents.values()
+    (content,) = set(host.blobs._contents.values())
     assert content.decode() == f'"{LARGE}"'
+    places = {key.rpartition("/")[0].rpartition("/")[0] for key in host.blobs._contents}
+    assert places == {"workflow", "service/echo"}  # each role in its own
     assert outcome == e.BlobRef(outcome.key, outcome.digest, len(LARGE) + 2)
     assert max(len(text) for text in host.store._texts["e"]) < 1024
     answers = [x for x in (await host.whole()).events() if isinstance(x, e.CallSucceeded)]
@@ -89,6 +94,41 @@ async def test_it_is_stored_before_the_commit_that_names_it(make_host: MakeHost)
     await host.start(echoed, LARGE)
     await host.finish()
     assert (missing, len(host.store.commits)) == ([], 2)
+
+
+async def test_content_that_was_replaced_is_not_replayed(make_host: MakeHost) -> None:
+    host = make_host(APP, live_max=0)
+    await host.start(echoed, LARGE)
+    (key,) = host.blobs._contents
+    host.blobs._contents[key] = host.blobs._contents[key].replace(b"x", b"y", 1)
+    (task,) = host.tasks()
+    with pytest.raises(BackendError, match="is not what was stored there"):
+        await perform(echo, task, host.blobs)
+    with pytest.raises(BackendError, match="is not what was stored there"):
+        await host.answer("1", "small")
+    assert len(host.store._texts["e"]) == 1  # the answer comes again
+    await host.blobs.put(key, f'"{LARGE}"'.encode())
+    await host.answer("1", "small")
+    assert await host.finish() == "small"
+
+
+async def test_a_child_owns_its_request_and_its_parent_may_read_its_result(
+    make_host: MakeHost,
+) -> None:
+    @workflow
+    async def parent(ctx: Context, text: str) -> str:
+        return await ctx.call(echoed, text, id="child")
+
+    host = make_host(App("tests", workflows=[parent, echoed], adapters=[echo]), check=True)
+    await host.start(parent, LARGE)
+    outcome = await host.finish()
+    assert isinstance(outcome, e.BlobRef)
+    assert is_owned(outcome.key, "e")
+    (begun,) = [x for x in (await host.whole("child")).events() if isinstance(x, e.Started)]
+    assert begun.request == LARGE
+    (started,) = [x for x in host.history("child").events() if isinstance(x, e.Started)]
+    assert isinstance(started.request, e.BlobRef)
+    assert is_owned(started.request.key, "child")
 
 
 async def test_a_service_gets_the_reference_and_not_the_payload(make_host: MakeHost) -> None:

@@ -162,7 +162,7 @@ def test_the_same_app_keeps_all_that_it_had() -> None:
 
 
 CHOICES: Final[dict[str, Any]] = {
-    "retention_days": 7, "log_days": 7, "deduplicate": True, "kms": True, "recovery": False,
+    "retention_days": 21, "log_days": 7, "deduplicate": True, "kms": True, "recovery": False,
     "deletion_protection": True, "python": "3.12", "callers": ["shop"],
     "workflow": {**parcels.HANDLERS["workflow"], "memory": 1024, "timeout": 60, "concurrency": 5},
 }  # fmt: skip

@@ -63,6 +63,8 @@ EVERYTHING: dict[str, Any] = {
     "service": {"wash": {"events": {"pattern": '{"source": ["weather"]}'}}},
     "kms": True,
     "callers": ["shop"],
+    "turn_warning_seconds": "1.5",
+    "turn_seconds_max": "none",
 }
 
 

@@ -240,7 +240,8 @@ async def go_through(
     finally:
         await client.close()
     if name == "trip_saga":
-        assert capsys.readouterr().err.count("cancelled: ") == 2
+        said = capsys.readouterr().err.splitlines()  # twice, if time jumped while it was at work
+        assert len({line for line in said if line.startswith("cancelled: ")}) == 2
     for function, calls in run.calls.items():
         statements = deployed.rights[function]
         assert refused(statements, calls) == set(), function

@@ -61,5 +61,5 @@ def test_every_service_and_app_that_is_called_has_its_queue() -> None:
 
 
 def test_the_retention_of_the_options_is_the_functions() -> None:
-    config = read_config(environments(retention_days=7)["workflow-function"])
-    assert config.retention_days == 7
+    config = read_config(environments(retention_days=21)["workflow-function"])
+    assert config.retention_days == 21

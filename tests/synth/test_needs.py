@@ -141,7 +141,8 @@ def test_a_page_that_posts_large_results_may_store_them_and_read_none() -> None:
     assert page.environment["LAMBDA_WORKFLOW_TABLE"] == Ref("table", "name")
     (right,) = (s for s in statements(stack_of(app, service=large), PAGE) if s.sid == "Payloads")
     assert right.actions == ("dynamodb:PutItem",)
-    assert right.conditions["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["blob:*"]}
+    own_keys = {"dynamodb:LeadingKeys": ["blob:service/ask/*"]}
+    assert right.conditions["ForAllValues:StringLike"] == own_keys
     in_bucket = stack_of(app, service=large, bucket=True)
     assert functions(in_bucket)[PAGE].environment["LAMBDA_WORKFLOW_BUCKET"]
     assert may(in_bucket, PAGE, "s3:PutObject") == {"payload-bucket"}
@@ -164,13 +165,13 @@ def test_a_page_is_open_by_its_url_and_by_nothing_else() -> None:
 
 def test_only_its_rule_may_send_to_a_services_queue() -> None:
     stack = stack_of(app)
-    allowed = [r for r in stack.resources if isinstance(r, QueuePolicy)]
+    allowed = [r for r in stack.resources if isinstance(r, QueuePolicy) and r.rule]
     assert {(p.queue, p.rule) for p in allowed} == {
         ("service-prices-queue", "service-prices-rule"),
         ("service-prices-dead-letters", "service-prices-rule"),
     }
     tree = bare(template(stack))["Resources"]["ServicePricesQueuePolicy"]["Properties"]
-    (statement,) = tree["PolicyDocument"]["Statement"]
+    _, statement = tree["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     rule = ("!", "GetAtt", "ServicePricesRule.Arn")
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}
@@ -224,8 +225,12 @@ def test_events_whose_pattern_is_an_empty_parameter_have_no_rule() -> None:
     (rule,) = (r for r in stack.resources if isinstance(r, Rule))
     assert rule.unless_empty == (Param("wanted"),)
     tree = bare(template(stack))
-    for name in ("ServicePricesRule", "ServicePricesQueuePolicy", "ServicePricesDeadLettersPolicy"):
-        assert tree["Resources"][name]["Condition"] == "HasWanted"
+    assert tree["Resources"]["ServicePricesRule"]["Condition"] == "HasWanted"
+    for name in ("ServicePricesQueuePolicy", "ServicePricesDeadLettersPolicy"):
+        assert "Condition" not in tree["Resources"][name]  # TLS is asked for all the same
+        _, allowed = tree["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
+        assert allowed[1:2] == ("If",)
+        assert allowed[2][0] == "HasWanted"
     blocks = configuration(stack, "")["resource"]
     count = '${var.wanted != "" ? 1 : 0}'
     assert blocks["aws_cloudwatch_event_rule"]["service_prices_rule"]["count"] == count
@@ -283,7 +288,9 @@ def test_the_starters_policy_reads_histories_and_writes_payloads_alone() -> None
         for target in statement.targets
     }
     written = [condition for (action, _), condition in by_action.items() if "PutItem" in action]
-    assert written == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["blob:*"]}}]
+    assert [condition["ForAllValues:StringLike"] for condition in written] == [
+        {"dynamodb:LeadingKeys": ["blob:client/*"]}
+    ]
     (with_bucket,) = (r for r in stack_of(starters=True, bucket=True, kms=True).resources
                       if isinstance(r, Policy))  # fmt: skip
     granted = {action for statement in with_bucket.statements for action in statement.actions}

@@ -14,6 +14,8 @@ from lambda_workflow.aws.synth.plan import plan
 from lambda_workflow.aws.synth.values import Text
 from tests.synth.apps import HANDLERS, app, fold, functions, launder, served, stack_of, wash
 
+MANY_NAMES = [f"service-number-{number}" for number in range(30)]
+
 
 def adapted(name: str, **contract: Any) -> Any:
     @serve(Service(name, str, str, **contract))
@@ -28,6 +30,8 @@ def app_of(*names: str, name: str = "laundry") -> App:
 
 
 QUICK = App("laundry", workflows=[fold], adapters=[adapted("quick", timeout=timedelta(seconds=30))])
+
+MANY = app_of(*MANY_NAMES)
 
 FORGOTTEN = App("forgot", workflows=[launder], adapters=[wash])
 
@@ -60,7 +64,11 @@ FORGOTTEN = App("forgot", workflows=[launder], adapters=[wash])
         (FORGOTTEN, {}, "the code of workflow 'launder' names service 'dry', which App 'forgot'"),
         (app, {"services": {"memory": 64}}, "memory is 64: it must be 128 to 10240"),
         (app, {"log_days": 31}, "CloudWatch Logs has 30 next to it"),
-        (app, {"retention_days": 0}, "retention_days is 0: it must be 1 to 3650"),
+        (app, {"retention_days": 0}, "retention_days is 0: it must be 14 to 3650"),
+        (app, {"turn_seconds_max": "soon"}, "it must be seconds above 0, or `none`"),
+        (MANY, {}, "its 39 variables take about"),
+        (MANY, {}, "30 services have a queue here, and about"),
+        (app, {"retention_days": 13}, "a start that is moved back after its execution has expired"),
         (app, {"python": "2.7"}, "must be one of 3.11, 3.12, 3.13"),
         (app, {"workflow": {"handler": "tests.synth.apps.nothing"}}, "tests/synth/apps.py with"),
         (app, {"workflow": {"handler": "tests.synth.apps.no_handler"}}, "is a str, not a handler"),

@@ -107,12 +107,42 @@ def test_a_service_reads_no_history() -> None:
             for statement in statements(stack_of(**given), "service-wash-function")
             if any(isinstance(t, Ref) and t.id == TABLE for t in statement.targets)
         ]
-        (items,) = found
-        assert set(items.actions) == {"dynamodb:GetItem", "dynamodb:PutItem"}
-        (keys,) = items.conditions["ForAllValues:StringLike"].values()
-        assert isinstance(keys, list)
-        assert set(keys) <= {"blob:*", "task:*"}
-        assert ("task:*" in keys) == bool(given)
+        keys = {s.actions: s.conditions["ForAllValues:StringLike"] for s in found}
+        kinds = ["blob:", *(["task:"] if given else [])]
+        assert keys == {
+            ("dynamodb:GetItem",): {"dynamodb:LeadingKeys": [f"{kind}*" for kind in kinds]},
+            ("dynamodb:PutItem",): {
+                "dynamodb:LeadingKeys": [f"{kind}service/wash/*" for kind in kinds]
+            },
+        }
+
+
+WRITERS = {
+    "workflow-function": "",
+    "service-wash-function": "service/wash/",
+    "service-dry-function": "service/dry/",
+}
+
+
+@pytest.mark.parametrize("given", [{"bucket": True}, {"shared_bucket": True}], ids=str)
+def test_only_the_workflow_function_writes_outside_its_own_place(given: dict[str, Any]) -> None:
+    stack = stack_of(**given)
+    for function, place in WRITERS.items():
+        (written,) = (s for s in statements(stack, function) if "s3:PutObject" in s.actions)
+        (target,) = written.targets
+        assert isinstance(target, Text)
+        assert target.parts[-1] == f"/payloads/{place}*"
+        lists = [s for s in statements(stack, function) if "s3:ListBucket" in s.actions]
+        assert bool(lists) == (place == "")
+
+
+def test_a_condition_on_all_values_holds_for_no_request_without_one() -> None:
+    for given in CHOICES:
+        for role in roles(stack_of(**given)):
+            for statement in role.statements:
+                for operator, keys in statement.conditions.items():
+                    if operator.startswith("ForAllValues"):
+                        assert statement.conditions["Null"] == dict.fromkeys(keys, "false")
 
 
 def test_a_service_with_a_bucket_needs_no_table() -> None:
@@ -138,8 +168,8 @@ def test_removing_a_service_removes_its_rights_queue_and_variable() -> None:
     ("option", "actions"),
     [
         ("scheduler", {"scheduler:CreateSchedule", "scheduler:DeleteSchedule", "iam:PassRole"}),
-        ("bucket", {"s3:GetObject", "s3:PutObject"}),
-        ("shared_bucket", {"s3:GetObject", "s3:PutObject"}),
+        ("bucket", {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}),
+        ("shared_bucket", {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}),
         ("kms", {"kms:Decrypt", "kms:GenerateDataKey"}),
     ],
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import Counter
 
 import pytest
 
+from lambda_workflow.aws.handlers import RETRY_SECONDS_MAX
 from lambda_workflow.aws.synth.resources import (
     Alarm,
     Dashboard,
@@ -16,7 +18,7 @@ from lambda_workflow.aws.synth.resources import (
     LogGroup,
     Queue,
 )
-from lambda_workflow.aws.synth.values import Ref
+from lambda_workflow.aws.synth.values import Because, Ref
 from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.log import LogObserver
 from tests.synth.apps import EVERYTHING, served, stack_of
@@ -28,9 +30,12 @@ PATTERNS = {
     for found in STACK.resources
     if isinstance(found, LogCount)
 }
+TASKS = {"service-wash-failed-tasks", "service-dry-failed-tasks"}
 BLOCKED = Happening("blocked", "order-1", fields={"reason": "calls `charge`, not `refund`"})
 FAILED = Happening("closed", "order-1", fields={"status": "FAILED"})
 COMPLETED = Happening("closed", "order-1", fields={"status": "COMPLETED"})
+FAILED_TURN = Happening("failed", "order-1", fields={"error": "AwsError: sqs: AccessDenied"})
+MOVED = Happening("dead_letter", "order-1", fields={"reason": "MessageError: no JSON"})
 LATE = Happening("late", "blocked-1", fields={"reason": "closed as FAILED"})
 
 
@@ -50,6 +55,8 @@ def lines(happening: Happening, caplog: pytest.LogCaptureFixture) -> list[str]:
         (BLOCKED, {"blocked-executions"}),
         (FAILED, {"failed-executions"}),
         (COMPLETED, set()),
+        (FAILED_TURN, {"failed-turns", *TASKS}),
+        (MOVED, {"failed-turns", *TASKS}),
         (LATE, set()),
     ],
 )
@@ -96,7 +103,62 @@ def test_the_dashboard_shows_every_queue_function_and_table() -> None:
 
 def test_an_app_of_services_counts_no_executions() -> None:
     stack = stack_of(served, callers=["shop"])
-    assert not [r for r in stack.resources if isinstance(r, LogCount)]
+    assert {r.id for r in stack.resources if isinstance(r, LogCount)} == TASKS
+
+
+def alarm(id_: str) -> Alarm:
+    (found,) = (r for r in STACK.resources if isinstance(r, Alarm) and r.id == f"{id_}-alarm")
+    return found
+
+
+def fires(chosen: Alarm, bad_minutes: set[int], until: int = 60) -> int | None:
+    """The minute at whose end an alarm fires, if in these minutes the metric is over."""
+    for minute in range(until):
+        window = range(max(0, minute - chosen.periods + 1), minute + 1)
+        if len(bad_minutes & set(window)) >= chosen.breaching:
+            return minute
+    return None
+
+
+@pytest.mark.parametrize("name", ["failed-turns", "failed-tasks"])
+@pytest.mark.parametrize("second", range(60))
+def test_what_fails_for_good_fires_within_two_minutes(name: str, second: int) -> None:
+    """Each failure is tried again after 2, 4, 8 … s (`aws/handlers.py`, law 4)."""
+    chosen = alarm(name)
+    assert isinstance(chosen.threshold, Because)
+    at, failures = second, Counter[int]()
+    for tries in range(1, 9):
+        failures[at // 60] += 1
+        at += min(RETRY_SECONDS_MAX, 2**tries)
+    over = {minute for minute, count in failures.items() if count > chosen.threshold.value}
+    fired = fires(chosen, over)
+    assert fired is not None
+    assert fired <= 1
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 10, 14])
+@pytest.mark.parametrize("metric", ["errors", "throttles"])
+def test_a_function_that_fails_every_ten_minutes_has_its_alarm(metric: str, every: int) -> None:
+    chosen = alarm(f"workflow-function-{metric}")
+    assert fires(chosen, set(range(0, 60, every))) == every
+    assert fires(chosen, {0}) is None
+
+
+def test_alarms_and_dashboard_can_be_left_out() -> None:
+    stack = stack_of(**EVERYTHING, alarms=False)
+    assert not [r for r in stack.resources if isinstance(r, Alarm)]
+    assert "alarm-topic-arn" not in {parameter.id for parameter in stack.parameters}
+    assert [r for r in stack.resources if isinstance(r, Dashboard)]
+    stack = stack_of(**EVERYTHING, dashboard=False)
+    assert not [r for r in stack.resources if isinstance(r, Dashboard)]
+    assert [r for r in stack.resources if isinstance(r, Alarm)]
+    neither = stack_of(**EVERYTHING, alarms=False, dashboard=False)
+    assert not [r for r in neither.resources if isinstance(r, Alarm | Dashboard | LogCount)]
+
+
+def test_no_log_has_more_patterns_than_cloudwatch_takes() -> None:
+    logs = Counter(r.log for r in STACK.resources if isinstance(r, LogCount))
+    assert max(logs.values()) <= 5  # CloudWatch Logs' quota of regular expressions of a log group
 
 
 def test_every_function_has_a_log_of_its_own_that_ends() -> None:

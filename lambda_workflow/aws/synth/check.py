@@ -6,6 +6,12 @@ import dataclasses
 import re
 from typing import Final
 
+from lambda_workflow.aws.config import (
+    DEAD_LETTER_DAYS,
+    RETENTION_DAYS_MAX,
+    is_of_service,
+    turn_limits_of,
+)
 from lambda_workflow.aws.synth.gather import Needs
 from lambda_workflow.aws.synth.options import (
     BATCH_MAX,
@@ -20,7 +26,7 @@ from lambda_workflow.aws.synth.options import (
 )
 from lambda_workflow.aws.synth.resources import Function, Queue, Role, Stack
 from lambda_workflow.aws.synth.uses import Uses
-from lambda_workflow.aws.synth.values import NAME, Parameter, Text
+from lambda_workflow.aws.synth.values import NAME, Because, Parameter, Text
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.ids import check_name
 from lambda_workflow.runtime.app import App
@@ -32,6 +38,7 @@ RESOURCES_MAX: Final = 500  # CloudFormation's, of one stack
 ENVIRONMENT_BYTES_MAX: Final = 4096  # Lambda's, names and values together
 POLICY_BYTES_MAX: Final = 10_240  # IAM's, of all inline policies of a role
 VALUE_BYTES: Final = 90  # of a queue's URL or ARN, roughly, beside the names in it
+TURN_VARIABLES: Final = ("TURN_WARNING_SECONDS", "TURN_SECONDS_MAX")
 PYTHONS: Final = ("3.11", "3.12", "3.13")
 
 
@@ -97,11 +104,18 @@ def check_needs(needs: Needs) -> None:
 def _check_numbers(options: Options) -> None:
     if options.python not in PYTHONS:
         _refuse(f"python is {options.python!r}: it must be one of {', '.join(PYTHONS)}")
+    wrong: list[str] = []
+    turn_limits_of({n: getattr(options, n.lower()) for n in TURN_VARIABLES}, wrong)
+    if wrong:
+        _refuse("; ".join(wrong))
     if options.log_days not in LOG_DAYS:
         days = min(LOG_DAYS, key=lambda known: abs(known - options.log_days))
         _refuse(f"log_days is {options.log_days}: CloudWatch Logs has {days} next to it")
-    if not 1 <= options.retention_days <= 3650:
-        _refuse(f"retention_days is {options.retention_days}: it must be 1 to 3650")
+    if not DEAD_LETTER_DAYS <= options.retention_days <= RETENTION_DAYS_MAX:
+        _refuse(f"retention_days is {options.retention_days}: it must be {DEAD_LETTER_DAYS} to "
+                f"{RETENTION_DAYS_MAX}. A dead letter lives {DEAD_LETTER_DAYS} days: a start that "
+                "is moved back after its execution has expired would run everything again"
+                )  # fmt: skip
 
 
 def _check_function(section: str, own: FunctionOptions) -> None:
@@ -166,8 +180,10 @@ def check_stack(stack: Stack) -> None:
                     len(name) + _bytes(value) for name, value in resource.environment.items()
                 )
                 if size > ENVIRONMENT_BYTES_MAX:
-                    _refuse(f"{resource.id}: its variables take about {size} bytes, Lambda has "
-                            f"{ENVIRONMENT_BYTES_MAX}: split the App")  # fmt: skip
+                    _refuse(f"{resource.id}: its {len(resource.environment)} variables take about "
+                            f"{size} bytes, Lambda has {ENVIRONMENT_BYTES_MAX}: {_room(resource)}"
+                            "split the App: move some of its workflows, with the services that "
+                            "only they call, into an App of their own")  # fmt: skip
             case Role():
                 size = sum(VALUE_BYTES * (1 + len(s.targets)) + sum(map(len, s.actions))
                            for s in resource.statements)  # fmt: skip
@@ -179,8 +195,31 @@ def check_stack(stack: Stack) -> None:
     _check_names(stack)
 
 
+def _room(function: Function) -> str:
+    """How many services a function has variables for, and how many there is room for."""
+    queues = sorted(
+        len(name) + _bytes(value)
+        for name, value in function.environment.items()
+        if is_of_service(name)
+    )
+    if not queues:
+        return ""
+    rest = sum(len(n) + _bytes(v) for n, v in function.environment.items()) - sum(queues)
+    fit = max(0, ENVIRONMENT_BYTES_MAX - rest) // (sum(queues) // len(queues))
+    return f"{len(queues)} services have a queue here, and about {fit} have room; "
+
+
 def _bytes(value: object) -> int:
-    return len(value.encode()) if isinstance(value, str) else VALUE_BYTES
+    """Of a variable's value; what is known only once it is deployed is taken to be long."""
+    match value:
+        case str():
+            return len(value.encode())
+        case Because(inner, _):
+            return _bytes(inner)
+        case Text(parts):
+            return sum(len(p.encode()) if isinstance(p, str) else VALUE_BYTES // 2 for p in parts)
+        case _:
+            return VALUE_BYTES
 
 
 def _check_names(stack: Stack) -> None:

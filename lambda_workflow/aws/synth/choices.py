@@ -59,5 +59,6 @@ class Choices:
             why=why,
             name=named(suffix),
             retention_seconds=timing.KEPT_DEAD,
+            kept=self.options.keep_dead_letters,
             kms_key=self.key,
         )

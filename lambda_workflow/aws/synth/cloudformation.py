@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from lambda_workflow.aws.sqs import BATCH_BYTES_MAX as MESSAGE_BYTES_MAX
 from lambda_workflow.aws.synth import resources as r
 from lambda_workflow.aws.synth.dashboards import dashboard
 from lambda_workflow.aws.synth.names import EXPIRY
-from lambda_workflow.aws.synth.policies import assume, policy, queue_policy
+from lambda_workflow.aws.synth.policies import assume, bucket_policy, policy, queue_policy
 from lambda_workflow.aws.synth.values import Because, Json, Ref
 
 Extras = dict[str, Any]
@@ -17,10 +18,9 @@ _KEPT: Final = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy":
 
 def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
     """Type, properties, and what stands beside them."""
-    found: dict[str, Any]
     match resource:
         case r.Queue():
-            return "AWS::SQS::Queue", _queue(resource), {}
+            return "AWS::SQS::Queue", _queue(resource), _KEPT if resource.kept else {}
         case r.Table():
             return "AWS::DynamoDB::Table", _table(resource), _KEPT
         case r.Bucket():
@@ -29,24 +29,24 @@ def shape(resource: r.Resource) -> tuple[str, dict[str, Any], Extras]:
             return "AWS::Scheduler::ScheduleGroup", {"Name": name}, {}
         case r.Role():
             return "AWS::IAM::Role", _role(resource), {}
-        case r.Policy(why=why, statements=statements):
-            found = {"Description": why, "PolicyDocument": policy(statements)}
-            return "AWS::IAM::ManagedPolicy", found, {}
-        case r.LogGroup(name=name, days=days):
-            return "AWS::Logs::LogGroup", {"LogGroupName": name, "RetentionInDays": days}, {}
+        case r.Policy():
+            return "AWS::IAM::ManagedPolicy", _policy(resource), {}
+        case r.LogGroup():
+            return "AWS::Logs::LogGroup", _log_group(resource), {}
         case r.Function():
             return "AWS::Serverless::Function", _function(resource), {}
         case r.Trigger():
             return "AWS::Lambda::EventSourceMapping", _trigger(resource), {}
-        case r.FunctionUrl(function=function):
-            found = {"TargetFunctionArn": Ref(function, "arn"), "AuthType": "NONE"}
-            return "AWS::Lambda::Url", found, {}
+        case r.FunctionUrl():
+            return "AWS::Lambda::Url", _url(resource), {}
         case r.Permission():
             return "AWS::Lambda::Permission", _permission(resource), {}
         case r.Rule():
             return "AWS::Events::Rule", _rule(resource), {}
         case r.QueuePolicy():
             return "AWS::SQS::QueuePolicy", _queue_policy(resource), {}
+        case r.BucketPolicy():
+            return "AWS::S3::BucketPolicy", _bucket_policy(resource), {}
         case r.Schedules():
             return "Custom::Schedules", _schedules(resource), {}
         case r.LogCount():
@@ -67,6 +67,7 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
         found["FifoThroughputLimit"] = "perMessageGroupId"
     if queue.visibility_seconds:
         found["VisibilityTimeout"] = queue.visibility_seconds
+    found["MaximumMessageSize"] = MESSAGE_BYTES
     found["MessageRetentionPeriod"] = queue.retention_seconds
     if queue.receives:
         found["RedrivePolicy"] = {
@@ -79,9 +80,29 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
 
 PATIENCE: Final = Because(120, "Seconds for the function's answer; without it CloudFormation waits "
                                "an hour.")  # fmt: skip
+MESSAGE_BYTES: Final = Because(
+    MESSAGE_BYTES_MAX, "SQS's largest; queues made before 2025-08 have 256 KB."
+)
 DEDUPLICATED: Final = Because(True, "Scheduler's messages need it; all others have explicit ids.")
 BUCKET_KEY: Final = Because(True, "KMS is asked for the bucket, not for each object.")
 HIGH_THROUGHPUT: Final = Because("messageGroup", "High-throughput mode: limits count per group.")
+
+
+def _policy(made: r.Policy) -> dict[str, Any]:
+    return {"Description": made.why, "PolicyDocument": policy(made.statements)}
+
+
+def _url(url: r.FunctionUrl) -> dict[str, Any]:
+    return {"TargetFunctionArn": Ref(url.function, "arn"), "AuthType": "NONE"}
+
+
+def _log_group(log: r.LogGroup) -> dict[str, Any]:
+    key = {"KmsKeyId": log.kms_key} if log.kms_key else {}
+    return {"LogGroupName": log.name, "RetentionInDays": log.days, **key}
+
+
+def _bucket_policy(made: r.BucketPolicy) -> dict[str, Any]:
+    return {"Bucket": Ref(made.bucket, "name"), "PolicyDocument": bucket_policy(made)}
 
 
 def _queue_policy(made: r.QueuePolicy) -> dict[str, Any]:
@@ -94,13 +115,14 @@ def _schedules(schedules: r.Schedules) -> dict[str, Any]:
 
 
 def _table(table: r.Table) -> dict[str, Any]:
-    key = {"KMSMasterKeyId": table.kms_key} if table.kms_key else {}
+    key = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": table.kms_key}
     return {
         "TableName": table.name,
         **table.definition,
         "TimeToLiveSpecification": {"AttributeName": EXPIRY, "Enabled": True},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": table.recovery},
-        "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", **key},
+        # without it DynamoDB encrypts with a key of its own, whose requests cost nothing
+        **({"SSESpecification": key} if table.kms_key else {}),
         "DeletionProtectionEnabled": table.protected,
     }
 
@@ -147,6 +169,7 @@ def _function(function: r.Function) -> dict[str, Any]:
             "ApplicationLogLevel": LEVEL,
             "SystemLogLevel": "WARN",
         },
+        **({"KmsKeyArn": function.kms_key} if function.kms_key else {}),
         "Environment": {"Variables": function.environment},
     }
 
@@ -226,6 +249,7 @@ def _alarm(alarm: r.Alarm) -> dict[str, Any]:
         "Statistic": alarm.statistic,
         "Period": 60,
         "EvaluationPeriods": alarm.periods,
+        "DatapointsToAlarm": alarm.breaching,
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": alarm.threshold,
         "TreatMissingData": "notBreaching",

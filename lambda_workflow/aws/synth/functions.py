@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lambda_workflow.aws.synth import rights
+from lambda_workflow.aws.synth.names import KMS
 from lambda_workflow.aws.synth.needs import Page
 from lambda_workflow.aws.synth.options import FunctionOptions, Options
 from lambda_workflow.aws.synth.resources import (
@@ -16,7 +17,7 @@ from lambda_workflow.aws.synth.resources import (
     Statement,
     Trigger,
 )
-from lambda_workflow.aws.synth.values import Because, Text, Value, named
+from lambda_workflow.aws.synth.values import Because, Param, Text, Value, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Making:
     words: str
     chosen: FunctionOptions | Page
     seconds: Because
+
+    @property
+    def key(self) -> Param | None:
+        """The key of its log and variables, if not AWS's."""
+        return Param(KMS.id) if self.options.kms else None
 
     def parts(
         self,
@@ -43,6 +49,7 @@ class Making:
             why="Made here, so that it has a retention and goes with the stack.",
             name=Text(("/aws/lambda/", *physical.parts)),
             days=self.options.log_days,
+            kms_key=self.key,
         )
         yield Role(
             id=role,
@@ -62,6 +69,7 @@ class Making:
             role=role,
             log=log,
             environment=dict(sorted(variables.items())),
+            kms_key=self.key,
             reserved=self.chosen.concurrency if isinstance(self.chosen, Page) else 0,
         )
 

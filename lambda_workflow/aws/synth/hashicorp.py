@@ -14,11 +14,12 @@ from lambda_workflow.aws.synth.cloudformation import (
     HIGH_THROUGHPUT,
     LEVEL,
     LOOP,
+    MESSAGE_BYTES,
     PARTIAL,
 )
 from lambda_workflow.aws.synth.dashboards import dashboard
 from lambda_workflow.aws.synth.names import EXPIRY
-from lambda_workflow.aws.synth.policies import assume, policy, queue_policy
+from lambda_workflow.aws.synth.policies import assume, bucket_policy, policy, queue_policy
 from lambda_workflow.aws.synth.values import Because, Json, Param, Parameter, Ref, Text, plain
 
 TYPES: Final[dict[type, str]] = {
@@ -35,6 +36,7 @@ TYPES: Final[dict[type, str]] = {
     r.Permission: "aws_lambda_permission",
     r.Rule: "aws_cloudwatch_event_rule",
     r.QueuePolicy: "aws_sqs_queue_policy",
+    r.BucketPolicy: "aws_s3_bucket_policy",
     r.Schedules: "aws_lambda_invocation",
     r.LogCount: "aws_cloudwatch_log_metric_filter",
     r.Alarm: "aws_cloudwatch_metric_alarm",
@@ -69,12 +71,10 @@ def blocks(resource: r.Resource) -> list[Block]:
             return _role(resource)
         case r.Policy(why=why, statements=statements):
             body = {"description": why, "policy": Json(policy(statements))}
-        case r.LogGroup(name=name, days=days):
-            body = {"name": name, "retention_in_days": days}
+        case r.LogGroup():
+            body = _log_group(resource)
         case r.Function():
-            loop = {"function_name": Ref(resource.id, "name"), "recursive_loop": LOOP}
-            recursion = ("aws_lambda_function_recursion_config", resource.id, loop)
-            return [(kind, resource.id, _function(resource)), recursion]
+            return [(kind, resource.id, _function(resource)), _recursion(resource)]
         case r.Trigger():
             body = _trigger(resource)
         case r.FunctionUrl(function=function):
@@ -85,6 +85,8 @@ def blocks(resource: r.Resource) -> list[Block]:
             return _rule(resource)
         case r.QueuePolicy():
             body = _queue_policy(resource)
+        case r.BucketPolicy(bucket=bucket):
+            body = {"bucket": Ref(bucket, "name"), "policy": Json(bucket_policy(resource))}
         case r.Schedules():
             body = _schedules(resource)
         case r.LogCount():
@@ -120,11 +122,20 @@ def _with_streams(target: r.Target) -> r.Target:
     return target
 
 
+def _recursion(function: r.Function) -> Block:
+    loop = {"function_name": Ref(function.id, "name"), "recursive_loop": LOOP}
+    return "aws_lambda_function_recursion_config", function.id, loop
+
+
+def _log_group(log: r.LogGroup) -> dict[str, Any]:
+    key = {"kms_key_id": log.kms_key} if log.kms_key else {}
+    return {"name": log.name, "retention_in_days": log.days, **key}
+
+
 def _queue_policy(made: r.QueuePolicy) -> dict[str, Any]:
     return {
         "queue_url": Ref(made.queue, "url"),
         "policy": Json(queue_policy(made)),
-        **_count_of(made.unless_empty),
     }
 
 
@@ -145,6 +156,7 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
         body["fifo_throughput_limit"] = "perMessageGroupId"
     if queue.visibility_seconds:
         body["visibility_timeout_seconds"] = queue.visibility_seconds
+    body["max_message_size"] = MESSAGE_BYTES
     body["message_retention_seconds"] = queue.retention_seconds
     body |= (
         {"kms_master_key_id": queue.kms_key} if queue.kms_key else {"sqs_managed_sse_enabled": True}
@@ -153,14 +165,13 @@ def _queue(queue: r.Queue) -> dict[str, Any]:
         redrive = {"deadLetterTargetArn": Ref(queue.dead_letters, "arn"),
                    "maxReceiveCount": plain(queue.receives)}  # fmt: skip
         body["redrive_policy"] = Because(Json(redrive), queue.receives.reason)
-    return body
+    return body | (_KEPT if queue.kept else {})
 
 
 def _table(table: r.Table) -> dict[str, Any]:
     made = table.definition
-    encryption: dict[str, Any] = {"enabled": True}
-    if table.kms_key:
-        encryption["kms_key_arn"] = table.kms_key
+    # without it DynamoDB encrypts with a key of its own, whose requests cost nothing
+    encryption = {"server_side_encryption": {"enabled": True, "kms_key_arn": table.kms_key}}
     indexes = [
         {
             "name": index["IndexName"],
@@ -181,7 +192,7 @@ def _table(table: r.Table) -> dict[str, Any]:
         **({"global_secondary_index": indexes} if indexes else {}),
         "ttl": {"attribute_name": EXPIRY, "enabled": True},
         "point_in_time_recovery": {"enabled": table.recovery},
-        "server_side_encryption": encryption,
+        **(encryption if table.kms_key else {}),
         "deletion_protection_enabled": table.protected,
         **_KEPT,
     }
@@ -233,6 +244,7 @@ def _function(function: r.Function) -> dict[str, Any]:
             "application_log_level": LEVEL,
             "system_log_level": "WARN",
         },
+        **({"kms_key_arn": function.kms_key} if function.kms_key else {}),
         "environment": {"variables": function.environment},
         "depends_on": [f"aws_iam_role_policy.{local(function.role)}"],
     }
@@ -309,6 +321,7 @@ def _alarm(alarm: r.Alarm) -> dict[str, Any]:
         "statistic": alarm.statistic,
         "period": 60,
         "evaluation_periods": alarm.periods,
+        "datapoints_to_alarm": alarm.breaching,
         "comparison_operator": "GreaterThanThreshold",
         "threshold": alarm.threshold,
         "treat_missing_data": "notBreaching",

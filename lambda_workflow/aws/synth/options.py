@@ -52,7 +52,8 @@ class FunctionOptions:
         handler: `module.attribute`; empty: see `handlers.py`.
         timeout: seconds; 0: 30 for workflows, what the contract says or 60 for services.
         batch: messages of one invocation.
-        concurrency: invocations at the same time, of one queue.
+        concurrency: invocations at the same time, of one queue; few, since all functions of an
+            account share its concurrency, and a new account may have 10.
         environment: variables of the author's own.
         rights: what it may call beside what the runtime calls.
     """
@@ -61,7 +62,7 @@ class FunctionOptions:
     memory: int = 512
     timeout: int = field(default=0, metadata=read_by(_seconds))
     batch: int = 10
-    concurrency: int = 50
+    concurrency: int = 4
     environment: Mapping[str, str] = field(default_factory=dict, metadata=VARIABLES)
     rights: tuple[Right, ...] = field(default=(), metadata=RIGHTS)
 
@@ -74,6 +75,7 @@ class ServicesOptions(FunctionOptions):
         later: adapters raise `Later`, which puts a task back onto the service's own queue.
     """
 
+    concurrency: int = 2
     later: bool = False
 
 
@@ -110,7 +112,12 @@ class Options:
     recovery: bool = True
     deletion_protection: bool = False
     retention_days: int = RETENTION_DAYS
+    turn_warning_seconds: str = ""
+    turn_seconds_max: str = ""
     log_days: int = 30
+    alarms: bool = True
+    dashboard: bool = True
+    keep_dead_letters: bool = False
     workflow: FunctionOptions = field(
         default_factory=FunctionOptions, metadata=read_by(one(FunctionOptions))
     )

@@ -32,6 +32,7 @@ from lambda_workflow.aws.synth.options import Options
 from lambda_workflow.aws.synth.resources import Bucket, Output, Resource, Stack, Table
 from lambda_workflow.aws.synth.services import ServiceParts
 from lambda_workflow.aws.synth.starters import starter_policy
+from lambda_workflow.aws.synth.tls import only_tls
 from lambda_workflow.aws.synth.uses import uses_of
 from lambda_workflow.aws.synth.values import Because, Parameter, Ref, named
 from lambda_workflow.aws.synth.workflows import Workflows
@@ -52,12 +53,14 @@ def plan(app: App, address: str, options: Options) -> Stack:
     needs = gather(app, options)
     check_needs(needs)
     chosen = Choices(app, address, options, uses, needs)
-    resources = tuple(_resources(chosen))
-    parameters = (name_of(app, options, needs), watch.TOPIC, *_parameters(chosen))
+    parts = tuple(_resources(chosen))
+    resources = (*parts, *only_tls(parts))
+    topic = (watch.TOPIC,) if options.alarms else ()
+    parameters = (name_of(app, options, needs), *topic, *_parameters(chosen))
     stack = Stack(
         f"Workflows and services of the App {app.name}.",
         parameters,
-        (*resources, *watch.watch(resources)),
+        (*resources, *watch.watch(resources, options)),
         tuple(_outputs(chosen)),
     )
     check_stack(stack)

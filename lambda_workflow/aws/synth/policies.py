@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lambda_workflow.aws.synth import resources as r
-from lambda_workflow.aws.synth.values import Because, Ref, Split, When
+from lambda_workflow.aws.synth.values import Because, Ref, Split, Text, When
 
 
 def assume(role: r.Role) -> dict[str, Any]:
@@ -47,8 +47,11 @@ def resources(targets: tuple[r.Target, ...]) -> Any:
 
 
 def queue_policy(policy: r.QueuePolicy) -> dict[str, Any]:
-    """Who may send to a queue."""
-    statement = {
+    """Who may not use a queue, and which rule may send to it."""
+    refused = _without_tls("sqs:*", [Ref(policy.queue, "arn")])
+    if not policy.rule:
+        return {"Version": "2012-10-17", "Statement": [refused]}
+    allowed = {
         "Sid": "Events",
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -56,4 +59,24 @@ def queue_policy(policy: r.QueuePolicy) -> dict[str, Any]:
         "Resource": Ref(policy.queue, "arn"),
         "Condition": {"ArnEquals": {"aws:SourceArn": Ref(policy.rule, "arn")}},
     }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    needed = policy.rule_unless_empty
+    statements = [refused, When(needed, allowed) if needed else allowed]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def bucket_policy(policy: r.BucketPolicy) -> dict[str, Any]:
+    """Who may not use a bucket."""
+    bucket = Ref(policy.bucket, "arn")
+    refused = _without_tls("s3:*", [bucket, Text((bucket, "/*"))])
+    return {"Version": "2012-10-17", "Statement": [refused]}
+
+
+def _without_tls(actions: str, targets: list[Any]) -> dict[str, Any]:
+    return {
+        "Sid": "OnlyTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": targets,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }

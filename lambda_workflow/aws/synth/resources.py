@@ -33,6 +33,7 @@ class Queue:
     Attributes:
         dead_letters: the id of another one; empty where nothing is fed by it.
         delay_seconds: how long a message may be meant to wait.
+        kept: whether it outlives the stack.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Queue:
     receives: Because | None = None
     dead_letters: str = ""
     delay_seconds: int = 0
+    kept: bool = False
     kms_key: Param | None = None
 
     @property
@@ -127,6 +129,7 @@ class LogGroup:
     why: str
     name: Text
     days: int
+    kms_key: Param | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,7 @@ class Function:
     log: str
     environment: Mapping[str, Value]
     reserved: int = 0
+    kms_key: Param | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +207,28 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePolicy:
-    """Lets a rule, and nothing else, send to a queue; both are ids."""
+    """Who may not use a queue, and who outside the account's roles may; a queue has one policy.
+
+    Attributes:
+        queue: an id. Requests to it without TLS are refused.
+        rule: the id of a rule that sends to it; empty: none does.
+        rule_unless_empty: the rule is there only where these parameters are not empty.
+    """
 
     id: str
     why: str
     queue: str
-    rule: str
-    unless_empty: tuple[Param, ...] = ()
+    rule: str = ""
+    rule_unless_empty: tuple[Param, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketPolicy:
+    """Refuses requests to a bucket without TLS; `bucket` is an id."""
+
+    id: str
+    why: str
+    bucket: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +269,7 @@ class LogCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """Tells when a metric is over a threshold, `periods` times 60 seconds long."""
+    """Tells when a metric is over a threshold in `breaching` of the last `periods` minutes."""
 
     id: str
     why: str
@@ -259,6 +278,7 @@ class Alarm:
     statistic: str
     threshold: Because | int
     periods: int
+    breaching: int
     topic: ListOf
 
 
@@ -274,7 +294,8 @@ class Dashboard:
 
 Resource = (
     Queue | Table | Bucket | ScheduleGroup | Role | Policy | LogGroup | Function | Trigger
-    | FunctionUrl | Permission | Rule | QueuePolicy | Schedules | LogCount | Alarm | Dashboard
+    | FunctionUrl | Permission | Rule | QueuePolicy | BucketPolicy | Schedules | LogCount | Alarm
+    | Dashboard
 )  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from lambda_workflow.aws.blobs import OBJECT_PREFIX
 from lambda_workflow.aws.synth.resources import Statement, Target
 from lambda_workflow.aws.synth.values import Builtin, Param, Ref, Text
+from lambda_workflow.model.ids import BLOB_PREFIX
 
 CONSUME: Final = (
     "sqs:ChangeMessageVisibility",
@@ -21,7 +23,6 @@ CONSUME: Final = (
     "sqs:GetQueueAttributes",
     "sqs:ReceiveMessage",
 )
-PAYLOADS: Final = "payloads/"  # the prefix of S3Blobs
 
 
 def log(group: str) -> Statement:
@@ -52,21 +53,28 @@ def histories(table: str, *, items: bool) -> Statement:
     return Statement("Histories", got + actions, (Ref(table, "arn"),))
 
 
-def items(table: str, prefixes: Sequence[str]) -> Statement:
+def items(table: str, reads: Sequence[str], writes: Sequence[str]) -> tuple[Statement, Statement]:
     """Read and write items whose partition key begins with a prefix: no histories."""
-    keys = {"dynamodb:LeadingKeys": [f"{prefix}*" for prefix in prefixes]}
-    return Statement(
-        "Items",
-        ("dynamodb:GetItem", "dynamodb:PutItem"),
-        (Ref(table, "arn"),),
-        {"ForAllValues:StringLike": keys},
+    return (
+        Statement("Items", ("dynamodb:GetItem",), (Ref(table, "arn"),), _leading(reads)),
+        Statement("OwnItems", ("dynamodb:PutItem",), (Ref(table, "arn"),), _leading(writes)),
     )
 
 
-def chunks(table: str) -> Statement:
-    """Write large payloads as items of the table."""
-    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["blob:*"]}}
+def chunks(table: str, place: str) -> Statement:
+    """Write large payloads as items of the table, in a place of one's own."""
+    keys = _leading([f"{BLOB_PREFIX}{place}/"])
     return Statement("Payloads", ("dynamodb:PutItem",), (Ref(table, "arn"),), keys)
+
+
+def _leading(prefixes: Sequence[str]) -> dict[str, dict[str, object]]:
+    """A condition on partition keys; `ForAllValues` alone also holds for a request without any."""
+    return {
+        "ForAllValues:StringLike": {
+            "dynamodb:LeadingKeys": [f"{prefix}*" for prefix in sorted(prefixes)]
+        },
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
 
 
 def own_table(table: str, actions: Sequence[str]) -> Statement:
@@ -74,20 +82,42 @@ def own_table(table: str, actions: Sequence[str]) -> Statement:
     return Statement("OwnTable", tuple(actions), (Ref(table, "arn"),))
 
 
-def payloads(bucket: Ref | Param) -> Statement:
-    """Read and write large payloads."""
-    return Statement("Payloads", ("s3:GetObject", "s3:PutObject"), (_objects(bucket),))
+def payloads(bucket: Ref | Param) -> tuple[Statement, Statement]:
+    """Read and write all large payloads.
+
+    With the right to list the bucket S3 says of an object that is missing that it is, and not 403.
+    """
+    return (
+        Statement("Payloads", ("s3:GetObject", "s3:PutObject"), (_objects(bucket, ""),)),
+        Statement("MissingPayloads", ("s3:ListBucket",), (_bucket(bucket),)),
+    )
 
 
-def deposits(bucket: Ref | Param) -> Statement:
-    """Write large payloads, and read none."""
-    return Statement("Payloads", ("s3:PutObject",), (_objects(bucket),))
+def placed_payloads(bucket: Ref | Param, place: str) -> tuple[Statement, Statement]:
+    """Read large payloads, and write those of one's own place."""
+    return (
+        Statement("Payloads", ("s3:GetObject",), (_objects(bucket, ""),)),
+        Statement("OwnPayloads", ("s3:PutObject",), (_objects(bucket, f"{place}/"),)),
+    )
 
 
-def _objects(bucket: Ref | Param) -> Text:
+def deposits(bucket: Ref | Param, place: str) -> Statement:
+    """Write large payloads of one's own place, and read none."""
+    return Statement("Payloads", ("s3:PutObject",), (_objects(bucket, f"{place}/"),))
+
+
+def _objects(bucket: Ref | Param, place: str) -> Text:
+    return Text((*_arn(bucket), f"/{OBJECT_PREFIX}{place}*"))
+
+
+def _bucket(bucket: Ref | Param) -> Target:
+    return Ref(bucket.id, "arn") if isinstance(bucket, Ref) else Text(_arn(bucket))
+
+
+def _arn(bucket: Ref | Param) -> tuple[str | Ref | Param | Builtin, ...]:
     if isinstance(bucket, Ref):
-        return Text((Ref(bucket.id, "arn"), f"/{PAYLOADS}*"))
-    return Text(("arn:", Builtin("partition"), ":s3:::", bucket, f"/{PAYLOADS}*"))
+        return (Ref(bucket.id, "arn"),)
+    return ("arn:", Builtin("partition"), ":s3:::", bucket)
 
 
 def schedules(group: str) -> Statement:

@@ -22,7 +22,6 @@ from lambda_workflow.aws.synth.resources import (
     Output,
     Permission,
     Queue,
-    QueuePolicy,
     Resource,
     Rule,
     Statement,
@@ -32,6 +31,8 @@ from lambda_workflow.aws.synth.resources import (
 from lambda_workflow.aws.synth.values import Because, Ref, Value, named
 from lambda_workflow.aws.timers import DELAY_SECONDS_MAX
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.ids import BLOB_PREFIX, TASK_PREFIX
+from lambda_workflow.model.references import service_place
 from lambda_workflow.model.service import Service
 
 
@@ -74,6 +75,11 @@ class ServiceParts:
         if self.own.page:
             about = f"Where the page of service {self.name!r} is."
             yield Output(self.id("page-url"), about, Ref(self.id("page-url"), "url"))
+
+    @property
+    def _place(self) -> str:
+        """Where its adapter stores large results; no other may write there."""
+        return service_place(self.name)
 
     @property
     def _seconds(self) -> Because:
@@ -139,15 +145,16 @@ class ServiceParts:
             environment["SERVICE_QUEUE_URL"] = Ref(queue, "url")
             targets.append(Ref(queue, "arn"))
         statements = [rights.consume(queue), rights.send(targets)]
-        prefixes = ["task:"] if options.deduplicate else []
+        prefixes = [TASK_PREFIX] if options.deduplicate else []
         if bucket := self.chosen.bucket:
             environment["BUCKET"] = bucket
-            statements.append(rights.payloads(bucket))
+            statements += rights.placed_payloads(bucket, self._place)
         elif self.chosen.has_table:
-            prefixes.append("blob:")
+            prefixes.append(BLOB_PREFIX)
         if prefixes:
             environment["TABLE"] = Ref(TABLE, "name")
-            statements.append(rights.items(TABLE, sorted(prefixes)))
+            own_keys = [f"{prefix}{self._place}/" for prefix in prefixes]
+            statements += rights.items(TABLE, prefixes, own_keys)
         if options.deduplicate:
             environment["DEDUPLICATE"] = "1"
         if own.events:
@@ -174,7 +181,10 @@ class ServiceParts:
                     f"service {self.name!r}: its page stores large results, and there is no place: "
                     "write bucket = true into the options, or shared_bucket = true"
                 )
-            yield rights.deposits(bucket) if bucket else rights.chunks(TABLE)
+            if bucket:
+                yield rights.deposits(bucket, self._place)
+            else:
+                yield rights.chunks(TABLE, self._place)
         if page.table_actions:
             yield rights.own_table(self.id("table"), page.table_actions)
         if page.posts_results or page.table_actions:
@@ -211,30 +221,20 @@ class ServiceParts:
             yield Permission(id=self.id(part), why=why, function=function, direct=direct)
 
     def _events(self, events: Events) -> Iterator[Resource]:
-        scope, rule = self._scope(".events"), self.id("rule")
-        queues = self.id("queue"), self.id("dead-letters")
+        scope = self._scope(".events")
         pattern = scope.text(events.pattern)
         if isinstance(pattern, str):
             _check_pattern(scope.where, pattern)
-        needed = scope.unless_empty(events.bus, events.pattern)
         yield Rule(
-            id=rule,
+            id=self.id("rule"),
             why=f"Events that service {self.name!r} waits for.",
             name=named(f"-service-{self.name}"),
             bus=scope.text(events.bus),
             pattern=pattern,
-            queue=queues[0],
-            dead_letters=queues[1],
-            unless_empty=needed,
+            queue=self.id("queue"),
+            dead_letters=self.id("dead-letters"),
+            unless_empty=scope.unless_empty(events.bus, events.pattern),
         )
-        for part, queue in zip(("queue-policy", "dead-letters-policy"), queues, strict=True):
-            yield QueuePolicy(
-                id=self.id(part),
-                why="The rule may send to it, and no other rule may.",
-                queue=queue,
-                rule=rule,
-                unless_empty=needed,
-            )
 
 
 def _check_pattern(where: str, pattern: str) -> None:

@@ -8,18 +8,22 @@ from lambda_workflow.aws.synth.choices import Choices
 from lambda_workflow.aws.synth.names import INBOX, STARTERS, TABLE
 from lambda_workflow.aws.synth.resources import Policy, Statement
 from lambda_workflow.aws.synth.values import Ref, Text
+from lambda_workflow.model.references import CLIENT_PLACE
 
 
 def starter_policy(chosen: Choices) -> Policy:
     """What `Client` calls, and no more."""
     table = Ref(TABLE, "arn")
     read = ("dynamodb:GetItem", "dynamodb:Query")
-    statements = [
+    statements: list[Statement] = [
         rights.send([Ref(INBOX, "arn")]),
         Statement("Executions", read, (table,)),
         Statement("Listing", ("dynamodb:Query",), (Text((table, f"/index/{INDEX}")),)),
-        rights.payloads(chosen.bucket) if chosen.bucket else rights.chunks(TABLE),
     ]
+    if chosen.bucket:
+        statements += rights.placed_payloads(chosen.bucket, CLIENT_PLACE)
+    else:
+        statements.append(rights.chunks(TABLE, CLIENT_PLACE))
     return Policy(
         id=STARTERS,
         why="For those who start executions, ask for them and send them signals.",

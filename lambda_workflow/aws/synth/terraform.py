@@ -45,8 +45,8 @@ REFS: Final[dict[type, dict[str, str]]] = {
     r.Policy: {"arn": "arn"},
     r.Rule: {"name": "name", "arn": "arn"},
 }
-# The oldest provider that has `aws_region.region`, and the oldest Terraform that it runs with.
-PROVIDER: Final = {"source": "hashicorp/aws", "version": ">= 6.0"}
+# The oldest provider that takes queues of 1 MiB, and the oldest Terraform that it runs with.
+PROVIDER: Final = {"source": "hashicorp/aws", "version": ">= 6.8"}
 PROVIDER_OF_URLS: Final = PROVIDER | {"version": ">= 6.29"}  # has `invoked_via_function_url`
 TERRAFORM: Final = ">= 1.5"
 

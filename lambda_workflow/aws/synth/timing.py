@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from lambda_workflow.aws.config import DEAD_LETTER_DAYS
 from lambda_workflow.aws.handlers import RETRY_SECONDS_MAX
 from lambda_workflow.aws.synth.options import TIMEOUT_SECONDS_MAX
 from lambda_workflow.aws.synth.values import Because
@@ -27,7 +28,7 @@ VISIBILITY_FACTOR: Final = 6
 OUTAGE_SECONDS: Final = 3600  # of DynamoDB or SQS, that the workflow function rides out
 SERVICE_OUTAGE_SECONDS: Final = 600
 RETENTION_SECONDS: Final = 7 * 86_400
-DEAD_SECONDS: Final = 14 * 86_400  # SQS's longest
+DEAD_SECONDS: Final = DEAD_LETTER_DAYS * 86_400
 RESERVED_SECONDS: Final = 1  # the handler's, for its answer
 
 KEPT: Final = Because(

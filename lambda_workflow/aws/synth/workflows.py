@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from lambda_workflow.aws.config import PREFIX, app_variable_of, variable_of
 from lambda_workflow.aws.synth import rights, timing
@@ -33,6 +34,8 @@ from lambda_workflow.aws.synth.resources import (
 )
 from lambda_workflow.aws.synth.values import Because, Builtin, Param, Ref, UrlOfArn, Value, named
 from lambda_workflow.aws.timers import DELAY_SECONDS_MAX
+
+DELAY_CONCURRENCY: Final = 2  # Lambda's least; a batch of timers is one send
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,9 @@ class Workflows:
             "DELAY_QUEUE_URL": Ref(DELAY, "url"),
             "RETENTION_DAYS": str(options.retention_days),
         }
+        for name in ("turn_warning_seconds", "turn_seconds_max"):
+            if chosen := getattr(options, name):
+                environment[name.upper()] = chosen
         targets: list[Target] = [Ref(id_, "arn") for id_ in (INBOX, DEAD, DELAY)]
         statements = [
             rights.consume(INBOX, DELAY),
@@ -138,7 +144,7 @@ class Workflows:
             statements += [rights.schedules(GROUP), rights.lend(TIMER_ROLE)]
         if bucket:
             environment["BUCKET"] = bucket
-            statements.append(rights.payloads(bucket))
+            statements += rights.payloads(bucket)
         variables = {PREFIX + name: value for name, value in environment.items()}
         for variable, url, arn in self._peers():
             variables[variable] = url
@@ -156,7 +162,10 @@ class Workflows:
             (INBOX, "workflow-trigger", "Batches of the FIFO queue."),
             (DELAY, "delay-trigger", "Timers that are due, or take another hop."),
         ):
-            yield trigger(self.chosen.options.workflow, "workflow-function", queue, (id_, why))
+            own = self.chosen.options.workflow
+            if queue == DELAY:
+                own = replace(own, concurrency=min(own.concurrency, DELAY_CONCURRENCY))
+            yield trigger(own, "workflow-function", queue, (id_, why))
 
     def _schedules(self) -> Schedules:
         schedules = self.chosen.app.schedules

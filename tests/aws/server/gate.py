@@ -188,6 +188,8 @@ class Gate:
                     clock.advance(asked["seconds"])
                     schedules.fire(REGION)
                     self.locks["sqs"].notify_all()
+            case "end_faults":
+                self.faults.clear()
             case "reset":
                 self._reset()
             case other:

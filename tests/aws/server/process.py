@@ -52,6 +52,10 @@ class Server:
         """Order a fault; see `Fault` in faults.py."""
         self._ask("faults", service=service, operation=operation, kind=kind, **more)
 
+    def end_faults(self) -> None:
+        """Forget the faults that have not come yet."""
+        self._ask("end_faults")
+
     def advance(self, seconds: float) -> None:
         """Move the server's clock, and fire the schedules that are due then."""
         self._ask("advance", seconds=seconds)
