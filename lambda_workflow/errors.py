@@ -19,6 +19,7 @@
     │   ├── ChildFailed               a child execution did not complete; carries its id
     │   │   └── ChildTimedOut         it did not end within the call's timeout (a TimeoutError)
     │   └── StepFailed                a step raised what cannot be raised again as its own class
+    │       ├── StepTimedOut          an attempt did not end in its timeout (also a TimeoutError)
     │       └── StepInterrupted       a step that runs at most once was begun, its end is unknown
     ├── BatchFailed                   items of a map or parallel failed (an ExceptionGroup of why)
     ├── PollTimedOut                  a poll's condition did not hold in time (also a TimeoutError)
@@ -184,6 +185,10 @@ class ChildTimedOut(ChildFailed, TimeoutError):
 
 class StepFailed(OperationFailed):
     """A step raised an exception whose class cannot be rebuilt; this one carries the facts."""
+
+
+class StepTimedOut(StepFailed, TimeoutError):
+    """An attempt of a step took longer than the step's timeout; a late result is dropped."""
 
 
 class StepInterrupted(StepFailed):

@@ -200,15 +200,18 @@ class Calls(Children):
     def step(
         self, function: Callable[[*Args], Awaitable[T]], *args: *Args,
         retry: RetryPolicy = ..., name: str = ..., at_most_once: bool = ...,
+        timeout: timedelta | None = ...,
     ) -> Step[T]: ...  # fmt: skip
     @overload
     def step(
         self, function: Callable[[*Args], T], *args: *Args,
         retry: RetryPolicy = ..., name: str = ..., at_most_once: bool = ...,
+        timeout: timedelta | None = ...,
     ) -> Step[T]: ...  # fmt: skip
     def step(  # type: ignore[misc]  # mypy cannot match *args: *Args with *args: Any
         self, function: Callable[..., Any], *args: Any,
         retry: RetryPolicy = NO_RETRY, name: str = "", at_most_once: bool = False,
+        timeout: timedelta | None = None,
     ) -> Step[Any]:  # fmt: skip
         """Do a piece of work inline, once; its result is recorded with the turn.
 
@@ -222,6 +225,8 @@ class Calls(Children):
             name: what the history shows; the function's own name if not given.
             at_most_once: record that an attempt begins before it does, and never begin it again: if
                 the process dies in it, the attempt ends as `StepInterrupted`. One write more.
+            timeout: how long an attempt may take; then it ends as `StepTimedOut`, which is retried
+                like any error. An `async def` function is cancelled; a thread goes on, unheeded.
 
         Raises:
             The function's own exception (when awaited), or StepFailed where its class cannot be
@@ -239,6 +244,8 @@ class Calls(Children):
         step.is_async = inspect.iscoroutinefunction(function)
         step.codec = _result_codec(function)
         step.retry = checked_retry(retry, "step")
+        if timeout is not None:
+            step.timeout_ms = limit_ms(timeout, f"attempts of step {shown!r}")
         execution.ledger.register(step, command)
         return step
 

@@ -16,7 +16,7 @@ from functools import cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from lambda_workflow.errors import StepFailed, StepInterrupted
+from lambda_workflow.errors import StepFailed, StepInterrupted, StepTimedOut
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, StartChild
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.payload import Codec, codec_for
@@ -107,6 +107,8 @@ class Call(Operation[T]):
 class Step(Operation[T]):
     """Inline work under way; `await` gives its result."""
 
+    timeout_ms = 0  # how long one attempt may take; the host sees to it
+
     def __init__(
         self, execution: Execution, command: RunStep, site: Site, work: Callable[[], Any]
     ) -> None:
@@ -184,7 +186,7 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     """A step's own exception, where its class can be found and made from its message."""
     module, _, name = failure.type.rpartition(".")
     found = getattr(sys.modules.get(module or "builtins"), name, None)
-    kind = StepInterrupted if found is StepInterrupted else StepFailed
+    kind = {StepInterrupted: StepInterrupted, StepTimedOut: StepTimedOut}.get(found, StepFailed)
     carried = isinstance(found, type) and issubclass(found, Exception)
     if kind is StepFailed and carried and not issubclass(found, StopIteration | StopAsyncIteration):
         try:

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+FAIR_SHARE: Final = 0.4  # of the whole time; who had less because of others is tried again
 RESERVED_SECONDS: Final = 1.0  # of what is left, for the commit that follows
 
 
@@ -21,6 +22,10 @@ class Deadline:
 
     at: float
     whole: float
+
+    def is_fair(self, seconds: float) -> bool:
+        """Whether so much of the time is a fair share, so that it is the code that takes long."""
+        return seconds >= self.whole * FAIR_SHARE
 
     def left(self) -> float:
         """Seconds that user code may still take, so that its outcome can be committed in time."""

@@ -33,8 +33,9 @@ class Ended:
 
 
 async def run_function(
-    function: Callable[..., Any], *args: Any, name: str = "", is_async: bool | None = None
-) -> Ended:
+    function: Callable[..., Any], *args: Any, name: str = "", is_async: bool | None = None,
+    in_thread: Callable[..., Awaitable[Ended]] = asyncio.to_thread,
+) -> Ended:  # fmt: skip
     """Run an `async def` function on the event loop, any other in a thread.
 
     A plain function that returns an awaitable is awaited.
@@ -42,11 +43,12 @@ async def run_function(
     Args:
         name: what errors call the function; its own name if not given.
         is_async: whether calling it gives a coroutine at once; asked of the function if not given.
+        in_thread: runs a function in a thread.
     """
     name = name or _name(function)
     if inspect.iscoroutinefunction(function) if is_async is None else is_async:
         return await _awaited(function, args, name)
-    ended = await asyncio.to_thread(_called, function, args, name)
+    ended = await in_thread(_called, function, args, name)
     if ended.error is None and inspect.isawaitable(ended.value):
         return await _awaited(lambda: ended.value, (), name)
     return ended

@@ -18,6 +18,7 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.living import Live
 from lambda_workflow.runtime.offload import inflate, inflate_event, stored
+from lambda_workflow.runtime.step_timers import StepTimers
 from lambda_workflow.runtime.steps import StepOutcome, Steps, interrupted
 
 FACTS_MAX: Final = 100_000  # of one run: a replay of them takes seconds
@@ -47,8 +48,10 @@ class Player:
         self._tools = tools
         self._check = check
 
-    async def play(self, work: Work, events: Sequence[e.Event]) -> Turn:
+    async def play(self, work: Work, events: Sequence[e.Event]) -> Turn | None:
         """The turn that the code makes of new facts; steps may have committed others before it.
+
+        None where the execution's own time was over meanwhile: the code is not asked any more.
 
         Raises:
             WorkflowError: the code does not fit its history, or cannot go on.
@@ -61,6 +64,8 @@ class Player:
         live.execution.complaints()  # those of the replay were told when they were new
         live.execution.advance([await inflate_event(event, blobs) for event in events])
         await self._run_steps(work, live.execution)
+        if live.history.ended is not None:  # its time was over while steps ran
+            return None
         self._check_length(live)
         turn = await self._made(work, live.execution)
         if self._check:
@@ -105,8 +110,9 @@ class Player:
             happening = Happening("step", work.live.history.execution_id, fields=fields)
             self._backend.observer.notify(happening)
 
+        timers = StepTimers(work.live.history, self._backend.clock)
         async with Steps(begun) as steps:
-            while execution.outcome is None:
+            while execution.outcome is None and work.live.history.ended is None:
                 for step in ledger.pending_steps():
                     if step.at_most_once and step.replayed:
                         self._take_step(work, execution, interrupted(step))
@@ -118,7 +124,12 @@ class Player:
                     )
                 if not steps.begin(ledger.pending_steps()):
                     return
-                for step, outcome in await steps.finished():
+                if (fired := timers.take_due()) is not None:
+                    work.pending.append(fired)
+                    if work.live.history.ended is None:
+                        execution.advance([fired])
+                    continue
+                for step, outcome in await steps.finished(timers.sleep()):
                     if ledger.operations.get(step.operation) is step:  # not given up meanwhile
                         self._take_step(work, execution, outcome)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -15,7 +15,11 @@ from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.operations import Step
+from lambda_workflow.runtime.deadline import DEADLINE
 from lambda_workflow.runtime.functions import run_function, without_later
+from lambda_workflow.runtime.step_threads import STEP_THREADS
+
+CANCELLED_SECONDS: Final = 5.0  # that a cancelled step may take to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Steps:
     async def __aexit__(self, *_: object) -> None:
         for task in self._running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._running:  # one that catches its cancellation is waited for no longer than that
+            await asyncio.wait(self._running, timeout=CANCELLED_SECONDS)
 
     def begin(self, pending: Sequence[Step[Any]]) -> bool:
         """Start those that do not run yet; whether any runs now."""
@@ -74,9 +79,23 @@ class Steps:
                 self._begun(step)
         return bool(self._running)
 
-    async def finished(self) -> list[tuple[Step[Any], StepOutcome]]:
-        """Wait for at least one to end; those that were cancelled are left out."""
-        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+    async def finished(
+        self, sleep: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> list[tuple[Step[Any], StepOutcome]]:
+        """Wait for at least one to end; those that were cancelled are left out.
+
+        Args:
+            sleep: waits for no longer than this takes.
+        """
+        if sleep is None:
+            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            alarm = asyncio.ensure_future(sleep())
+            try:
+                waited = {alarm, *self._running}
+                done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]  # tasks of two types
+            finally:
+                alarm.cancel()
         ended = [(task, self._running.pop(task)) for task in list(self._running) if task in done]
         return [(step, task.result()) for task, step in ended if not task.cancelled()]
 
@@ -114,11 +133,47 @@ def step_info() -> StepInfo:
 
 
 async def _attempt(step: Step[Any]) -> StepOutcome:
+    """One attempt, for no longer than its timeout: what does not end then is given up."""
+    seconds = _seconds_of(step)
+    if seconds is None:
+        return await _work_of(step)
+    work = asyncio.ensure_future(_work_of(step))
+    try:
+        await asyncio.wait((work,), timeout=seconds)
+    finally:
+        if not work.done():
+            work.cancel()
+    if work.done():
+        return work.result()
+    message = f"no result within {seconds:g} s"
+    if not step.is_async:
+        message += "; its thread is left alone, and what it returns is dropped"
+    failure = Failure("lambda_workflow.errors.StepTimedOut", message)
+    return StepOutcome(step.operation, step.attempt, None, failure)
+
+
+def _seconds_of(step: Step[Any]) -> float | None:
+    """The timeout of an attempt; it ends before the host's own time does.
+
+    An attempt that would have less than a fair share of that time is not cut short by it: the turn
+    fails, and is made again by a host that has more.
+    """
+    if not step.timeout_ms:
+        return None
+    seconds, deadline = step.timeout_ms / 1000, DEADLINE.get()
+    if deadline is not None and deadline.is_fair(left := deadline.left()):
+        seconds = min(seconds, left)
+    return seconds
+
+
+async def _work_of(step: Step[Any]) -> StepOutcome:
     execution_id, operation = step.execution_id, step.operation
     key = task_id(execution_id, operation)
     _INFO.set(StepInfo(execution_id, operation, step.name, step.attempt, key))  # of its own task
     name = f"step {step.name}"
-    ended = await run_function(step.work, name=name, is_async=step.is_async)
+    ended = await run_function(
+        step.work, name=name, is_async=step.is_async, in_thread=STEP_THREADS.run
+    )
     if ended.error is not None:
         failure = failure_of(without_later(ended.error, name), stack_of(ended.error))
         return StepOutcome(operation, step.attempt, None, failure)

@@ -237,9 +237,8 @@ class Turns:
         """One record, or several where steps are done within the turn."""
         history = work.live.history
         work.pending = list(events)
-        if (ended := history.ended) is not None:
-            end = end_without_code(ended)
-            await self._commit_unasked(work, end.status, (end,))
+        if history.ended is not None:
+            await self._end_unasked(work)
         elif history.paused:
             await self._commit_unasked(work, Status.PAUSED, (), _why_paused(history, events))
         else:
@@ -269,9 +268,20 @@ class Turns:
         except WorkflowError as error:
             await self._block(work, error)
         else:
+            if turn is None:
+                await self._end_unasked(work)
+                return
             if turn.events or turn.commands or turn.status is not live.history.status:
                 await self._committer.commit(work, turn, is_last=not renews(live))
             tell_unheeded(live, self.backend.observer)
+
+    async def _end_unasked(self, work: Work) -> None:
+        """The execution's own time was over while its steps ran."""
+        history = work.live.history
+        if (ended := history.ended) is not None:
+            end = end_without_code(ended)
+            work.pending = [p for p in work.pending if not _is_of_unrecorded_step(p, history)]
+            await self._commit_unasked(work, end.status, (end,))
 
     async def _block(self, work: Work, error: WorkflowError) -> None:
         """Record why the code cannot go on, where that is news; tell it each time."""

@@ -66,7 +66,9 @@ class Watch:
             code()
             return None
         deadline = DEADLINE.get()
-        slot.deadline = None if deadline is None else (deadline.left(), deadline.whole)
+        slot.deadline = None
+        if deadline is not None:
+            slot.deadline = (left := deadline.left()), deadline.is_fair(left)
         slot.number += 1
         slot.limits, slot.observer = self.limits, self.observer
         slot.runs = runs

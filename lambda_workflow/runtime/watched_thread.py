@@ -27,7 +27,6 @@ AIM_LOOKS: Final = 50  # of a millisecond each, for a moment at which the author
 BURST: Final = 1000  # exceptions in a row, for code that catches them: one hits between two `try`
 BURST_SWITCH_SECONDS: Final = 1e-6  # between threads meanwhile, so that they hit place after place
 GAP_SECONDS_MAX: Final = 1.0  # a longer gap between two looks: the process itself stood still
-FAIR_SHARE: Final = 0.4  # of a function's time: a run that had less is tried again, not blocked
 
 _log = logging.getLogger("lambda_workflow")
 _set_exception: Final = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -77,7 +76,7 @@ class WatchedThread:
         self.limits = TURN_LIMITS
         self.observer: Observer = Quiet()
         self.runs: Runs | None = None
-        self.deadline: tuple[float, float] | None = None
+        self.deadline: tuple[float, bool] | None = None  # seconds left, and whether that is fair
         self.armed = False
         self.signals: interrupts.Signals | None = None
         self.cut: Cut | None = None
@@ -145,8 +144,7 @@ class WatchedThread:
             return Cut(self.ran, signal="SIGINT")
         limit, fair = self.limits.seconds_max, True
         if limit is not None and self.deadline is not None and self.deadline[0] < limit:
-            limit, whole = self.deadline
-            fair = limit >= whole * FAIR_SHARE
+            limit, fair = self.deadline
         if limit is None or self.counted < limit:
             return None
         return Cut(self.ran, fair=fair)

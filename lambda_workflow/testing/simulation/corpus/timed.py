@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from lambda_workflow.errors import StepTimedOut
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.replay.context import Context
@@ -13,7 +14,14 @@ from lambda_workflow.testing.clock import VirtualLoop
 from lambda_workflow.testing.simulation.corpus.contracts import DOUBLE, JOIN, SILENT
 from lambda_workflow.testing.simulation.corpus.plain import few
 from lambda_workflow.testing.simulation.gate import step_point
-from lambda_workflow.testing.simulation.shape import Outcome, Shape, either, fails_with, returns
+from lambda_workflow.testing.simulation.shape import (
+    Outcome,
+    Shape,
+    either,
+    fails_with,
+    returns,
+    returns_one_of,
+)
 
 
 @workflow
@@ -134,6 +142,23 @@ async def step_fails(ctx: Context, number: int) -> str:
 
 
 @workflow
+async def step_in_time(ctx: Context, count: int) -> int:
+    """Steps that outlive what the code gives them: by a timer of its own, by their timeout."""
+    late = 0
+    for _ in range(count):
+        try:
+            async with asyncio.timeout(2):
+                await ctx.step(_add_slowly, late)
+        except TimeoutError:
+            late += await ctx.step(_add_one, 0)
+    try:
+        await ctx.step(_add_slowly, late, timeout=timedelta(seconds=3))
+    except StepTimedOut:
+        late += 1
+    return await ctx.call(DOUBLE, late)
+
+
+@workflow
 async def dice(ctx: Context, count: int) -> list[int]:
     rolls = [ctx.random.randint(1, 6) for _ in range(count)]
     for roll in rolls:
@@ -197,6 +222,8 @@ SHAPES = (
     Shape(step_then_call, few, returns(lambda n: [2 * n + 3, 2 * n + 5, 2 * n])),
     Shape(step_retried, few, returns(lambda n: n)),
     Shape(step_fails, few, returns(lambda n: f"because no {n}")),
+    # a worker that stalls may look at its timers when the step has ended already
+    Shape(step_in_time, few, returns_one_of(lambda n: [2 * (late + 1) for late in range(n + 1)])),
     Shape(dice, few, _rolled),
     Shape(stamped, few, returns(lambda n: ["same", "new"])),
     Shape(informed, few, returns(lambda n: ["informed", "informed"])),
