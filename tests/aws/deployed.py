@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from typing import Any, Final
 
 from lambda_workflow import App
@@ -16,12 +15,13 @@ from lambda_workflow.aws.config import PREFIX, AwsConfig, variable_of
 from lambda_workflow.aws.dynamodb import table_definition
 from lambda_workflow.aws.worker import run_worker
 from lambda_workflow.runtime.client import Client
+from tests.patience import patient
 
 ARN: Final = "arn:aws:sqs:us-east-1:123456789012:"
 ROLE: Final = "arn:aws:iam::123456789012:role/scheduler"
 VISIBILITY_SECONDS: Final = 30
 RECEIVES_MAX: Final = 5
-SOON: Final = timedelta(minutes=2)  # on a machine with much else to do; nothing waits so long
+SOON: Final = patient(120)
 
 
 class ShiftedClock(SystemClock):

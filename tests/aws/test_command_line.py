@@ -13,6 +13,7 @@ from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.testing import assert_replays
 from tests.aws.deployed import SOON, deploy, environment, working
 from tests.aws.server.process import Server
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +56,7 @@ async def command(server: Server, config: AwsConfig, *words: str) -> str:
         env={**os.environ, **server.environment, **environment(config), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
     assert done.returncode == 0, done.stderr

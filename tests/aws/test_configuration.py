@@ -17,6 +17,7 @@ from lambda_workflow.aws.backend import blobs_for
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import PREFIX, AwsConfig, read_config
 from lambda_workflow.aws.worker import Poller
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -64,7 +65,13 @@ def start_worker(*words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     command = [sys.executable, "-m", "lambda_workflow.aws.worker", *words]
     return subprocess.run(
-        command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False, timeout=60
+        command,
+        cwd=ROOT,
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience(60),
     )
 
 

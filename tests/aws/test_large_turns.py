@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
 from lambda_workflow import App, Context, Service, serve, workflow
 from tests.aws.deployed import deploy, working
 from tests.aws.server.process import Server
+from tests.patience import patient
 
 TEXT_CHARACTERS = 20_000
 ECHO: Service[str, str] = Service("echo", str, str)
@@ -37,7 +37,7 @@ async def test_a_fan_out_over_the_item_limit_is_recorded_and_ends(
     config = await deploy(APP.adapters, bucket=bucket)
     async with working(APP, config) as client:
         handle = await client.start(fan, 40, execution_id="fan")  # some 800 KB in the first turn
-        assert await handle.result(timedelta(seconds=60)) == 40
+        assert await handle.result(patient(60)) == 40
         first = (await client.history("fan")).turns[0]
     assert len(first.commands) == 40
     assert not [r for r in server.requests("dynamodb") if r.failed]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 from lambda_workflow import Status
 from lambda_workflow.aws.backend import client_for
@@ -11,13 +10,14 @@ from lambda_workflow.aws.config import AwsConfig
 from tests.aws.apps import app, ten
 from tests.aws.deployed import deploy, working
 from tests.aws.server.process import Server
+from tests.patience import patient
 
 
 def use(config: AwsConfig) -> tuple[int, Status]:
     """What a script would do, one call after another."""
     client = client_for(app, config)
     started = client.sync.start(ten, 1)
-    result = client.sync.result(started, timeout=timedelta(seconds=60))
+    result = client.sync.result(started, timeout=patient(60))
     status = client.sync.describe(started).status
     client.sync.close()
     return result, status

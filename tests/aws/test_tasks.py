@@ -16,6 +16,7 @@ from lambda_workflow.model.wire import parse, render_task
 from tests.aws.deployed import deploy, event_of, put, take
 from tests.aws.server.process import Server
 from tests.aws.test_services import Bench
+from tests.patience import patience
 
 LONG: Service[str, str] = Service("work", str, str, heartbeat_timeout=timedelta(seconds=30))
 
@@ -126,7 +127,7 @@ async def test_a_withdrawal_in_another_event_breaks_off_what_is_at_work(
     handle = task_handler(site.adapter, config=bench.config)
     await hand(bench, "waits")
     working = asyncio.create_task(bench.handled(handle))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(patience(30)):
         while not site.notes:  # noqa: ASYNC110  # until the adapter is at work
             await asyncio.sleep(0.01)
     await hand(bench, None, url="", reply=False, cancelled=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience
+
 ROOT = Path(__file__).parents[2]
 RESULTS = {
     "bank_transaction": '"amount": "250.00"}',
@@ -33,7 +35,12 @@ def test_the_command_of_the_readme_gives_the_result(name: str, tmp_path: Path) -
     readme = (ROOT / "examples" / name / "README.md").read_text()
     (line,) = re.findall(r"^    (lambda-workflow run .*)$", readme, re.MULTILINE)
     done = subprocess.run(
-        command(line, tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        command(line, tmp_path),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=patience(60),
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith(RESULTS[name])
@@ -45,7 +52,7 @@ def test_a_failure_is_exit_code_1_and_says_why(tmp_path: Path) -> None:
     line = "lambda-workflow run examples.bank_transaction.app:app transfer"
     done = subprocess.run(
         [*command(line, tmp_path), "--input", order],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "UnknownAccount" in done.stderr
@@ -64,7 +71,7 @@ def test_a_failure_is_exit_code_1_and_says_why(tmp_path: Path) -> None:
 def test_wrong_use_is_exit_code_2_and_says_what_to_do(words: list[str], told: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lambda_workflow.cli", "run", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
     )  # fmt: skip
     assert done.returncode == 2
     assert told in done.stderr
@@ -85,13 +92,13 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(tmp_path: Path) -> No
         if "timer until" in line:
             break
     child.send_signal(signal.SIGINT)
-    _, told = child.communicate(timeout=30)
+    _, told = child.communicate(timeout=patience(30))
     assert child.returncode == 130
     assert "--id r1" in told
     before = time.monotonic()
     done = subprocess.run(
         [*base, *rest, *database, "--skip-time"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "2"

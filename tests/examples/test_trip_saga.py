@@ -14,6 +14,7 @@ from examples.trip_saga.services import book_car, book_flight, book_hotel
 from examples.trip_saga.workflow import CANCEL, Booking, Itinerary, Trip, book_trip
 from lambda_workflow import App, ExecutionFailed, Task, serve
 from lambda_workflow.local import Engine, SkippingClock
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 TRIP = Trip("ada", "Lisbon", 3)
@@ -74,7 +75,7 @@ def test_the_rollback_of_the_readme_can_be_seen(tmp_path: Path) -> None:
             app.workflow("book_trip").name, "--input", "@examples/trip_saga/no_car.json",
             "--skip-time", "--db", str(tmp_path / "db"),
         ],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.index("cancelled: hotel") < done.stderr.index("cancelled: flight")

@@ -158,7 +158,7 @@ async def test_what_the_batch_cost_is_counted_for_each_execution_in_it() -> None
 
 async def test_what_an_execution_refuses_is_moved_away_and_the_rest_has_its_turn() -> None:
     turns, dead = FakeTurns(refusing=frozenset({"m1", "m3"})), FakeDeadLetters()
-    messages = [timer("a", "1"), Update("a", "2"), timer("a", "3"), Update("a", "4")]
+    messages: list[Message] = [timer("a", "1"), Update("a", "2"), timer("a", "3"), Update("a", "4")]
     batch = [record(n, m) for n, m in enumerate(messages)]
     assert await run_batch(turns, batch, dead) == set()
     assert [kept.id for kept, _ in dead.kept] == ["m1", "m3"]
@@ -168,7 +168,8 @@ async def test_what_an_execution_refuses_is_moved_away_and_the_rest_has_its_turn
 
 async def test_what_is_refused_and_cannot_be_moved_away_comes_again_with_its_turn() -> None:
     turns, dead = FakeTurns(refusing=frozenset({"m1"})), FakeDeadLetters(fails=True)
-    batch = [record(n, m) for n, m in enumerate([timer("a", "1"), Update("a", "2")])]
+    messages: list[Message] = [timer("a", "1"), Update("a", "2")]
+    batch = [record(n, m) for n, m in enumerate(messages)]
     assert await run_batch(turns, batch, dead) == {"m0", "m1"}
 
 

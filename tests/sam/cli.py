@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.conftest import SAM
+from tests.patience import patience
 
 ROOT: Final = Path(__file__).parents[2]
 # Starting the CLI takes longer than most of what it does, so one process may run several commands.
@@ -42,7 +43,7 @@ def sam(*lines: str, cwd: Path = ROOT) -> str:
     """Run commands of the SAM CLI, such as `validate -t template.yaml`; what they wrote."""
     done = subprocess.run(
         [SAM / "bin" / "python", "-c", SEVERAL, *lines], cwd=cwd, env=environment(),
-        capture_output=True, text=True, timeout=600, check=False,
+        capture_output=True, text=True, timeout=patience(600), check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

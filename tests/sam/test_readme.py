@@ -23,6 +23,7 @@ from tests.aws.deployed import SOON
 from tests.aws.server.process import Server
 from tests.conftest import SAM
 from tests.docs.blocks import blocks_of
+from tests.patience import patience
 from tests.sam.cli import PYTHON, ROOT, environment
 from tests.synth.stack import Deployed, at_work, create
 from tests.synth.test_deployed import client_config, jump
@@ -56,7 +57,7 @@ class Terminal:
         script = f"set -e\n{command}\nprintf '{WHERE}%s' \"$PWD\"; printf '{WHERE}'; env -0"
         done = subprocess.run(
             ["bash", "-c", script], cwd=self.folder, env=self.variables, stdout=-1, stderr=-2,
-            text=True, timeout=600, check=False,
+            text=True, timeout=patience(600), check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}{done.stdout}"
         told, folder, variables = done.stdout.split(WHERE)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +24,7 @@ from lambda_workflow.cli.loading import load_app
 from tests.aws.deployed import until
 from tests.aws.server.process import Server
 from tests.docs.blocks import run_page
+from tests.patience import patient
 from tests.services.caller import check
 from tests.services.email.conftest import TABLE, create_table, verify
 from tests.services.http.site import Site, json_reply, running_site
@@ -100,7 +100,7 @@ async def test_the_readmes_app_runs_on_a_laptop_and_in_the_stack_that_it_has(
             function = "shop-service-approval-page"
             environment = deployed.environments[function]
             await decide(mails(site)[0], environment, run.calls[function], choice="approve")
-            assert await handle.result(timedelta(minutes=2)) == "receipt over 500000"
+            assert await handle.result(patient(120)) == "receipt over 500000"
         assert mails(site)[1:] == ["receipt over 500000"]
     await client.close()
     settings.cache_clear()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from lambda_workflow_services.email import EMAIL, Attachment, Mail
 from lambda_workflow_services.email.adapter import email
@@ -17,6 +15,7 @@ from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import PREFIX
 from lambda_workflow.aws.synth.sam import to_sam
 from tests.aws.server.process import Server
+from tests.patience import patient
 from tests.services.email.conftest import verify
 from tests.services.http.certificates import make
 from tests.services.http.site import Reply, Site, running_site
@@ -25,7 +24,7 @@ from tests.synth.comparing import refused
 from tests.synth.stack import Deployed, Run, at_work, create
 from tests.synth.test_deployed import client_config
 
-SOON = timedelta(minutes=2)
+SOON = patient(120)
 
 
 class Order(BaseModel):

@@ -30,6 +30,7 @@ from lambda_workflow.aws.client import ATTEMPTS_MAX
 from lambda_workflow.model.payload import codec_for
 from lambda_workflow.model.tokens import make_token
 from tests.aws.deployed import until
+from tests.patience import patience
 from tests.services.approval.stage import Fields, event
 from tests.services.caller import EXECUTION, Caller
 from tests.services.ecs_task.cluster import serving as serving_ecs
@@ -122,7 +123,7 @@ async def mail(caller: Caller) -> None:
         assert await caller.refusal(email.EMAIL, plain, 7) == "EmailRejected"
         assert await caller.refusal(email.EMAIL, plain, 8) == "EmailUnanswered"
         goes_on = threading.Event()
-        ses.answers[path] = lambda seen: sent if goes_on.wait(timeout=60) else Reply(500)
+        ses.answers[path] = lambda seen: sent if goes_on.wait(timeout=patience(60)) else Reply(500)
         for _ in range(2):
             await caller.send(email.EMAIL, plain, 9)
         await until(lambda: caller.has_called("sqs:SendMessage", "email-service-email"))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "lambda_workflow.cli", "synth"]
 APP = "examples.greeter.app:app"
@@ -16,8 +18,8 @@ APP = "examples.greeter.app:app"
 
 def synth(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
-        encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [*COMMAND, *words], cwd=cwd, capture_output=True, text=True, check=False,
+        timeout=patience(60), encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from lambda_workflow.aws.config import PREFIX
 from lambda_workflow.aws.synth.sam import to_sam
 from tests.aws.deployed import until
 from tests.aws.server.process import Server
+from tests.patience import patient
 from tests.synth.apps import stack_of
 from tests.synth.comparing import refused, unused
 from tests.synth.needy.adapter import HURRY, app, aside, buy, follow, wanted
@@ -69,7 +69,7 @@ async def hear(server: Server, aws: Aws, run: Run, client: Client) -> None:
     await jump(server, run, 1000)  # on the way to when it was to come back
     entry = {"Source": "prices", "DetailType": "moved", "Detail": json.dumps({"tea": 3})}
     await aws.call("events", "PutEvents", Entries=[entry])
-    result = await handle.result(timeout=timedelta(minutes=2))
+    result = await handle.result(timeout=patient(120))
     assert result == "tea is 3 in 123456789012. " * 5000
 
 
@@ -87,7 +87,7 @@ async def use(server: Server, deployed: Deployed, run: Run, client: Client) -> N
     assert [header.execution_id for header in (await client.list(buy.name)).headers] == ["buy-1"]
     assert (await handle.describe()).workflow == buy.name
     await respond(request("POST", id_, "of course"), page, environment)
-    assert await handle.result(timeout=timedelta(minutes=2)) == "of course"
+    assert await handle.result(timeout=patient(120)) == "of course"
     await page.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambda_workflow.cli.init import FILES
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,8 +20,8 @@ MAKE = ("env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make")  # another make run
 
 def run(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=cwd, capture_output=True, text=True, timeout=120,
-        check=False, encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", *words], cwd=cwd, capture_output=True, text=True, check=False,
+        timeout=patience(120), encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +19,7 @@ from lambda_workflow.aws.synth.sam import to_sam
 from tests.aws.deployed import ARN, until
 from tests.aws.server.process import Server
 from tests.docs.blocks import run_page
+from tests.patience import patient
 from tests.synth.apps import stack_of
 from tests.synth.comparing import refused, unused
 from tests.synth.stack import Deployed, at_work, create
@@ -81,7 +81,7 @@ async def test_the_readmes_workflow_publishes_and_waits(
             handle = await client.start(page.ship, "order-7")
             await until(lambda: len(server.requests("dynamodb", "UpdateItem", waits)) == 1)
             await left(aws, "order-6", "order-7")
-            assert await handle.result(timedelta(minutes=1)) == "parcel of order-7"
+            assert await handle.result(patient(60)) == "parcel of order-7"
     finally:
         await client.close()
     table = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{waits}"

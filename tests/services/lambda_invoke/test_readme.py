@@ -17,6 +17,7 @@ from lambda_workflow import App
 from lambda_workflow.local import Engine
 from tests.aws.deployed import until
 from tests.docs.blocks import run_page
+from tests.patience import patience
 from tests.services.lambda_invoke.lambdas import Lambdas
 
 README = Path(lambda_invoke.__file__).parent / "README.md"
@@ -57,5 +58,5 @@ async def test_a_function_that_got_an_event_answers_the_callback(
         await until(lambda: lambdas.invoked[-1].kind == "Event")
         token = lambdas.invoked[-1].event["payload"]["token"]
         await engine.client.complete_callback(token, "film.mp4")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(patience(30)):
             assert await handle.result() == "film.mp4"

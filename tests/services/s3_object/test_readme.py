@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +15,7 @@ from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.synth.sam import to_sam
 from tests.aws.server.process import Server
 from tests.docs.blocks import run_page
+from tests.patience import patient
 from tests.synth.apps import stack_of
 from tests.synth.comparing import refused
 from tests.synth.stack import Deployed, at_work, create
@@ -52,7 +52,7 @@ async def test_the_readmes_workflow_takes_an_order_in(server: Server, page: Modu
     try:
         async with at_work(page.app, deployed) as run:
             handle = await client.start(page.take_in, "7")
-            assert await handle.result(timedelta(minutes=1)) == "8 bytes, 2 rows"
+            assert await handle.result(patient(60)) == "8 bytes, 2 rows"
         assert await body(aws, "archive", "7.csv") == rows
         assert await body(aws, "orders", "out/7.txt") == b"2 rows\n"
     finally:
