@@ -17,11 +17,13 @@ from rich.text import Text
 
 from lambda_workflow.cli.loading import load_app, read_tag
 from lambda_workflow.cli.place import add_place, client_of
+from lambda_workflow.cli.progress import one_line
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.local.schema import resolve
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.ports import Header
 
-COLUMNS: Final = ("id", "workflow", "status", "started (UTC)", "custom status", "tags")
+COLUMNS: Final = ("id", "workflow", "status", "started (UTC)", "custom status", "tags", "reason")
 PAGE: Final = 100  # headers of one request
 
 
@@ -60,6 +62,8 @@ def _list(arguments: argparse.Namespace) -> int:
             return found
 
     headers = asyncio.run(read())
+    if not arguments.aws:
+        sys.stderr.write(f"{resolve(arguments.db)}: {len(headers)} listed\n")
     if arguments.json:
         _print([_plain(header) for header in headers])
     elif not sys.stdout.isatty():
@@ -90,7 +94,7 @@ def _row(header: Header) -> Iterable[str]:
     plain = _plain(header)
     custom = "" if header.custom is None else _words(header.custom)
     tags = " ".join(f"{name}={text}" for name, text in header.tags.items())
-    return (*(plain[name] for name in islice(plain, 4)), custom, tags)
+    return (*(plain[name] for name in islice(plain, 4)), custom, tags, one_line(header.reason))
 
 
 def _plain(header: Header) -> dict[str, Any]:

@@ -217,4 +217,13 @@ def history_rows(history: History) -> list[tuple[str, str, str, str]]:
         for at, mark, operation, words in told(turn, names):
             moment = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
             rows.append((str(turn.number), moment, operation, f"{mark} {words}"))
+        if turn.status.stalled:
+            moment = datetime.fromtimestamp(turn.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+            words = f"! {turn.status}{': ' if turn.reason else ''}{one_line(turn.reason)}"
+            rows.append((str(turn.number), moment, "", words))
     return rows
+
+
+def one_line(text: str) -> str:
+    """A text of several lines in one."""
+    return " ".join(text.split())

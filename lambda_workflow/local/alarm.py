@@ -4,7 +4,9 @@ Laws
  1. Every timer that this engine has to fire and that is due before `_until` is in the heap; later
     ones stand in the file, and are read when the heap has run empty.
  2. A timer never fires early; it fires as soon as the clock allows.
- 3. Nothing is polled: the loop sleeps exactly until the next timer, or until one comes before it.
+ 3. Nothing is polled: the loop sleeps until the next timer, or until one comes before it. Once a
+    second it compares with the clock again: that may be set, and a machine that was asleep finds
+    that a wait has lasted longer than its event loop knows.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from lambda_workflow.local.registry import TimerKey
 from lambda_workflow.ports import Clock
 
 HELD_MAX: Final = 20_000  # timers in memory, some MB; the others wait in the file
+RECHECK_SECONDS: Final = 1.0  # how late a timer may be after the clock was set; costs 0.1 ms
 FIRST: Final[TimerKey] = (-1, "", "")  # before every timer
 _FOREVER: Final[TimerKey] = (1 << 63, "", "")  # after every timer
 
@@ -120,7 +123,11 @@ class Alarm:
         sleeping = asyncio.ensure_future(self._wait_for(due))
         changing = asyncio.ensure_future(self._changed.wait())
         try:
-            await asyncio.wait((sleeping, changing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                (sleeping, changing),
+                timeout=RECHECK_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         finally:
             sleeping.cancel()
             changing.cancel()

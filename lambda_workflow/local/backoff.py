@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from lambda_workflow.errors import BackendError
 from lambda_workflow.model.failures import words_of
 from lambda_workflow.ports import Backend, Happening
 
@@ -24,11 +23,14 @@ async def back_off(backend: Backend, execution_id: str, failures: int, error: Ex
 
 
 async def insist(backend: Backend, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeat what no execution is to blame for, until the file can be read and written again."""
+    """Repeat what no execution is to blame for, until the file can be read and written again.
+
+    Whatever it raises: an engine that ended here would take all its executions with it.
+    """
     failures = 0
     while True:
         try:
             return await attempt()
-        except BackendError as error:
+        except Exception as error:  # noqa: BLE001  # see above
             failures += 1
             await back_off(backend, "", failures, error)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any, Final
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.local.change import Row
+from lambda_workflow.local.damage import DamagedRow, FileConnection, wrong_type
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json, dumps, loads
 from lambda_workflow.model.usage import Usage
@@ -16,6 +16,8 @@ from lambda_workflow.ports import Header, Page, Query
 COLUMNS: Final = (
     "execution_id, workflow, status, started_at, turn, closed_at, reason, usage, custom, tags, memo"
 )
+TOLD_AT_ONCE: Final = 20  # damaged rows that one listing warns of
+_STATUSES: Final = frozenset(status.value for status in Status)
 PAGE_MAX: Final = 1000  # headers; a larger page holds up the reader's thread
 
 
@@ -36,10 +38,38 @@ def encode_header(header: Header) -> Row:
     )
 
 
-def decode_header(row: Row) -> Header:
-    """The header of a row."""
+def decode_header(row: Row, connection: FileConnection) -> Header:
+    """The header of a row.
+
+    Raises:
+        DamagedRow: it cannot be read.
+    """
     execution_id, workflow, status, started_at, turn, closed_at, reason, usage, *told = row
-    custom, tags, memo = (None if text is None else loads(text) for text in told)
+    why = wrong_type(
+        execution_id=(execution_id, str),
+        workflow=(workflow, str),
+        status=(status, str),
+        started_at=(started_at, int),
+        turn=(turn, int),
+        closed_at=(closed_at or 0, int),
+        reason=(reason, str),
+        usage=(usage, str),
+    )
+    if not why and status not in _STATUSES:
+        why = "column status holds no status"
+    if why:
+        raise connection.damage("executions", (execution_id,), why)
+    values: list[Any] = []
+    try:
+        values = [None if text is None else loads(text) for text in told]
+        counted = Usage(*_numbers(json.loads(usage)))
+    except (ValueError, TypeError) as error:
+        column = "usage" if len(values) == len(told) else "custom, tags or memo"
+        why = f"column {column} is not the JSON that belongs there ({type(error).__name__})"
+        raise connection.damage("executions", (execution_id,), why) from error
+    custom, tags, memo = values
+    if not _are_tags(tags or {}):
+        raise connection.damage("executions", (execution_id,), "column tags is no object of texts")
     return Header(
         execution_id,
         workflow,
@@ -48,23 +78,37 @@ def decode_header(row: Row) -> Header:
         turn,
         closed_at,
         reason,
-        Usage(*json.loads(usage)),
+        counted,
         custom,
         tags or {},
         memo,
     )
 
 
-def select_header(execution_id: str, connection: sqlite3.Connection) -> Header | None:
-    """The header of an execution; a mere claim has none."""
+def _are_tags(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _numbers(value: Any) -> list[Any]:
+    if not isinstance(value, list) or not all(isinstance(one, int | float) for one in value):
+        raise TypeError("no array of numbers")
+    return value
+
+
+def select_header(execution_id: str, connection: FileConnection) -> Header | None:
+    """The header of an execution; a mere claim has none.
+
+    Raises:
+        DamagedRow: it cannot be read.
+    """
     row = connection.execute(
         f"SELECT {COLUMNS} FROM executions WHERE execution_id=? AND turn > 0", (execution_id,)
     ).fetchone()
-    return decode_header(row) if row else None
+    return decode_header(row, connection) if row else None
 
 
-def select_page(query: Query, connection: sqlite3.Connection) -> Page:
-    """A page of the listing, newest first.
+def select_page(query: Query, connection: FileConnection) -> Page:
+    """A page of the listing, newest first, without the rows that are damaged.
 
     Raises:
         ConfigurationError: the cursor is none of an earlier page.
@@ -80,7 +124,13 @@ def select_page(query: Query, connection: sqlite3.Connection) -> Page:
         terms.append(("started_at<?", [query.started_before]))
     for name, value in query.tags.items():
         found = "EXISTS (SELECT 1 FROM json_each(executions.tags) WHERE key=? AND atom=?)"
-        terms.append((found, [name, value]))
+        # A row whose tags are no JSON is let through, to be told of.
+        terms.append(
+            (f"CASE WHEN json_valid(tags) THEN {found} ELSE tags NOTNULL END", [name, value])
+        )
+    if query.cursor is None:
+        _tell_unsorted(terms, connection)
+    terms.append(("typeof(started_at)='integer' AND typeof(execution_id)='text'", []))
     if query.cursor is not None:
         terms.append(("(started_at, execution_id) < (?, ?)", _position(query.cursor)))
     where = " AND ".join(["turn > 0", *(term for term, _ in terms)])
@@ -90,11 +140,35 @@ def select_page(query: Query, connection: sqlite3.Connection) -> Page:
         "ORDER BY started_at DESC, execution_id DESC LIMIT ?",
         [*(value for _, values in terms for value in values), limit + 1],
     ).fetchall()
-    headers = [decode_header(row) for row in rows[:limit]]
+    headers = []
+    for row in rows[:limit]:
+        try:
+            headers.append(decode_header(row, connection))
+        except DamagedRow as damage:
+            connection.tell(damage)
     if len(rows) <= limit:
         return Page(headers, None)
-    last = headers[-1]
-    return Page(headers, f"{last.started_at}/{last.execution_id}")
+    last = rows[limit - 1]
+    return Page(headers, f"{last[3]}/{last[0]}")
+
+
+def _tell_unsorted(terms: list[tuple[str, Any]], connection: FileConnection) -> None:
+    """Warn of rows that have no place in the order of a listing."""
+    unsorted = "NOT (typeof(started_at)='integer' AND typeof(execution_id)='text')"
+    where = " AND ".join(
+        ["turn > 0", "(started_at ISNULL OR started_at >= '')", *(t for t, _ in terms)]
+    )
+    rows = connection.execute(
+        f"SELECT execution_id FROM executions WHERE {where} AND {unsorted} LIMIT {TOLD_AT_ONCE}",
+        [value for _, values in terms for value in values],
+    )
+    by_key = "SELECT execution_id FROM executions WHERE execution_id >= X'' LIMIT ?"
+    for (execution_id,) in connection.execute(by_key, (TOLD_AT_ONCE,)).fetchall():
+        why = "column execution_id holds no text"
+        connection.tell(connection.damage("executions", (execution_id,), why))
+    for (execution_id,) in rows.fetchall():
+        why = "column started_at holds no whole number"
+        connection.tell(connection.damage("executions", (execution_id,), why))
 
 
 def _text(value: Json) -> str | None:
@@ -102,8 +176,8 @@ def _text(value: Json) -> str | None:
 
 
 def _position(cursor: str) -> list[Any]:
-    started_at, _, execution_id = cursor.partition("/")
-    if not started_at.isdigit() or not execution_id:
+    started_at, slash, execution_id = cursor.partition("/")
+    if not slash or not started_at.removeprefix("-").isdecimal():
         raise ConfigurationError(
             f"cursor {cursor!r}: pass the `cursor` of the page before as it is"
         )

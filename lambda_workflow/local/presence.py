@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Final
 
-from lambda_workflow.errors import BackendError
 from lambda_workflow.local import registry
 from lambda_workflow.local.process import is_gone
 from lambda_workflow.local.registry import Claimant, Peer
@@ -77,7 +76,7 @@ class Presence:
                     next_beat = now() + between_beats
                     await self._file.writer.call(partial(registry.beat, self.claimant.id))
                 await self._look()
-            except BackendError as error:  # the next pulse is the next try
+            except Exception as error:  # noqa: BLE001  # the next pulse is the next try
                 facts = {"error": words_of(error)}
                 self._file.backend.observer.notify(Happening("failed", "", fields=facts))
 

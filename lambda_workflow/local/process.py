@@ -19,9 +19,12 @@ def identity() -> str:
     return " ".join([_boot(), _namespace(), str(pid), _start(pid) or "-"])
 
 
-def is_gone(process: str) -> bool:
+def is_gone(process: object) -> bool:
     """Whether the process of an `identity` is known to have ended; False when in doubt."""
-    boot, namespace, pid, start = process.split(" ")
+    parts = process.split(" ") if isinstance(process, str) else []
+    if len(parts) != 4 or not parts[2].isdigit():
+        return False  # a damaged row: its lease says when that engine has gone
+    boot, namespace, pid, start = parts
     if "-" not in (boot, _boot()) and boot != _boot():
         return True
     if namespace != _namespace():

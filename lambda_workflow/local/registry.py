@@ -15,7 +15,6 @@ argument, so that `partial` makes of them what `Worker.call` takes.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from typing import Any, Final
 
 from lambda_workflow.errors import MessageError
 from lambda_workflow.local import change as c
+from lambda_workflow.local.damage import FileConnection, names_in, wrong_type
 from lambda_workflow.local.process import identity
 from lambda_workflow.local.sqlite import Receipt, task_key
 from lambda_workflow.model.messages import Message, Request, Task, Timer
@@ -83,7 +83,7 @@ class Found:
 
 
 def register(
-    workflows: Collection[str], services: Collection[str], connection: sqlite3.Connection
+    workflows: Collection[str], services: Collection[str], connection: FileConnection
 ) -> int:
     """Enter an engine of this process, and return its id."""
     with _transaction(connection):
@@ -91,33 +91,39 @@ def register(
             "INSERT INTO engines (process, beat, workflows, services) VALUES (?, 0, ?, ?)",
             (identity(), json.dumps(sorted(workflows)), json.dumps(sorted(services))),
         )
+        _free_tasks(connection)  # an owner may be damaged, and never go
     return int(entered.lastrowid or 0)
 
 
-def beat(engine: int, connection: sqlite3.Connection) -> None:
+def beat(engine: int, connection: FileConnection) -> None:
     """Give a sign of life."""
     with _transaction(connection):
         connection.execute("UPDATE engines SET beat=beat+1 WHERE id=?", (engine,))
 
 
-def present(connection: sqlite3.Connection) -> tuple[list[Peer], int]:
+def present(connection: FileConnection) -> tuple[list[Peer], int]:
     """The engines on the file, and the highest id that one ever had."""
     rows = connection.execute("SELECT id, process, beat FROM engines").fetchall()
     last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name='engines'").fetchone()
-    return [Peer(*row) for row in rows], last[0] if last else 0
+    highest = max((row[0] for row in rows), default=0)
+    return [Peer(*row) for row in rows], last[0] if last and type(last[0]) is int else highest
 
 
-def remove(engines: Sequence[int], connection: sqlite3.Connection) -> None:
+def remove(engines: Sequence[int], connection: FileConnection) -> None:
     """Strike engines out, and so free all that they own."""
     with _transaction(connection):
         connection.executemany("DELETE FROM engines WHERE id=?", [(engine,) for engine in engines])
-        connection.execute(
-            "UPDATE tasks SET owner=NULL "
-            "WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM engines)"
-        )
+        _free_tasks(connection)
 
 
-def take_messages(engine: Claimant, mark: int, now: int, connection: sqlite3.Connection) -> Found:
+def _free_tasks(connection: FileConnection) -> None:
+    connection.execute(
+        "UPDATE tasks SET owner=NULL "
+        "WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM engines)"
+    )
+
+
+def take_messages(engine: Claimant, mark: int, now: int, connection: FileConnection) -> Found:
     """Messages after `mark` for executions that are this engine's, or become so here and now."""
     found = Found(mark=mark)
     with _transaction(connection):
@@ -127,9 +133,12 @@ def take_messages(engine: Claimant, mark: int, now: int, connection: sqlite3.Con
             receipt = Receipt(c.DROP_MESSAGE, (id_,))
             try:
                 message = parse(body)
-            except MessageError as error:
-                _bury(connection, receipt, (now, execution_id, str(error), body))
-                found.buried.append((execution_id, str(error)))
+                if message.execution_id != execution_id:
+                    raise MessageError("the body is for another execution than the row")
+            except Exception as error:  # noqa: BLE001  # what a body raises once it raises always
+                reason = str(connection.damage("messages", (id_,), _why(error)))
+                _bury(connection, receipt, (now, execution_id, reason, body))
+                found.buried.append((str(execution_id), reason))
                 continue
             workflow = message.workflow if isinstance(message, Request) else None
             if owners.own(execution_id, owned, workflow):
@@ -139,69 +148,104 @@ def take_messages(engine: Claimant, mark: int, now: int, connection: sqlite3.Con
     return found
 
 
-def take_timers(engine: Claimant, after: TimerKey, connection: sqlite3.Connection) -> Found:
+def take_timers(engine: Claimant, after: TimerKey, connection: FileConnection) -> Found:
     """The next timers of executions that are this engine's, or become so here and now."""
     found = Found(mark=after)
     with _transaction(connection):
         owners = _Owners(connection, engine)
         rows = connection.execute(_TIMERS, (*after, PAGE)).fetchall()
         for due, execution_id, operation, *owned in rows:
-            if owners.own(execution_id, owned, None):
+            wrong = wrong_type(
+                due=(due, int), execution_id=(execution_id, str), operation=(operation, str)
+            )
+            if wrong:
+                key = (due, execution_id, operation)
+                connection.tell(connection.damage("timers", key, wrong))
+            elif owners.own(execution_id, owned, None):
                 receipt = Receipt(c.DROP_TIMER, (due, execution_id, operation))
                 found.messages.append((Timer(execution_id, operation, due), receipt))
-        found.mark = tuple(rows[-1][:3]) if rows else after
-        found.more = len(rows) == PAGE
+        # What is no number stands behind all numbers: there the timers that can fire have ended.
+        in_order = rows if not rows or isinstance(rows[-1][0], int | float) else []
+        found.mark = tuple(rows[-1][:3]) if in_order else after
+        found.more = len(in_order) == PAGE
     return found
 
 
-def take_tasks(engine: Claimant, limit: int, now: int, connection: sqlite3.Connection) -> Found:
+def take_tasks(engine: Claimant, limit: int, now: int, connection: FileConnection) -> Found:
     """Claim up to `limit` free tasks of services that this engine serves."""
     found = Found()
     limit = min(limit, PAGE)
     with _transaction(connection):
         places = ",".join("?" * len(engine.services))
         rows = connection.execute(
-            "SELECT task_id, attempt, body FROM tasks "
-            f"WHERE owner IS NULL AND service IN ({places}) AND (attempt > 0 OR {_UNHELD}) LIMIT ?",
-            (*engine.services, engine.id, limit),
-        ).fetchall()
-        for task_id, attempt, body in rows:
+            "SELECT task_id, attempt, service, body FROM tasks "
+            f"WHERE owner IS NULL AND service IN ({places}) AND (attempt > 0 OR {_UNHELD})",
+            (*engine.services, engine.id),
+        )
+        unreadable: list[tuple[c.Row, str]] = []
+        for task_id, attempt, service, body in rows:
+            if len(found.tasks) == limit or len(unreadable) == PAGE:
+                found.more = True
+                break
             try:
-                task = parse_task(body)
-                if task_key(task) != (task_id, attempt):
-                    raise MessageError(f"the body names {task.task_id}, attempt {task.attempt}")
-            except MessageError as error:
-                receipt = Receipt(c.DROP_TASK, (task_id, attempt))
-                execution_id = task_id.rpartition("/")[0]
-                _bury(connection, receipt, (now, execution_id, str(error), body))
-                found.buried.append((execution_id, str(error)))
+                found.tasks.append(_task_of(task_id, attempt, service, body))
+            except Exception as error:  # noqa: BLE001  # what a body raises once it raises always
+                unreadable.append(((task_id, attempt, body), _why(error)))
+        rows.close()
+        for (task_id, attempt, body), why in unreadable:
+            damage = connection.damage("tasks", (task_id, attempt), why)
+            if wrong_type(task_id=(task_id, str), attempt=(attempt, int)):
+                connection.tell(damage)  # by such a key it cannot be moved
                 continue
-            found.tasks.append(task)
+            execution_id = task_id.rpartition("/")[0]
+            receipt = Receipt(c.DROP_TASK, (task_id, attempt))
+            _bury(connection, receipt, (now, execution_id, str(damage), body))
+            found.buried.append((execution_id, str(damage)))
         connection.executemany(
             "UPDATE tasks SET owner=? WHERE task_id=? AND attempt=?",
             [(engine.id, *task_key(task)) for task in found.tasks],
         )
-        found.more = len(rows) == limit
     return found
 
 
-def waiting_services(connection: sqlite3.Connection) -> dict[str, int]:
+def _task_of(task_id: str, attempt: int, service: str, body: str) -> Task:
+    task = parse_task(body)
+    if task_key(task) != (task_id, attempt):
+        raise MessageError(f"the body names {task.task_id}, attempt {task.attempt}")
+    if task.service != service:
+        raise MessageError(f"the body names service {task.service!r}")
+    return task
+
+
+def _why(error: Exception) -> str:
+    words = str(error) if isinstance(error, MessageError) else type(error).__name__
+    return f"column body is no message ({words})"
+
+
+def waiting_services(connection: FileConnection) -> dict[str, int]:
     """Services that have tasks and no engine to serve them, with how many tasks wait."""
     served = {
         service
-        for (text,) in connection.execute("SELECT services FROM engines")
-        for service in json.loads(text)
+        for engine, text in connection.execute("SELECT id, services FROM engines")
+        for service in names_in(connection, engine, "services", text)
     }
     rows = connection.execute(
-        "SELECT service, count(*) FROM tasks WHERE owner IS NULL GROUP BY service"
+        "SELECT service, count(*), min(task_id) FROM tasks WHERE owner IS NULL GROUP BY service"
     )
-    return {service: tasks for service, tasks in rows if service not in served}
+    waiting: dict[str, int] = {}
+    for service, tasks, task_id in rows:
+        if not isinstance(service, str):
+            why = "column service holds no text"
+            connection.tell(connection.damage("tasks", (task_id,), why))
+        elif service not in served:
+            waiting[service] = tasks
+    return waiting
 
 
 class _Owners:
     """Decides within one transaction which executions are an engine's."""
 
-    def __init__(self, connection: sqlite3.Connection, engine: Claimant) -> None:
+    def __init__(self, connection: FileConnection, engine: Claimant) -> None:
         self._connection = connection
         self._engine = engine
         self._claimed: set[str] = set()
@@ -229,19 +273,23 @@ class _Owners:
     def _of_others(self) -> set[str]:
         if self._others is None:
             rows = self._connection.execute(
-                "SELECT workflows FROM engines WHERE id<>?", (self._engine.id,)
+                "SELECT id, workflows FROM engines WHERE id<>?", (self._engine.id,)
             )
-            self._others = {workflow for (text,) in rows for workflow in json.loads(text)}
+            self._others = {
+                workflow
+                for engine, text in rows
+                for workflow in names_in(self._connection, engine, "workflows", text)
+            }
         return self._others
 
 
-def _bury(connection: sqlite3.Connection, receipt: Receipt, letter: c.Row) -> None:
+def _bury(connection: FileConnection, receipt: Receipt, letter: c.Row) -> None:
     connection.execute(receipt.statement.over(1), receipt.row)
     connection.execute(c.BURY.over(1), letter)
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def _transaction(connection: FileConnection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     yield
     connection.execute("COMMIT")

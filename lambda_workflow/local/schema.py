@@ -94,28 +94,6 @@ def explain(error: sqlite3.Error, path: str) -> BackendError:
     return BackendError(f"{path}: {advice} ({error})")
 
 
-def connect(path: str, *, reads_only: bool = False) -> sqlite3.Connection:
-    """Open a file that `prepare` has seen; the caller begins and ends transactions itself.
-
-    Raises:
-        BackendError: it cannot be opened, or is no database; says what to do.
-    """
-    try:
-        connection = sqlite3.connect(
-            path,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        connection.execute("PRAGMA synchronous=FULL")
-        if reads_only:
-            connection.execute("PRAGMA query_only=ON")
-    except sqlite3.Error as error:
-        raise explain(error, path) from error
-    return connection
-
-
 def prepare(connection: sqlite3.Connection, path: str) -> None:
     """Bring a file to this version's schema, creating it when it is empty.
 
@@ -147,7 +125,7 @@ def resolve(path: str | os.PathLike[str] | None) -> str:
     return text if text == MEMORY else str(Path(text).absolute())
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def version_of(connection: sqlite3.Connection, path: str) -> int:
     """The version of the file's schema, 0 when it is empty; the file is ours, or this raises."""
     version = _number(connection, "user_version")
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -164,7 +142,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
-    if _version(connection, path) != SCHEMA_VERSION:
+    if version_of(connection, path) != SCHEMA_VERSION:
         mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
         if mode != "wal" and path != MEMORY:
             raise BackendError(
@@ -177,7 +155,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    version = _version(connection, path)  # again, now that nobody else can change it
+    version = version_of(connection, path)  # again, now that nobody else can change it
     for statement in (line for script in MIGRATIONS[version:] for line in script):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")

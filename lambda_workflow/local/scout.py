@@ -9,7 +9,6 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -17,6 +16,7 @@ from typing import Any, Final, TypeVar
 from lambda_workflow.local import registry
 from lambda_workflow.local.backoff import insist
 from lambda_workflow.local.crew import Crew, Deliver
+from lambda_workflow.local.damage import FileConnection
 from lambda_workflow.local.inbox import Inbox
 from lambda_workflow.local.registry import Claimant, Found, TimerKey
 from lambda_workflow.local.schema import MEMORY
@@ -25,6 +25,7 @@ from lambda_workflow.ports import Happening
 
 T = TypeVar("T")
 
+FIRST_MARK: Final = -(1 << 63)  # before every message
 POLL_SECONDS: Final = 0.1  # how late another process's message may be seen; asking costs 0.1 ms
 WAITING_MAX: Final = 10_000  # messages in memory; the rest waits in the file
 
@@ -59,7 +60,7 @@ class Scout:
         self._looking = False
         self._messages_left = False
         self._tasks_left = False
-        self._mark = 0
+        self._mark = FIRST_MARK
         self._restarts = 0
 
     @property
@@ -73,7 +74,7 @@ class Scout:
 
     def start_over(self) -> None:
         """Look at everything again: what was another's may be this engine's now."""
-        self._mark = 0
+        self._mark = FIRST_MARK
         self._restarts += 1
         self._wake.set()
 
@@ -156,10 +157,10 @@ class Scout:
     def _now(self) -> int:
         return self._file.backend.clock.now()
 
-    async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _insist(self, work: Callable[[FileConnection], T]) -> T:
         return await insist(self._file.backend, lambda: self._file.writer.call(work))
 
 
-def _data_version(connection: sqlite3.Connection) -> int:
+def _data_version(connection: FileConnection) -> int:
     """A number that changes when another connection has committed to the file."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])

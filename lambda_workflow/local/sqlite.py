@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol, assert_never
+from typing import Final, NamedTuple, Protocol, assert_never
 
 from lambda_workflow.errors import BackendError, ConfigurationError
 from lambda_workflow.local import change as c
 from lambda_workflow.local.clock import WallClock
 from lambda_workflow.local.listing import encode_header, select_header, select_page
-from lambda_workflow.local.schema import MEMORY, connect, prepare, resolve
+from lambda_workflow.local.opening import open_file
+from lambda_workflow.local.reading import select_blob, select_responses, select_turns
+from lambda_workflow.local.schema import resolve
 from lambda_workflow.local.worker import Worker
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.wire import render, render_response, render_task
@@ -45,11 +46,6 @@ from lambda_workflow.ports import (
 )
 
 INBOX_URL: Final = "local:inbox"  # whatever the file is called: executions may outlive its name
-_WHOLE: Final = "SELECT text FROM turns WHERE execution_id=:id ORDER BY number"
-_PRESENT: Final = (
-    "SELECT text FROM turns WHERE execution_id=:id AND number>=coalesce("
-    "(SELECT max(turn) FROM runs WHERE execution_id=:id), 1) ORDER BY number"
-)
 
 
 class Receipt(NamedTuple):
@@ -103,17 +99,13 @@ class SqliteFile:
         responses: bool = False,
     ) -> None:
         self.path: Final = resolve(path)
-        writing = connect(self.path)
-        try:
-            prepare(writing, self.path)
-            reading = None if self.path == MEMORY else connect(self.path, reads_only=True)
-        except BaseException:
-            writing.close()
-            raise
-        self.writer: Final = Worker(writing, self.path, "lambda-workflow writer")
+        opened = open_file(self.path)
+        self.writer: Final = Worker(opened.writing, opened.place, "lambda-workflow writer")
         # A memory database lives within its one connection.
         self.reader: Final = (
-            Worker(reading, self.path, "lambda-workflow reader") if reading else self.writer
+            Worker(opened.reading, opened.place, "lambda-workflow reader")
+            if opened.reading
+            else self.writer
         )
         self.responses: Final = responses
         self.sink: Sink | None = None
@@ -203,12 +195,7 @@ class SqliteFile:
     async def receive_responses(self, limit: int = 100) -> list[tuple[Receipt, str]]:
         """Outcomes that have been sent, as wire text, oldest first; `drop` their receipts."""
 
-        def select(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-            return connection.execute(
-                "SELECT execution_id, body FROM responses ORDER BY rowid LIMIT ?", (limit,)
-            ).fetchall()
-
-        rows = await self.reader.call(select)
+        rows = await self.reader.call(partial(select_responses, limit))
         return [(Receipt(c.DROP_RESPONSE, (row[0],)), row[1]) for row in rows]
 
     def close(self) -> None:
@@ -231,11 +218,7 @@ class SqliteStore:
     async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
         """See `Store.load`; an embedded read costs no units."""
 
-        def select(connection: sqlite3.Connection) -> list[str]:
-            rows = connection.execute(_WHOLE if whole else _PRESENT, {"id": execution_id})
-            return [text for (text,) in rows]
-
-        return Loaded(await self.file.reader.call(select))
+        return Loaded(await self.file.reader.call(partial(select_turns, execution_id, whole)))
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         """See `Store.commit`; nothing is left to dispatch."""
@@ -318,15 +301,12 @@ class SqliteBlobs:
     async def get(self, key: str) -> bytes:
         """See `Blobs.get`."""
 
-        def select(connection: sqlite3.Connection) -> Any:
-            return connection.execute("SELECT content FROM blobs WHERE key=?", (key,)).fetchone()
-
-        row = await self.file.reader.call(select)
-        if row is None:
+        content = await self.file.reader.call(partial(select_blob, key))
+        if content is None:
             raise BackendError(
                 f"{self.file.path}: no blob {key!r}: the file is not the one it was stored in"
             )
-        return bytes(row[0])
+        return content
 
 
 def _own(send: SendMessage) -> SendMessage:

@@ -21,6 +21,8 @@ from typing import Any, Final, TypeVar
 
 from lambda_workflow.errors import BackendError
 from lambda_workflow.local.change import Change, write_group
+from lambda_workflow.local.damage import FileConnection
+from lambda_workflow.local.opening import Place
 from lambda_workflow.local.schema import explain
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ GROUP_MAX: Final = 512  # bounds what one failed COMMIT takes back, and how long
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    work: Change | Callable[[sqlite3.Connection], Any]
+    work: Change | Callable[[FileConnection], Any]
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -40,13 +42,14 @@ class Worker:
 
     Args:
         connection: handed over: nobody else uses it from now on.
-        path: for the words of errors.
+        place: the open file; looked at before each use, for it may be deleted or replaced.
         name: of the thread.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: str, name: str) -> None:
+    def __init__(self, connection: FileConnection, place: Place, name: str) -> None:
         self._connection = connection
-        self._path = path
+        self._place = place
+        self._path = place.path
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._process = os.getpid()
@@ -63,7 +66,7 @@ class Worker:
         """
         return self._submit(change)
 
-    def call(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def call(self, work: Callable[[FileConnection], T]) -> asyncio.Future[T]:
         """Run a function on the connection; a transaction it leaves open is rolled back.
 
         Raises:
@@ -78,7 +81,7 @@ class Worker:
             self._jobs.put(None)
             self._thread.join()
 
-    def _submit(self, work: Change | Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
+    def _submit(self, work: Change | Callable[[FileConnection], Any]) -> asyncio.Future[Any]:
         if self._closed:
             raise BackendError(f"{self._path} is closed: its engine or backend has been left")
         if self._process != (here := os.getpid()):
@@ -115,7 +118,7 @@ class Worker:
     def _serve(self, jobs: Sequence[_Job]) -> None:
         writers: list[_Job] = []
         changes: list[Change] = []
-        calls: list[tuple[_Job, Callable[[sqlite3.Connection], Any]]] = []
+        calls: list[tuple[_Job, Callable[[FileConnection], Any]]] = []
         for job in jobs:
             if isinstance(job.work, Change):
                 writers.append(job)
@@ -129,12 +132,16 @@ class Worker:
 
     def _write(self, changes: list[Change]) -> Sequence[Exception | None]:
         try:
+            self._place.check()
             return write_group(self._connection, changes)
+        except BackendError as error:
+            return [error for _ in changes]
         except sqlite3.Error as error:
             return [explain(error, self._path) for _ in changes]
 
-    def _call(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+    def _call(self, work: Callable[[FileConnection], Any]) -> Any:
         try:
+            self._place.check()
             return work(self._connection)
         except sqlite3.Error as error:
             return explain(error, self._path)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.history import History
-from lambda_workflow.model.turn import decode_turns
+from lambda_workflow.model.turn import decode_turn, decode_turns
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Blobs, Happening, Loaded
 from lambda_workflow.replay.execution import Execution
@@ -119,4 +120,23 @@ async def load_history(backend: Backend, execution_id: str, *, whole: bool = Fal
 
 
 async def _history(execution_id: str, loaded: Loaded, blobs: Blobs) -> History:
-    return History(execution_id, decode_turns(await fetch_records(loaded.texts, blobs)))
+    texts = await fetch_records(loaded.texts, blobs)
+    try:
+        return History(execution_id, decode_turns(texts))
+    except Exception as error:  # whatever a record raises that is none
+        raise _unreadable(execution_id, texts, error) from error
+
+
+def _unreadable(execution_id: str, texts: Sequence[str], error: Exception) -> WorkflowError:
+    """Which of an execution's records it is."""
+    words, which = str(error) if isinstance(error, WorkflowError | ValueError) else "", ""
+    for place, text in enumerate(texts):
+        try:
+            decode_turn(text)
+        except Exception as found:  # noqa: BLE001  # only its place is asked for
+            words, which = str(found), f"record {place + 1} of {len(texts)} of "
+            break
+    return WorkflowError(
+        f"{which}execution {execution_id} cannot be read: {words or type(error).__name__}. Other "
+        "executions go on; restore the record from a backup"
+    )

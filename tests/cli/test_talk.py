@@ -89,7 +89,7 @@ async def test_executions_are_listed_and_described(folder: Path) -> None:
     async with summing(folder):
         rows = [line.split("\t") for line in (await run(folder, "list")).splitlines()]
         assert [row[:3] for row in rows] == [["s2", "sums", "RUNNING"], ["s1", "sums", "RUNNING"]]
-        assert rows[0][4:] == ['{"total [b]": 2}', "n=2"]
+        assert rows[0][4:] == ['{"total [b]": 2}', "n=2", ""]
         found = json.loads(await run(folder, "list", "--tag", "n=1", "--json"))
         assert [one["id"] for one in found] == ["s1"]
         assert await run(folder, "list", "--status", "failed") == ""

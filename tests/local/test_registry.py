@@ -132,7 +132,10 @@ async def test_what_cannot_be_parsed_is_buried_intact_and_once(file: SqliteFile)
     letters = await file.reader.call(
         lambda db: db.execute("SELECT at, execution_id, reason, body FROM dead_letters").fetchall()
     )
-    assert letters == [(1_000, "a", "`task_id` is missing or not a non-empty string", poison)]
+    ((*letter, reason),) = [(at, id_, body, reason) for at, id_, reason, body in letters]
+    assert letter == [1_000, "a", poison]
+    assert "the row (1) of table messages is damaged: column body is no message" in reason
+    assert "`task_id` is missing or not a non-empty string" in reason
 
 
 async def test_a_free_task_is_claimed_once_and_by_those_who_serve_it(file: SqliteFile) -> None:
@@ -159,10 +162,10 @@ async def test_a_task_that_cannot_be_parsed_is_buried(file: SqliteFile) -> None:
     await file.writer.write(c.Change({c.PUT_TASK: [*rows, task(3)]}))
     found = await take_tasks(file, engine)
     assert [t.task_id for t in found.tasks] == ["e/3"]
-    assert sorted(found.buried) == [
-        ("e", "a JSON list, not an object"),
-        ("e", "the body names e/2, attempt 1"),
-    ]
+    told = sorted(reason for _, reason in found.buried)
+    assert "the row ('e/1', 1) of table tasks is damaged" in told[0]
+    assert "a JSON list, not an object" in told[0]
+    assert "the body names e/2, attempt 1" in told[1]
     assert (await take_tasks(file, engine)).buried == []
 
 
