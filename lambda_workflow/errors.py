@@ -12,7 +12,7 @@
     │   └── TurnTimedOut              workflow code ran too long without waiting, and was cut off
     ├── OperationFailed               reaches the workflow's code: an operation ended badly
     │   ├── CallFailed                a service answered with an error, and retries are used up
-    │   │   ├── BadResponse           a service answered with a value that is not its response type
+    │   │   ├── BadResponse           a service's response is not of its type (unreadable="raise")
     │   │   └── CallTimedOut          no answer within the call's timeout (also a TimeoutError)
     │   ├── CallbackFailed            whoever held the token answered with an error
     │   │   └── CallbackTimedOut      nobody answered, or was heard of, in time (a TimeoutError)

@@ -305,6 +305,7 @@ KINDS = {
     "dead_letter": "a message was moved to the dead-letter queue; `reason`",
     "unawaited": "an execution ended with a call that nobody awaited; `operation`",
     "unseen": "an exception in workflow code that nobody looked at; `message`, `error`",
+    "set_aside": "a malformed signal was set aside; `name`, `id`, `reason`",
     "stubborn": "workflow code refused to be unwound; `line`",
     "failed": "a host failed at an execution's messages, which come again; `error`",
 }

@@ -133,7 +133,7 @@ class LiveTable(Progress):
             case c.OpenCallback() | c.StartChild():
                 _, _, what = rarer_words(command, {})
                 self._set(command.operation, "waits", what=what)
-            case c.Send() | c.OpenScope() | c.Patch() | c.SetStatus() | c.Answer():
+            case c.Send() | c.OpenScope() | c.Patch() | c.SetAside() | c.SetStatus() | c.Answer():
                 mark, _, words = rarer_words(command, {})
                 self._note_row(mark, words)
             case c.End() | c.ContinueAsNew():

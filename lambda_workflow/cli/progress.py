@@ -187,6 +187,8 @@ def rarer_words(command: c.Rarer, names: dict[str, str]) -> tuple[str, str, str]
             return "→", command.operation, f"send {command.service}({shown(command.payload)})"
         case c.OpenScope():
             return "▸", command.operation, command.name
+        case c.SetAside():
+            return "✉", "", f"signal {command.name} set aside: {command.reason}"
         case c.Patch():
             return "·", "", f"patch {command.name}"
         case c.SetStatus():

@@ -132,6 +132,16 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """A signal that was malformed: the code that read it goes on with the next one."""
+
+    operation: ClassVar[str] = ""
+    name: str
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetStatus:
     """What the workflow says of itself."""
 
@@ -184,7 +194,16 @@ class ContinueAsNew:
 
 
 Rarer = (
-    OpenCallback | StartChild | Send | OpenScope | Patch | SetStatus | Answer | End | ContinueAsNew
+    OpenCallback
+    | StartChild
+    | Send
+    | OpenScope
+    | Patch
+    | SetAside
+    | SetStatus
+    | Answer
+    | End
+    | ContinueAsNew
 )
 Ending = Complete | Fail | End | ContinueAsNew
 Opening = ScheduleCall | OpenCallback | StartChild | RunStep | StartTimer
@@ -197,6 +216,7 @@ Command = (
     | Send
     | OpenScope
     | Patch
+    | SetAside
     | SetStatus
     | Answer
     | Ending

@@ -130,13 +130,14 @@ class StartOptions:
 
 @dataclass(frozen=True, slots=True)
 class Signalled:
-    """A signal came; `id` tells a repeated one."""
+    """A signal came; `id` tells a repeated one, `checked` that its sender had a type for it."""
 
     operation: ClassVar[str] = ""
     at: int
     name: str
     payload: Json | BlobRef
     id: str
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class UpdateRequested:
     name: str
     payload: Json | BlobRef
     id: str
+    checked: bool = False
 
 
 Told = Signalled | UpdateRequested

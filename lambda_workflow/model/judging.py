@@ -154,13 +154,13 @@ def _timer(history: History, message: m.Timer, now: int) -> Acceptance:
 
 def _signal(history: History, message: m.Signal, now: int) -> Acceptance:
     return _once(history, f"signal:{message.id}", message.start) or e.Signalled(
-        history.clock(now), message.name, message.payload, message.id
+        history.clock(now), message.name, message.payload, message.id, message.checked
     )
 
 
 def _update_request(history: History, message: m.UpdateRequest, now: int) -> Acceptance:
     return _once(history, f"update:{message.id}", message.start) or e.UpdateRequested(
-        history.clock(now), message.name, message.payload, message.id
+        history.clock(now), message.name, message.payload, message.id, message.checked
     )
 
 

@@ -85,7 +85,8 @@ class Signal:
     """Tell the workflow something. `id` makes it once, however often it is sent.
 
     `start` names the start that it was sent with: by its id, or as `<workflow>/<digest of the
-    request>`. An execution that began with another start does not take the signal.
+    request>`. An execution that began with another start does not take the signal. `checked` says
+    that the sender had a type, which the payload is of.
     """
 
     execution_id: str
@@ -93,17 +94,20 @@ class Signal:
     payload: Json | BlobRef
     id: str
     start: str = ""
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """Ask the workflow for something; its reply is kept under `id`; `start` as for Signal."""
+    """Ask the workflow for something; its reply is kept under `id`; `start`, `checked` as for
+    Signal."""
 
     execution_id: str
     name: str
     payload: Json | BlobRef
     id: str
     start: str = ""
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

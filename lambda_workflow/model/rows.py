@@ -59,9 +59,9 @@ def _event_fields(event: e.Event) -> list[Any]:
         case e.StepErrored():
             return ["broke", event.operation, event.attempt, event.failure.to_json()]
         case e.Signalled():
-            return ["signal", event.name, pack(event.payload), event.id]
+            return _told_row(["signal", event.name, pack(event.payload), event.id], event)
         case e.UpdateRequested():
-            return ["ask", event.name, pack(event.payload), event.id]
+            return _told_row(["ask", event.name, pack(event.payload), event.id], event)
         case e.Heartbeat():
             return ["beat", event.operation, event.details]
         case e.CancelRequested():
@@ -76,6 +76,10 @@ def _event_fields(event: e.Event) -> list[Any]:
             return _started_row(event)
         case _:
             assert_never(event)
+
+
+def _told_row(row: list[Any], event: e.Told) -> list[Any]:
+    return [*row, True] if event.checked else row
 
 
 def _started_row(event: e.Started) -> list[Any]:
@@ -148,6 +152,8 @@ def _rarer_row(command: c.Rarer) -> list[Any]:
             return ["scope", command.operation, command.name]
         case c.Patch():
             return ["patch", command.name]
+        case c.SetAside():
+            return ["aside", command.name, command.id, command.reason]
         case c.SetStatus():
             return ["status", pack(command.payload)]
         case c.Answer():
@@ -177,11 +183,13 @@ def _succeeded(row: list[Any], at: int) -> e.CallSucceeded:
 
 
 def _signal(row: list[Any], at: int) -> e.Signalled:
-    return e.Signalled(_at(row, at, 4), row[1], unpack(row[2]), row[3])
+    when, checked = _at_and_checked(row, at)
+    return e.Signalled(when, row[1], unpack(row[2]), row[3], checked)
 
 
 def _ask(row: list[Any], at: int) -> e.UpdateRequested:
-    return e.UpdateRequested(_at(row, at, 4), row[1], unpack(row[2]), row[3])
+    when, checked = _at_and_checked(row, at)
+    return e.UpdateRequested(when, row[1], unpack(row[2]), row[3], checked)
 
 
 def _told(rows: list[list[Any]], at: int) -> tuple[e.Told, ...]:
@@ -228,6 +236,13 @@ def _at_and_id(row: list[Any], at: int, fields: int) -> tuple[int, str]:
     return _at(row, at, fields), ""
 
 
+def _at_and_checked(row: list[Any], at: int) -> tuple[int, bool]:
+    """Time of a signal or update, and whether its sender had a type, which earlier rows lack."""
+    if len(row) > 4 and row[4] is True:
+        return _at(row, at, 5), True
+    return _at(row, at, 4), False
+
+
 def _at(row: list[Any], at: int, fields: int) -> int:
     return at if len(row) == fields else at + int(row[fields])
 
@@ -262,6 +277,7 @@ COMMANDS: Final[dict[str, Callable[[list[Any]], c.Command]]] = {
     "send": lambda r: c.Send(r[1], r[2], unpack(r[3]), r[4]),
     "scope": lambda r: c.OpenScope(r[1], r[2]),
     "patch": lambda r: c.Patch(r[1]),
+    "aside": lambda r: c.SetAside(r[1], r[2], r[3]),
     "status": lambda r: c.SetStatus(unpack(r[1])),
     "answer": _answer,
     "end": lambda r: c.End(Status(r[1]), r[2]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Final, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_duration, check_kind, check_type
@@ -26,6 +26,7 @@ class Options(TypedDict, total=False):
     retry: RetryPolicy | None
     attempt_timeout: timedelta | None
     heartbeat_timeout: timedelta | None
+    unreadable: Literal["block", "raise"]
 
 
 class Service(Generic[Req, Res]):
@@ -34,13 +35,15 @@ class Service(Generic[Req, Res]):
     Args:
         name: 1 to 64 letters, digits, '-' and '_'; names the service's queue.
         request: the type of the payload; a value of another type is refused at the call.
-        response: the type of the result; a result of another type is a `BadResponse`;
-            None for a service that answers with nothing.
+        response: the type of the result; None for a service that answers with nothing.
         timeout: how long a call may take in all, retries included; None waits for ever.
         retry: what happens when the service answers with an error; see `RetryPolicy`.
         attempt_timeout: how long one attempt may take; then it counts as an error.
         heartbeat_timeout: how long an attempt may be silent; the adapter calls `heartbeat`. The
             adapter of such a service is also told when nobody wants its result any more.
+        unreadable: what a result of another type than `response` does: "block" keeps it as it came
+            and blocks the execution until a contract reads it, "raise" raises `BadResponse` in the
+            workflow. An adapter of this library refuses such a result before it is sent.
 
     Raises:
         ConfigurationError: the name or the timeout is out of its limits.
@@ -88,6 +91,7 @@ class Service(Generic[Req, Res]):
         retry: RetryPolicy | None = None,
         attempt_timeout: timedelta | None = None,
         heartbeat_timeout: timedelta | None = None,
+        unreadable: Literal["block", "raise"] = "block",
     ) -> None:
         self.name: Final = check_name("service", name)
         check_type(request, f"request type of service {name!r}")
@@ -100,6 +104,11 @@ class Service(Generic[Req, Res]):
         self.timeout_ms: Final = _milliseconds(timeout, f"service {name!r}")
         if retry is not None:
             check_kind(retry, RetryPolicy, f"retry of service {name!r}", RETRY_FORM)
+        if unreadable not in ("block", "raise"):
+            raise ConfigurationError(
+                f"service {name!r}: unreadable={unreadable!r}: it must be 'block' or 'raise'"
+            )
+        self.unreadable: Final = unreadable
         self.retry: Final = retry or RetryPolicy()
         self.attempt_ms: Final = _milliseconds(attempt_timeout, f"attempts of service {name!r}")
         self.heartbeat_ms: Final = _milliseconds(

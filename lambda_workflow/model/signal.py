@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, get_args, overload
 
 from lambda_workflow.model.arguments import check_type
 from lambda_workflow.model.ids import check_name
@@ -12,6 +12,16 @@ T = TypeVar("T")
 Req = TypeVar("Req")
 Res = TypeVar("Res")
 A = TypeVar("A")
+
+
+def is_typed(tp: Any) -> bool:
+    """Whether a type says of each part of a value more than that it is JSON."""
+    if tp in _LOOSE:
+        return False
+    return all(is_typed(part) for part in get_args(tp))
+
+
+_LOOSE: Final = (Any, object, dict, list, tuple)
 
 
 class Signal(Generic[T]):

@@ -58,6 +58,7 @@ def render(message: Message) -> str:
         case Signal() | UpdateRequest():
             data |= {"name": message.name, "id": message.id}
             data |= {"start": message.start} if message.start else {}
+            data |= {"checked": True} if message.checked else {}
             _put(data, _PAYLOAD, message.payload)
         case Cancel():
             data |= {"reason": message.reason, "grace_ms": message.grace_ms}
@@ -253,6 +254,10 @@ def _start(data: dict[str, Any]) -> str:
     return str(data.get("start") or "")
 
 
+def _is_checked(data: dict[str, Any]) -> bool:
+    return data.get("checked") is True
+
+
 def _id(data: dict[str, Any]) -> str:
     return str(data.get("id") or "")
 
@@ -326,10 +331,10 @@ _KINDS: Final[dict[str, Callable[[str, dict[str, Any]], Message]]] = {
     "Timer": lambda x, d: Timer(x, _operation(x, d), _whole(d, "due")),
     "Heartbeat": _heartbeat,
     "Signal": lambda x, d: Signal(
-        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d)
+        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d), _is_checked(d)
     ),
     "UpdateRequest": lambda x, d: UpdateRequest(
-        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d)
+        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d), _is_checked(d)
     ),
     "Cancel": lambda x, d: Cancel(
         x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d), _id(d)

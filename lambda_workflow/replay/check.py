@@ -23,10 +23,10 @@ def difference(
     """The error for the first difference that matters; None where only details differ.
 
     The time of a timer, and what a policy decided, may change with the code: the history's counts.
-    What a patch recorded has had its effect where the code asked for it.
+    What a patch or a malformed signal recorded has had its effect where the code asked for it.
     """
-    recorded = [command for command in turn.commands if not isinstance(command, c.Patch)]
-    made = [command for command in made if not isinstance(command, c.Patch)]
+    recorded = [command for command in turn.commands if not isinstance(command, _NOT_COMPARED)]
+    made = [command for command in made if not isinstance(command, _NOT_COMPARED)]
     for index in range(max(len(made), len(recorded))):
         ours = made[index] if index < len(made) else None
         theirs = recorded[index] if index < len(recorded) else None
@@ -63,6 +63,7 @@ def _essence(field: str, value: object) -> object:
     return digest(value) if field == "payload" else value
 
 
+_NOT_COMPARED: Final = (c.Patch, c.SetAside)
 _COMPARED: Final[dict[type, tuple[str, ...]]] = {
     c.StartTimer: ("operation",),
     c.ScheduleCall: ("operation", "service", "name", "payload"),
@@ -139,6 +140,8 @@ def _verb(command: c.Command) -> str:
             return "continues as new"
         case c.Patch():
             return f"is patched by `{command.name}`"
+        case c.SetAside():
+            return f"sets a signal `{command.name}` aside"
         case _:
             assert_never(command)
 
@@ -171,6 +174,8 @@ def _noun(command: c.Command | None) -> str:
             return f"an answer to update {command.id}"
         case c.Patch():
             return f"patch `{command.name}`"
+        case c.SetAside():
+            return f"a signal `{command.name}` set aside"
         case c.Complete() | c.Fail() | c.End() | c.ContinueAsNew():
             return "its end"
         case _:
@@ -208,6 +213,8 @@ def _shown(command: c.Command | None) -> str:
             return f"answer to {command.id} ({told[:_PAYLOAD_CHARACTERS_SHOWN]})"
         case c.Patch():
             return f"patch {command.name}"
+        case c.SetAside():
+            return f"set signal {command.name} aside"
         case c.End():
             return f"end({command.status}: {command.reason})"
         case c.Fail():

@@ -209,6 +209,8 @@ class Execution:
             if event is None or isinstance(event, e.Started) or event.operation != answered:
                 return
             self._feed(self._inbox.popleft())
+            if self.fault is not None:
+                return
 
     def _feed(self, event: e.Event) -> None:
         if event.at > self.loop.now:

@@ -24,6 +24,7 @@ from lambda_workflow.replay.loop import DurableHandle
 from lambda_workflow.replay.operations import Call, Operation
 from lambda_workflow.replay.outcomes import bad_response, error_of, timed_out
 from lambda_workflow.replay.tools import Info
+from lambda_workflow.replay.unreadable import blocks_on_operation, blocks_on_request
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
@@ -44,6 +45,8 @@ def succeeded(execution: Execution, event: e.CallSucceeded | e.StepSucceeded) ->
     try:
         operation.resolve(event.payload)
     except DecodeError as error:
+        if blocks_on_operation(execution, operation, error):
+            return
         operation.set_exception(bad_response(operation, str(error), execution.execution_id))
 
 
@@ -77,7 +80,8 @@ def _started(execution: Execution, event: e.Started) -> None:
     try:
         request = execution.workflow.request_codec.decode(event.request, where="request")
     except DecodeError as error:
-        execution.end(c.Fail(failure_of(error)))
+        if not blocks_on_request(execution, error):
+            execution.end(c.Fail(failure_of(error)))
         return
     execution.context = Context(execution, execution.info, request)
     if not run.since and options.not_before > event.at:

@@ -10,12 +10,13 @@ from typing import Any, Final, Generic, TypeVar
 from lambda_workflow.errors import ConfigurationError, DecodeError
 from lambda_workflow.model.arguments import check_kind, check_plain
 from lambda_workflow.model.commands import Answer
-from lambda_workflow.model.events import Failure, UpdateRequested
+from lambda_workflow.model.events import Failure, Signalled, UpdateRequested
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.replay.base import ContextBase
 from lambda_workflow.replay.loop import OrderedFuture
+from lambda_workflow.replay.unreadable import block_on_told, follows_earlier_rules, set_aside
 
 T = TypeVar("T")
 Req = TypeVar("Req")
@@ -73,15 +74,37 @@ class Inbox(ContextBase):
     async def wait_signal(self, signal: Signal[T]) -> T:
         """The next signal of this name; one that came before is kept until somebody takes it.
 
-        Raises:
-            DecodeError: what was sent is not of the signal's type; it counts as taken.
+        A signal that is not of the signal's type, from a sender without a type for it, is set aside
+        with a warning, and the next one is waited for. One whose sender had a type that the code no
+        longer reads blocks the execution (`UnreadableFact`).
         """
         check_kind(signal, Signal, "what ctx.wait_signal waits for", SIGNAL)
-        if self._is_frozen():
-            await self._never()
-        event = await self._execution.state.signals[signal.name].get()
-        payload: T = signal.codec.decode(event.payload, f"signal {signal.name}")
-        return payload
+        while True:
+            if self._is_frozen():
+                await self._never()
+            event = await self._execution.state.signals[signal.name].get()
+            read: list[T] = []
+            if await self._reads_signal(signal, event, read):
+                return read[0]
+
+    async def _reads_signal(self, signal: Signal[T], event: Signalled, read: list[T]) -> bool:
+        """Whether a signal is of its type; `read` has it then. It may be set aside, or block."""
+        execution = self._execution
+        recorded = execution.ledger.find(f"aside:{event.name}:{event.id}")
+        if recorded is not None:
+            execution.ledger.add(recorded)
+            return False
+        try:
+            read.append(signal.codec.decode(event.payload, f"signal {signal.name}"))
+        except DecodeError as error:
+            if follows_earlier_rules(execution):
+                raise
+            if event.checked or not execution.live:
+                block_on_told(execution, "signal", event, error)
+                await self._never()
+            set_aside(execution, event, error)
+            return False
+        return True
 
     async def signals(self, signal: Signal[T]) -> AsyncIterator[T]:
         """Every signal of this name, in order, without end: `async for s in ctx.signals(S)`."""
@@ -91,7 +114,8 @@ class Inbox(ContextBase):
     async def updates(self, update: Update[Req, Res]) -> AsyncIterator[UpdateCall[Req, Res]]:
         """Every update of this name, in order, without end; answer each one.
 
-        One whose payload is not of the update's request type is rejected here.
+        One whose payload is not of the update's request type is rejected here. If its sender had a
+        type that the code no longer reads, it blocks the execution (`UnreadableFact`).
         """
         check_kind(update, Update, "what ctx.updates takes", UPDATE)
         while True:
@@ -101,11 +125,23 @@ class Inbox(ContextBase):
             try:
                 payload = update.request_codec.decode(event.payload, f"update {update.name}")
             except DecodeError as error:
+                if self._blocks_on_update(event):
+                    block_on_told(self._execution, "update", event, error)
+                    await self._never()
                 UpdateCall[Any, Any](self, update, event, None).reject(
                     str(error), type="DecodeError"
                 )
             else:
                 yield UpdateCall(self, update, event, payload)
+
+    def _blocks_on_update(self, event: UpdateRequested) -> bool:
+        execution = self._execution
+        recorded = execution.ledger.find(f"answer:{event.id}")
+        if isinstance(recorded, Answer) and recorded.failure is not None:
+            return False  # it was rejected then
+        if follows_earlier_rules(execution):
+            return False
+        return event.checked or not execution.live
 
     async def wait_until(self, predicate: Callable[[], object]) -> None:
         """Wait until a condition over what the workflow itself keeps is true.

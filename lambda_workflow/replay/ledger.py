@@ -98,6 +98,10 @@ class Ledger:
             self.misplaced = command.operation
         self.intents[key_of(command)] = command
 
+    def find(self, key: str) -> c.Command | None:
+        """What the history has under a key in this turn; None when live."""
+        return self._find(key)
+
     def has_patch(self, name: str) -> bool | None:
         """What the history says of a patch in this turn; None when live."""
         if self._recorded is None:
@@ -306,6 +310,8 @@ def key_of(command: c.Command) -> str:
             return f"^{command.operation}"
         case c.Patch():
             return f"patch:{command.name}"
+        case c.SetAside():
+            return f"aside:{command.name}:{command.id}"
         case c.Answer():
             return f"answer:{command.id}"
         case c.SetStatus():

@@ -16,7 +16,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
-from lambda_workflow.ports import Backend, Commit, Effect, Happening, PutHeader
+from lambda_workflow.ports import Backend, Commit, Effect, Happening, Observer, PutHeader
 from lambda_workflow.runtime.dispatch import (
     dispatch,
     effects_of,
@@ -89,6 +89,7 @@ class Committer:
         work.consumed, work.pending, work.since = Usage(), [], backend.clock.now()
         work.live.spent = Usage()
         backend.observer.notify(Happening("turn", history.execution_id, header.workflow, turn))
+        tell_set_aside(turn, history, backend.observer)
         if turn.status.closed:
             fields = {"status": turn.status.value}
             backend.observer.notify(Happening("closed", history.execution_id, fields=fields))
@@ -119,3 +120,11 @@ def _begins_once(turn: Turn, history: History) -> bool:
             if step is not None and step.at_most_once:
                 return True
     return False
+
+
+def tell_set_aside(turn: Turn, history: History, observer: Observer) -> None:
+    """Tell of the malformed signals that a committed turn has set aside."""
+    for command in turn.commands:
+        if isinstance(command, c.SetAside):
+            fields = {"name": command.name, "id": command.id, "reason": command.reason}
+            observer.notify(Happening("set_aside", history.execution_id, fields=fields))

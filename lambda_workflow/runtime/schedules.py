@@ -241,7 +241,7 @@ class Schedules:
         payload = await deposit(
             ORDER.accepts(order), execution_id, self._client.backend.blobs, place=CLIENT_PLACE
         )
-        await self._send(m.Signal(execution_id, ORDER.name, payload, given), given)
+        await self._send(m.Signal(execution_id, ORDER.name, payload, given, checked=True), given)
 
     async def _send(self, message: m.Message, given: str) -> None:
         dedup = deduplication_id(message.execution_id, given)

@@ -28,7 +28,7 @@ from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.references import CLIENT_PLACE
-from lambda_workflow.model.signal import Signal, Update
+from lambda_workflow.model.signal import Signal, Update, is_typed
 from lambda_workflow.ports import Header, SendMessage
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.query import Query
@@ -288,7 +288,8 @@ def telling(execution_id: str, signal: Signal[T], payload: T, id: str | None) ->
     check_kind(execution_id, str, "the execution to signal", ID)
     check_kind(signal, Signal, "what to tell it", "a Signal, which has a name and a type")
     given = id or secrets.token_urlsafe(12)
-    return m.Signal(execution_id, signal.name, signal.accepts(payload), given)
+    accepted, checked = signal.accepts(payload), is_typed(signal.codec.type)
+    return m.Signal(execution_id, signal.name, accepted, given, checked=checked)
 
 
 def asking(
@@ -298,7 +299,8 @@ def asking(
     check_kind(execution_id, str, "the execution to ask", ID)
     check_kind(update, Update, "what to ask it", "an Update, which has a name and two types")
     given = id or secrets.token_urlsafe(12)
-    return m.UpdateRequest(execution_id, update.name, update.accepts(payload), given)
+    accepted, checked = update.accepts(payload), is_typed(update.request_codec.type)
+    return m.UpdateRequest(execution_id, update.name, accepted, given, checked=checked)
 
 
 def replied(update: Update[Any, Res], reply: Json) -> Res:

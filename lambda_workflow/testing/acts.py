@@ -18,7 +18,7 @@ from lambda_workflow.model.messages import (
     UpdateRequest,
 )
 from lambda_workflow.model.messages import Signal as SignalMessage
-from lambda_workflow.model.signal import Signal, Update
+from lambda_workflow.model.signal import Signal, Update, is_typed
 
 T = TypeVar("T")
 Req = TypeVar("Req")
@@ -56,7 +56,10 @@ class Moment:
         """
         encoded = signal.accepts(payload)
         return self._act(
-            f"signal {signal.name}", lambda to, key: SignalMessage(to, signal.name, encoded, key)
+            f"signal {signal.name}",
+            lambda to, key: SignalMessage(
+                to, signal.name, encoded, key, checked=is_typed(signal.codec.type)
+            ),
         )
 
     def update(self, update: Update[Req, Any], payload: Req) -> Act:
@@ -67,7 +70,10 @@ class Moment:
         """
         encoded = update.accepts(payload)
         return self._act(
-            f"update {update.name}", lambda to, key: UpdateRequest(to, update.name, encoded, key)
+            f"update {update.name}",
+            lambda to, key: UpdateRequest(
+                to, update.name, encoded, key, checked=is_typed(update.request_codec.type)
+            ),
         )
 
     def cancel(self, reason: str = "", *, grace: timedelta = DEFAULT_GRACE) -> Act:

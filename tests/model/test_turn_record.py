@@ -63,6 +63,8 @@ def events() -> Iterator[e.Event]:
         signal = e.Signalled(AT + later, "nudge", payload, "s1")
         yield signal
         yield e.UpdateRequested(AT + later, "rename", payload, "u1")
+        yield e.Signalled(AT + later, "nudge", payload, "s3", checked=True)
+        yield e.UpdateRequested(AT + later, "rename", payload, "u3", checked=True)
         asked = e.UpdateRequested(AT, "rename", payload, "u2")
         run = e.Run(2, AT, "abc", (signal, asked, e.Signalled(AT, "other", 1, "s2")), ("s1", "s0"))
         yield e.Started(AT + later, "flow", payload, 1, run=run)
@@ -99,7 +101,11 @@ def commands() -> Iterator[c.Command]:
         yield c.Send("4", "mail", payload, "welcome")
     yield from (c.Answer("u1", None, failure) for failure in FAILURES)
     yield from (c.OpenCallback("6"), c.OpenCallback("6", "boss"), c.OpenScope("2.", "pay"))
-    yield from (c.Patch("two-checks"), c.RunStep("7", "work", True))
+    yield from (
+        c.SetAside("nudge", "s1", "found str"),
+        c.Patch("two-checks"),
+        c.RunStep("7", "work", True),
+    )
     for status in (Status.CANCELLED, Status.TERMINATED, Status.TIMED_OUT):
         yield c.End(status, "enough")
 

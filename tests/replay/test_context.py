@@ -16,12 +16,15 @@ from lambda_workflow import (
     EncodeError,
     LimitExceeded,
     Service,
+    Status,
     UnknownService,
+    UnreadableFact,
     WorkflowBug,
     WorkflowError,
 )
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.replayer import replay
 from lambda_workflow.runtime.lent import tools_for
@@ -188,17 +191,19 @@ def test_a_line_is_logged_once_and_not_on_replay(caplog: pytest.LogCaptureFixtur
     assert [record.getMessage() for record in caplog.records] == ["after 6"]
 
 
-def test_a_request_of_another_type_fails_the_execution() -> None:
+def test_a_request_of_another_type_blocks_the_execution() -> None:
     async def takes(ctx: Context, n: int) -> int:
         return n
 
-    execution = started(takes, e.Started(START, "flow", "three", 1))
-    assert isinstance(execution.outcome, c.Fail)
-    assert execution.outcome.failure.type == "DecodeError"
-    assert "request" in execution.outcome.failure.message
+    begun = e.Started(START, "flow", "three", 1)
+    with pytest.raises(UnreadableFact, match="the request of execution e cannot be read") as raised:
+        started(takes, begun)
+    assert "request: found str" in str(raised.value)
+    failed = Turn(1, START, (begun,), (c.Fail(e.Failure("DecodeError", "no")),), Status.FAILED)
+    assert replay(flow(takes), "e", [failed], tools(flow(takes))).commands == ()
 
 
-def test_a_result_of_another_type_fails_the_execution() -> None:
+def test_a_result_of_another_type_blocks_the_execution() -> None:
     async def gives(ctx: Context, n: int) -> int:
         return object()  # type: ignore[return-value]  # the point of it
 

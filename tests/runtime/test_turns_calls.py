@@ -48,7 +48,7 @@ JITTERY: Service[int, int] = Service(
 PICKY: Service[int, int] = Service(
     "picky", int, int, retry=RetryPolicy(attempts=9, non_retryable=("CardDeclined",))
 )
-REPORT: Service[int, Report] = Service("report", int, Report)
+REPORT: Service[int, Report] = Service("report", int, Report, unreadable="raise")
 
 
 def words(error: CallFailed) -> list[Any]:

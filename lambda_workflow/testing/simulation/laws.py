@@ -172,6 +172,8 @@ def _command_key(command: c.Command, turn: Turn) -> str:
             return command.operation
         case c.Patch():
             return f"patch {command.name} in {turn.number}"
+        case c.SetAside():
+            return f"signal {command.id} set aside"
         case c.Answer():
             return f"answer to {command.id}"
         case c.SetStatus() | c.ContinueAsNew():
