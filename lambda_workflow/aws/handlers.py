@@ -28,10 +28,11 @@ from lambda_workflow.aws.tasks import Tasks
 from lambda_workflow.aws.timers import AwsTimers
 from lambda_workflow.errors import BackendError, MessageError
 from lambda_workflow.model.arguments import check_kind
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.messages import Timer
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
-from lambda_workflow.ports import Clock, Observer
+from lambda_workflow.ports import Clock, Happening, Observer
 from lambda_workflow.runtime.app import APP, App
 from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.client import Client
@@ -90,7 +91,7 @@ def workflow_handler(
         records = [_record(found) for found in event["Records"]]
         if _is_from(event, chosen.delay_queue_url):
             timers = AwsTimers(aws, chosen, backend.clock)
-            failed = await _forward(timers, records, letters)
+            failed = await _forward(timers, records, letters, backend.observer)
         else:
             failed = await run_batch(
                 turns,
@@ -143,8 +144,11 @@ def task_handler(
 
 
 async def _forward(
-    timers: AwsTimers, records: Sequence[Record], letters: DeadLetterQueue
+    timers: AwsTimers, records: Sequence[Record], letters: DeadLetterQueue, observer: Observer
 ) -> set[str]:
+    def tell(kind: str, **fields: str) -> None:
+        observer.notify(Happening(kind, "", fields=fields))
+
     known: list[tuple[Record, Timer]] = []
     failed: set[str] = set()
     for record in records:
@@ -156,12 +160,15 @@ async def _forward(
         except MessageError as error:
             try:
                 await letters.put(record, str(error))
-            except BackendError:
+            except BackendError as unsent:
+                tell("failed", error=f"dead-letter queue: {words_of(unsent)}")
                 failed.add(record.id)
+            else:
+                tell("dead_letter", reason=str(error), message_id=record.id)
     try:
         await timers.forward([timer for _, timer in known])
     except BackendError as error:
-        _log.warning("timers come again: %s", error)
+        tell("failed", error=f"timers are forwarded later: {words_of(error)}")
         failed |= {record.id for record, _ in known}
     return failed
 
@@ -183,7 +190,10 @@ async def _hurry(aws: Aws, event: Event, failed: set[str]) -> None:
     try:
         await aws.call("sqs", "ChangeMessageVisibilityBatch", QueueUrl=url, Entries=entries)
     except AwsError as error:
-        _log.debug("the wait for %d messages of %s stays as it is: %s", len(entries), url, error)
+        _log.warning(
+            "%d messages of %s are redelivered after the visibility timeout, not sooner: %s",
+            len(entries), url, error,
+        )  # fmt: skip
 
 
 def _entry(make: Callable[[], AsyncHandler], kind: str) -> Handler:

@@ -21,6 +21,7 @@ from lambda_workflow.aws.heard import hear
 from lambda_workflow.aws.letters import DeadLetterQueue
 from lambda_workflow.aws.sqs import Entry, send_batch
 from lambda_workflow.errors import MessageError
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.ids import TASK_PREFIX
 from lambda_workflow.model.messages import Heartbeat, Task, Update
 from lambda_workflow.model.references import check_task, service_place
@@ -160,7 +161,7 @@ class Tasks:
 
 def _tell_failed(record: Record, error: Exception) -> None:
     """By the log line that the alarm on failed tasks counts."""
-    told = {"message_id": record.id, "error": f"{type(error).__name__}: {error}"}
+    told = {"message_id": record.id, "error": words_of(error)}
     LogObserver().notify(Happening("failed", "", fields=told))
 
 

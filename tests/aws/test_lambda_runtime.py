@@ -21,6 +21,7 @@ from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig, variable_of
 from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.messages import Request
+from lambda_workflow.model.references import key_of
 from lambda_workflow.model.wire import render
 from tests.aws.deployed import ARN, deploy, environment, take
 from tests.aws.lambda_runtime import Environment, FunctionError, event_of, function
@@ -104,7 +105,9 @@ async def test_the_bank_transaction_runs_cold_and_warm(bank: Deployed, server: S
 
 async def test_of_several_groups_in_an_event_one_fails_alone(bank: Deployed) -> None:
     client = client_for(app, bank.config)
-    missing = render(Request("bad", "transfer", BlobRef("bad/1-x", "x", 400_000)))
+    missing = render(
+        Request("bad", "transfer", BlobRef(key_of("client", "bad", b"x"), "x", 400_000))
+    )
     for n, body in enumerate((missing, render(Request("bad", "transfer", {})))):
         await bank.aws.call(
             "sqs", "SendMessage", QueueUrl=bank.config.queue_url, MessageBody=body,

@@ -40,6 +40,8 @@ def parameter(name: str = "Payer", text: str = "${Payer}", **given: Any) -> dict
         (right(resources=["arn:aws:*:::x"]), "'arn:aws:*:::x' is everything"),
         (right(resources=["my-bucket"]), "'my-bucket' is no ARN: it begins with arn:"),
         (right(resources=[]), "it must be a list of ARNs"),
+        (right(conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "a"}}),
+         'write Null = { "dynamodb:LeadingKeys" = "false" } beside it'),
         (right(conditions={"StringEquals": "a"}), "write OPERATOR = { KEY = TEXT }"),
         (right(conditions={"Bool": {"aws:SecureTransport": True}}), "write OPERATOR"),
         (right(effect="Deny"), "effect is no option; those there are: actions, resources"),

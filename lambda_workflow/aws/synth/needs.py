@@ -93,6 +93,14 @@ def _conditions(known: Any, value: Any, where: str) -> Mapping[str, Mapping[str,
     ):
         raise ConfigurationError(f"{where} is {value!r}: write OPERATOR = {{ KEY = TEXT }}, such "
                                  'as { StringEquals = { "ses:FromAddress" = "…" } }')  # fmt: skip
+    told = value.get("Null", {})
+    for operator, keys in value.items():
+        unsaid = [key for key in keys if told.get(key) != "false"]
+        if operator.startswith("ForAllValues:") and unsaid:
+            raise ConfigurationError(
+                f"{where}: {operator} holds for a request without {unsaid[0]} as well: write "
+                f'Null = {{ "{unsaid[0]}" = "false" }} beside it'
+            )
     return value
 
 
