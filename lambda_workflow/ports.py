@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
+from lambda_workflow.errors import BackendError
 from lambda_workflow.model.events import Started
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message, Response, Task
@@ -22,6 +23,14 @@ from lambda_workflow.model.usage import Usage
 APP_ADDRESS: Final = "app:"  # and the name of an App, in place of its queue's URL
 
 T = TypeVar("T")
+
+
+class Unprocessable(BackendError):
+    """What a message asks for fails the same way at each delivery: the host moves it aside."""
+
+
+class BlobMissing(Unprocessable):
+    """There is nothing under a payload's key: it was never stored, or its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +154,7 @@ class Commit:
 
     Attributes:
         turn, text: the record, and its text as the store keeps it: at most
-            `runtime.offload.RECORD_BYTES_MAX` bytes, or a reference to where it is.
+            `model.limits.RECORD_BYTES_MAX` bytes, or a reference to where it is.
         header: the listing's line after this turn.
         effects: what has to be dispatched once the record is stored.
         receipts: the host's own handles of the messages that this turn answers.
@@ -261,7 +270,7 @@ class Blobs(Protocol):
         """The content of a key.
 
         Raises:
-            BackendError: there is none.
+            BlobMissing: there is none.
         """
         ...
 

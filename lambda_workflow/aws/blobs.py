@@ -9,7 +9,7 @@ from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.aws.dynamodb import HORIZON_DAYS
 from lambda_workflow.errors import BackendError, LimitExceeded
 from lambda_workflow.model.ids import BLOB_PREFIX
-from lambda_workflow.ports import Clock
+from lambda_workflow.ports import BlobMissing, Clock
 
 CHUNK_BYTES: Final = 390_000  # an item may have 400 KB
 OBJECT_PREFIX: Final = "payloads/"
@@ -75,7 +75,7 @@ class DynamoBlobs:
                 ConsistentRead=True,
             )
             if (item := answer.get("Item")) is None:
-                raise BackendError(f"the payload {key} is not in table {self._table}")
+                raise BlobMissing(f"the payload {key} is not in table {self._table}")
             chunks.append(bytes(item["d"]["B"]))
             count = int(item["c"]["N"])
         return b"".join(chunks)
@@ -115,7 +115,7 @@ class S3Blobs:
             answer = await self._call("GetObject", key)
         except AwsError as error:
             if error.code == _MISSING:
-                raise BackendError(f"the payload {key} is not in bucket {self._bucket}") from error
+                raise BlobMissing(f"the payload {key} is not in bucket {self._bucket}") from error
             raise self._refused(error, key, "s3:GetObject") from error
         return bytes(answer["Body"])
 

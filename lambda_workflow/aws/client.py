@@ -69,6 +69,18 @@ _THROTTLES: Final = frozenset(
         "TransactionInProgressException",
     }
 )
+# An item over 400 KB, an empty key, a message too long or with a character that SQS refuses.
+REFUSALS: Final = frozenset(
+    {
+        "BatchRequestTooLong",
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "ItemCollectionSizeLimitExceededException",
+        "MessageTooLong",
+        "ParamValidationError",
+        "ValidationException",
+    }
+)
 _TRANSIENT: Final = frozenset({500, 502, 503, 504})
 # Regions of the first partition, by botocore's own pattern: their hosts follow from their names,
 # and reading botocore's list of all endpoints takes 30 ms of a cold start.
@@ -112,6 +124,11 @@ class AwsError(BackendError):
     def throttled(self) -> bool:
         """Whether AWS asks for fewer requests."""
         return self.code in _THROTTLES
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether AWS refused the request for what it says, and will each time."""
+        return self.code in REFUSALS
 
     @property
     def transient(self) -> bool:

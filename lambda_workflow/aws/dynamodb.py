@@ -13,6 +13,9 @@ Laws
     ends there: what it costs does not grow with the runs before. An execution is gone as soon as
     one of these items has expired or is missing. Only they, and the header, are renewed: of an
     execution that lives for years the earlier runs expire.
+ 5. An id is free once its execution is gone, though DynamoDB takes days to delete the last items,
+    and keeps those between for the horizon. Before another first item is put, what is left is
+    marked DEAD; what is dead is not read, not renewed, and written over.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from lambda_workflow.ports import Clock, Commit, Effect, Header, Loaded, Page, Q
 
 FIRST_ITEMS_MAX: Final = 64  # of the first page read: nearly always all, and of many runs not many
 HORIZON_DAYS: Final = 800  # twice the longest timer (366 days) and more
+DEAD: Final = "1"  # expiry, in seconds since 1970, of what is left of an execution that is gone
+REMAINS_MAX: Final = 10_000  # ids in memory
 _DAY_MS: Final = 24 * 3_600_000
 _HALF_MS: Final = HORIZON_DAYS * _DAY_MS // 2
 _KEYS_BYTES: Final = 5 + 2 + 6  # names, turn and expiry of an item, beside the id and the record
@@ -80,6 +85,7 @@ class DynamoStore:
         self._clock = clock
         self._retention_ms = retention_days * _DAY_MS
         self._listing = Listing(aws, table, clock, workflows)
+        self._remains: set[str] = set()  # ids whose execution is gone, and its items are not
 
     async def load(self, execution_id: str, *, whole: bool = False) -> Loaded:
         texts: list[str] = []
@@ -87,20 +93,29 @@ class DynamoStore:
         keys = len(execution_id) + _KEYS_BYTES
         async for items in self._backwards(execution_id):
             for item in items:
+                if item["x"]["N"] == DEAD:
+                    continue
                 text = item["d"]["S"]
                 size += keys + listed_bytes(item)
                 size += len(text) if text.isascii() else len(text.encode())
                 if complete and not whole:  # of an earlier run, and paid for
                     continue
                 if not is_kept(item, self._clock.now()) or (below and item["n"]["N"] != below):
-                    return Loaded(texts[:complete][::-1], read_units(size))
+                    return self._loaded(execution_id, texts[:complete], size)
                 texts.append(text)
                 below = str(int(item["n"]["N"]) - 1)
                 if "b" in item or below == "0":
                     complete = len(texts)
             if complete and not whole:
                 break
-        return Loaded(texts[:complete][::-1], read_units(size))
+        return self._loaded(execution_id, texts[:complete], size)
+
+    def _loaded(self, execution_id: str, backwards: list[str], size: int) -> Loaded:
+        if size and not backwards:
+            if len(self._remains) >= REMAINS_MAX:
+                self._remains.clear()
+            self._remains.add(execution_id)
+        return Loaded(backwards[::-1], read_units(size))
 
     async def commit(self, commit: Commit) -> Sequence[Effect]:
         turn, execution_id = commit.turn, commit.execution_id
@@ -114,27 +129,52 @@ class DynamoStore:
             item["b"] = {"BOOL": True}
         if turn.number == 1:
             item |= header_attributes(commit.header)
+            if execution_id in self._remains:
+                await self._bury(execution_id)
+        await self._put(item)
+        is_old = turn.at - commit.run_began > _HALF_MS
+        if is_old or _replaces(turn):
+            await self._renew(execution_id, turn.at, whole=not is_old)
+        return commit.effects
+
+    async def _put(self, item: dict[str, Any], over: str = "") -> None:
+        """Put an item where there is none, or over one that is dead and expires then."""
         try:
             await self._aws.call(
                 "dynamodb",
                 "PutItem",
                 TableName=self._table,
                 Item=item,
-                ConditionExpression="attribute_not_exists(id)",
+                ConditionExpression="x = :x" if over else "attribute_not_exists(id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **({"ExpressionAttributeValues": {":x": {"N": over}}} if over else {}),
             )
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":
                 raise
-            if error.response.get("Item", {}).get("d") != item["d"]:
-                raise Conflict(
-                    f"turn {turn.number} of execution {execution_id} was committed by another "
-                    "worker"
-                ) from error
-        is_old = turn.at - commit.run_began > _HALF_MS
-        if is_old or _replaces(turn):
-            await self._renew(execution_id, turn.at, whole=not is_old)
-        return commit.effects
+            present = error.response.get("Item", {})
+            if present.get("d") == item["d"]:
+                return
+            if not over and "x" in present and self._is_over(present):
+                await self._put(item, over=present["x"]["N"])
+                return
+            raise Conflict(
+                f"turn {item['n']['N']} of execution {item['id']['S']} was committed by another "
+                "worker"
+            ) from error
+
+    def _is_over(self, item: dict[str, Any]) -> bool:
+        """Whether an item is of an execution that is gone: the first one of it has expired."""
+        is_first = item["n"]["N"] == "1"
+        return item["x"]["N"] == DEAD or (is_first and not is_kept(item, self._clock.now()))
+
+    async def _bury(self, execution_id: str) -> None:
+        """Mark what is left of an execution that is gone; what another worker has begun stays."""
+        async for items in self._backwards(execution_id):
+            for item in items:
+                if item["n"]["N"] != "1" and item["x"]["N"] != DEAD:
+                    await self._set_expiry(execution_id, item["n"]["N"], DEAD, item["x"]["N"])
+        self._remains.discard(execution_id)
 
     async def put_header(self, header: Header) -> None:
         await self._listing.put(header, self._expiry(header))
@@ -159,6 +199,8 @@ class DynamoStore:
         """Move the expiry of the present run's items that have passed half of it, or of all."""
         async for items in self._backwards(execution_id):
             for item in items:
+                if item["x"]["N"] == DEAD:
+                    continue
                 begins = "b" in item and not whole
                 if int(item["x"]["N"]) * 1000 - now < _HALF_MS:
                     await self._extend(execution_id, item["n"]["N"], now)
@@ -168,6 +210,13 @@ class DynamoStore:
                     return
 
     async def _extend(self, execution_id: str, number: str, now: int) -> None:
+        await self._set_expiry(execution_id, number, str((now + 2 * _HALF_MS) // 1000))
+
+    async def _set_expiry(
+        self, execution_id: str, number: str, expiry: str, present: str = ""
+    ) -> None:
+        """Set when an item expires, if it is there, and expires at the `present` time yet."""
+        values = {":x": {"N": expiry}, **({":p": {"N": present}} if present else {})}
         try:
             await self._aws.call(
                 "dynamodb",
@@ -175,8 +224,8 @@ class DynamoStore:
                 TableName=self._table,
                 Key={"id": {"S": execution_id}, "n": {"N": number}},
                 UpdateExpression="SET x = :x",
-                ConditionExpression="attribute_exists(id)",
-                ExpressionAttributeValues={":x": {"N": str((now + 2 * _HALF_MS) // 1000)}},
+                ConditionExpression="x = :p" if present else "attribute_exists(id)",
+                ExpressionAttributeValues=values,
             )
         except AwsError as error:
             if error.code != "ConditionalCheckFailedException":

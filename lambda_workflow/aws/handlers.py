@@ -157,14 +157,14 @@ async def _forward(
             if not isinstance(message, Timer):
                 raise MessageError(f"a {type(message).__name__} on the delay queue")
             known.append((record, message))
-        except MessageError as error:
+        except Exception as error:  # noqa: BLE001  # what a body raises once it raises always
             try:
-                await letters.put(record, str(error))
+                await letters.put(record, words_of(error))
             except BackendError as unsent:
                 tell("failed", error=f"dead-letter queue: {words_of(unsent)}")
                 failed.add(record.id)
             else:
-                tell("dead_letter", reason=str(error), message_id=record.id)
+                tell("dead_letter", reason=words_of(error), message_id=record.id)
     try:
         await timers.forward([timer for _, timer in known])
     except BackendError as error:

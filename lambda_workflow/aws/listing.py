@@ -16,7 +16,8 @@ from typing import Any, Final
 from lambda_workflow.aws.client import Aws, AwsError
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.payload import dumps, loads
+from lambda_workflow.model.payload import dumps
+from lambda_workflow.model.payload_text import loads_recorded
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Clock, Header, Page, Query
 
@@ -152,7 +153,7 @@ def listed_bytes(item: dict[str, Any]) -> int:
 
 
 def _header(item: dict[str, Any]) -> Header:
-    row = loads(item["h"]["S"])
+    row = loads_recorded(item["h"]["S"])
     workflow, status, started, turn, closed, reason, usage, *told = row
     return Header(
         item["id"]["S"], workflow, Status(status), started, turn, closed, reason, Usage(*usage),

@@ -12,12 +12,12 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lambda_workflow.aws.client import Aws
+from lambda_workflow.aws.client import REFUSALS, Aws
 from lambda_workflow.aws.config import AwsConfig
-from lambda_workflow.errors import BackendError
+from lambda_workflow.errors import BackendError, ConfigurationError
 from lambda_workflow.model.messages import Task
 from lambda_workflow.model.wire import render, render_response, render_task
-from lambda_workflow.ports import SendMessage, SendResponse, SendTask
+from lambda_workflow.ports import SendMessage, SendResponse, SendTask, Unprocessable
 
 BATCH_ENTRIES_MAX: Final = 10  # SQS's own limits of one SendMessageBatch request
 BATCH_BYTES_MAX: Final = 1024 * 1024
@@ -52,10 +52,19 @@ class SqsQueue:
     async def send_messages(self, sends: Sequence[SendMessage]) -> None:
         by_url: dict[str, list[Entry]] = {}
         for send in sends:
-            url = self._config.inbox_url(send.queue_url)
+            url = self._url(send)
             entry = Entry(render(send.message), send.message.execution_id, send.deduplication)
             by_url.setdefault(url, []).append(entry)
         await run_all([self._send_ordered(url, entries) for url, entries in by_url.items()])
+
+    def _url(self, send: SendMessage) -> str:
+        try:
+            return self._config.inbox_url(send.queue_url)
+        except ConfigurationError as error:  # the address is of a message, or of code
+            raise Unprocessable(
+                f"a {type(send.message).__name__} for execution {send.message.execution_id} "
+                f"cannot be sent: {error}"
+            ) from error
 
     async def _send_ordered(self, url: str, entries: Sequence[Entry]) -> None:
         for layer in _layers(entries):
@@ -89,9 +98,9 @@ async def send_batch(aws: Aws, url: str, entries: Sequence[Entry]) -> None:
                 break
             first = failed[left[0]["Id"]]
             if first.get("SenderFault"):
-                raise BackendError(
-                    f"{url} refused a message: {first.get('Message', first['Code'])}"
-                )
+                code = first["Code"].rpartition(".")[2]
+                kind = Unprocessable if code in REFUSALS else BackendError
+                raise kind(f"{url} refused a message: {first.get('Message', code)}")
             await asyncio.sleep(BACKOFF_SECONDS * 2**attempt)
         else:
             raise BackendError(f"{len(left)} messages could not be sent to {url}")

@@ -20,15 +20,17 @@ from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.aws.heard import hear
 from lambda_workflow.aws.letters import DeadLetterQueue
 from lambda_workflow.aws.sqs import Entry, send_batch
-from lambda_workflow.errors import MessageError
+from lambda_workflow.errors import BackendError, MessageError
 from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.ids import TASK_PREFIX
+from lambda_workflow.model.limits import RECEIVES_MAX
 from lambda_workflow.model.messages import Heartbeat, Task, Update
 from lambda_workflow.model.references import check_task, service_place
 from lambda_workflow.model.wire import parse_task, render, render_task
 from lambda_workflow.ports import Blobs, Clock, Happening
 from lambda_workflow.runtime.attend import Postponed
 from lambda_workflow.runtime.batch import Record
+from lambda_workflow.runtime.deterministic import is_deterministic
 from lambda_workflow.runtime.log import LogObserver
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.workshop import Unheard, Workshop
@@ -56,8 +58,22 @@ class Tasks:
             async with asyncio.timeout(seconds_max):
                 await self._answer(record)
         except Exception as error:  # noqa: BLE001  # the task comes again, its neighbours do not
+            is_of_host = isinstance(error, BackendError) and is_deterministic(error)
+            is_last = record.receive_count >= RECEIVES_MAX and is_of_host
+            if is_last and await self._moved_aside(record, words_of(error)):
+                return True
             _tell_failed(record, error)
             return False
+        return True
+
+    async def _moved_aside(self, record: Record, reason: str) -> bool:
+        try:
+            await self.letters.put(record, reason)
+        except BackendError as error:
+            _tell_failed(record, error)
+            return False
+        fields = {"reason": reason, "message_id": record.id}
+        LogObserver().notify(Happening("dead_letter", record.group, fields=fields))
         return True
 
     async def _answer(self, record: Record) -> None:

@@ -233,7 +233,12 @@ class Engine:
         self._ends = Ends()
         self._client = Client(self._app, backend, wait=self._ends.wait)
         self._inbox = Inbox(
-            self._turn, file.drop, self._eased, backend=backend, concurrency=self._concurrency
+            self._turn,
+            file.drop,
+            self._eased,
+            bury=file.bury_message,
+            backend=backend,
+            concurrency=self._concurrency,
         )
         self._crew = Crew(
             self._app,

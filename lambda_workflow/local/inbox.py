@@ -4,19 +4,27 @@ Laws
  1. All that has arrived for an execution goes into its next turn together, in order of arrival.
  2. What a failed turn was given comes again, first, after a growing wait; its rows stay meanwhile.
  3. A message is held once: while its row's receipt is in `held`, the same row is not taken again.
+ 4. What fails the same way each time is tried three times, alone, and then moved to the dead
+    letters with its reason; the messages behind it go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
-from lambda_workflow.local.backoff import back_off
+from lambda_workflow.local.backoff import back_off, insist
 from lambda_workflow.local.sqlite import Receipt
+from lambda_workflow.model.failures import words_of
+from lambda_workflow.model.limits import RECEIVES_MAX
 from lambda_workflow.model.messages import Message
-from lambda_workflow.ports import Backend
+from lambda_workflow.ports import Backend, Happening
+from lambda_workflow.runtime.deterministic import is_deterministic
 from lambda_workflow.runtime.intake import Arrival
 
+# Moves the row of a message aside, for the reason.
+Bury = Callable[[Message, Receipt, str], Awaitable[None]]
 # Runs a turn, and returns whether its receipts are answered.
 Turner = Callable[[str, Sequence[Arrival]], Awaitable[bool]]
 
@@ -27,6 +35,7 @@ class Inbox:
     Args:
         turn: makes one turn.
         drop: deletes rows by their receipts.
+        bury: moves a message's row to the dead letters, with a reason.
         rested: called whenever nothing is left to do here.
     """
 
@@ -36,6 +45,7 @@ class Inbox:
         drop: Callable[[Sequence[Receipt]], Awaitable[None]],
         rested: Callable[[], None],
         *,
+        bury: Bury,
         backend: Backend,
         concurrency: int,
     ) -> None:
@@ -44,6 +54,7 @@ class Inbox:
         self._turn = turn
         self._drop = drop
         self._rested = rested
+        self._bury = bury
         self._backend = backend
         self._slots = asyncio.Semaphore(concurrency)
         self._boxes: dict[str, list[Arrival]] = {}
@@ -93,26 +104,47 @@ class Inbox:
 
     async def _empty(self, execution_id: str, box: list[Arrival]) -> None:
         failures = 0
+        is_alone = False  # one message at a time: one of several fails at each try
         try:
-            while arrivals := box.copy():
-                box.clear()
+            while arrivals := box[: 1 if is_alone else None]:
+                del box[: len(arrivals)]
                 try:
                     async with self._slots:
                         acked = await self._turn(execution_id, arrivals)
-                    receipts = [arrival.receipt for arrival in arrivals]
-                    if not acked:
-                        await self._drop(receipts)
-                    self.held.difference_update(receipts)
-                    self.waiting -= len(receipts)
-                    failures = 0
+                    await self._done(arrivals, acked=acked)
+                    failures, is_alone = 0, is_alone and bool(box)
                 except Exception as error:  # noqa: BLE001  # whatever it is, the messages come again
-                    box[:0] = arrivals
                     failures += 1
+                    if is_deterministic(error) and len(arrivals) > 1:
+                        failures, is_alone = 0, True
+                        box[:0] = arrivals
+                        continue
+                    if is_deterministic(error) and failures >= RECEIVES_MAX:
+                        await self._move_aside(arrivals[0], error)
+                        failures = 0
+                        continue
+                    box[:0] = arrivals
                     await self._back_off(execution_id, failures, error)
         finally:
             del self._boxes[execution_id], self._tasks[execution_id]
         if not self._boxes:
             self._rested()
+
+    async def _done(self, arrivals: Sequence[Arrival], *, acked: bool) -> None:
+        receipts = [arrival.receipt for arrival in arrivals]
+        if not acked:
+            await self._drop(receipts)
+        self.held.difference_update(receipts)
+        self.waiting -= len(receipts)
+
+    async def _move_aside(self, arrival: Arrival, error: Exception) -> None:
+        message, reason = arrival.message, words_of(error)
+        await insist(self._backend, partial(self._bury, message, arrival.receipt, reason))
+        self.held.discard(arrival.receipt)
+        self.waiting -= 1
+        fields = {"reason": reason, "message": type(message).__name__}
+        happening = Happening("dead_letter", message.execution_id, fields=fields)
+        self._backend.observer.notify(happening)
 
     async def _back_off(self, execution_id: str, failures: int, error: Exception) -> None:
         self._backing_off.add(execution_id)

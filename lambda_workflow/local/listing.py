@@ -9,7 +9,8 @@ from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.local.change import Row
 from lambda_workflow.local.damage import DamagedRow, FileConnection, wrong_type
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.payload import Json, dumps, loads
+from lambda_workflow.model.payload import Json, dumps
+from lambda_workflow.model.payload_text import loads_recorded
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Header, Page, Query
 
@@ -61,7 +62,7 @@ def decode_header(row: Row, connection: FileConnection) -> Header:
         raise connection.damage("executions", (execution_id,), why)
     values: list[Any] = []
     try:
-        values = [None if text is None else loads(text) for text in told]
+        values = [None if text is None else loads_recorded(text) for text in told]
         counted = Usage(*_numbers(json.loads(usage)))
     except (ValueError, TypeError) as error:
         column = "usage" if len(values) == len(told) else "custom, tags or memo"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple, Protocol, assert_never
 
-from lambda_workflow.errors import BackendError, ConfigurationError
 from lambda_workflow.local import change as c
 from lambda_workflow.local.clock import WallClock
 from lambda_workflow.local.listing import encode_header, select_header, select_page
@@ -23,12 +22,13 @@ from lambda_workflow.local.opening import open_file
 from lambda_workflow.local.reading import select_blob, select_responses, select_turns
 from lambda_workflow.local.schema import resolve
 from lambda_workflow.local.worker import Worker
-from lambda_workflow.model.messages import Task
+from lambda_workflow.model.messages import Message, Task
 from lambda_workflow.model.wire import render, render_response, render_task
 from lambda_workflow.ports import (
     APP_ADDRESS,
     ArmTimer,
     Backend,
+    BlobMissing,
     Clock,
     Commit,
     DisarmTimer,
@@ -43,6 +43,7 @@ from lambda_workflow.ports import (
     SendMessage,
     SendResponse,
     SendTask,
+    Unprocessable,
 )
 
 INBOX_URL: Final = "local:inbox"  # whatever the file is called: executions may outlive its name
@@ -151,6 +152,12 @@ class SqliteFile:
         """Move a task's row to the dead letters."""
         letter = (self.backend.clock.now(), task.execution_id, reason, render_task(task))
         rows: dict[c.Statement, list[c.Row]] = {c.BURY: [letter], c.DROP_TASK: [task_key(task)]}
+        await self.writer.write(c.Change(rows, self.sink.owner if self.sink else None))
+
+    async def bury_message(self, message: Message, receipt: Receipt, reason: str) -> None:
+        """Move a message's row, or that of the task or timer it comes of, to the dead letters."""
+        letter = (self.backend.clock.now(), message.execution_id, reason, render(message))
+        rows: dict[c.Statement, list[c.Row]] = {c.BURY: [letter], receipt.statement: [receipt.row]}
         await self.writer.write(c.Change(rows, self.sink.owner if self.sink else None))
 
     def tell(self, effects: Sequence[Effect]) -> None:
@@ -303,7 +310,7 @@ class SqliteBlobs:
 
         content = await self.file.reader.call(partial(select_blob, key))
         if content is None:
-            raise BackendError(
+            raise BlobMissing(
                 f"{self.file.path}: no blob {key!r}: the file is not the one it was stored in"
             )
         return content
@@ -311,7 +318,7 @@ class SqliteBlobs:
 
 def _own(send: SendMessage) -> SendMessage:
     if send.queue_url not in ("", INBOX_URL) and not send.queue_url.startswith(APP_ADDRESS):
-        raise ConfigurationError(
+        raise Unprocessable(
             f"a message for execution {send.message.execution_id} is addressed to "
             f"{send.queue_url}, and the embedded engine reaches its own file only: run this "
             "execution where that queue can be reached"

@@ -19,7 +19,8 @@ from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
-from lambda_workflow.model.payload import dumps, loads
+from lambda_workflow.model.payload import dumps
+from lambda_workflow.model.payload_text import loads_recorded
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.turn import Turn, decode_turns, encode_turn
 
@@ -95,7 +96,7 @@ def _tokens(history: History) -> Iterator[tuple[str, str]]:
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        data = loads(text)
+        data = loads_recorded(text)
     except ValueError as error:
         raise WorkflowError(f"no exported history: not JSON ({error})") from error
     fields = {"format": int, "execution_id": str, "turns": list}

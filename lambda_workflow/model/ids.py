@@ -15,12 +15,17 @@ from typing import Final
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_kind
-from lambda_workflow.model.limits import EXECUTION_ID_CHARACTERS_MAX, NAME_CHARACTERS_MAX
+from lambda_workflow.model.bounded import encodable
+from lambda_workflow.model.limits import (
+    EXECUTION_ID_CHARACTERS_MAX,
+    ID_CHARACTERS_MAX,
+    NAME_CHARACTERS_MAX,
+)
 
 __all__ = [
     "BLOB_PREFIX", "EXECUTION_ID_CHARACTERS_MAX", "NAME_CHARACTERS_MAX", "TASK_PREFIX",
-    "check_execution_id", "check_name", "deduplication_id", "operation_of", "run_of", "run_prefix",
-    "task_id",
+    "check_execution_id", "check_name", "check_text", "deduplication_id", "operation_of",
+    "run_of", "run_prefix", "task_id",
 ]  # fmt: skip
 
 BLOB_PREFIX: Final = "blob:"  # of the items that hold large payloads
@@ -69,6 +74,20 @@ def check_name(kind: str, name: str) -> str:
             f"{kind} name {name!r}: use 1 to {NAME_CHARACTERS_MAX} letters, digits, '-' and '_'"
         )
     return name
+
+
+def check_text(what: str, text: str, most: int = ID_CHARACTERS_MAX) -> str:
+    """Return a text of the caller's if it can be sent and recorded.
+
+    Raises:
+        ConfigurationError: it is too long, no text, or has half a character (a lone surrogate).
+    """
+    check_kind(text, str, what, "text")
+    if len(text) > most:
+        raise ConfigurationError(f"{what} has {len(text):,} characters: it may have {most:,}")
+    if encodable(text) is not text:
+        raise ConfigurationError(f"{what} has half a character (a lone surrogate) in it")
+    return text
 
 
 def task_id(execution_id: str, operation: str) -> str:

@@ -29,4 +29,28 @@ RETRY_AFTER_SECONDS_MAX: Final = 365 * 24 * 3_600  # as long as a timer is sure 
 EXECUTION_ID_CHARACTERS_MAX: Final = 128  # of an SQS message group id
 NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
 STEP_NAME_CHARACTERS_MAX: Final = 1_000  # free text, which the history shows; cut
+ID_CHARACTERS_MAX: Final = 256  # of a start, signal, update or order; a run hands on 200 of them
+OPERATION_CHARACTERS_MAX: Final = 1_000  # a path of tasks within tasks within tasks
+SECRET_CHARACTERS_MAX: Final = 256  # of callback tokens; 43 are drawn
+TOKEN_CHARACTERS_MAX: Final = 2_000  # has an execution id and an operation in it
+URL_CHARACTERS_MAX: Final = 1_000  # of a queue
 REASON_CHARACTERS_MAX: Final = 1_000  # of a cancel, a pause, a termination; stands in the listing
+HEADER_REASON_BYTES_MAX: Final = 8_000  # of why it is BLOCKED, as the listing has it; cut
+TAGS_MAX: Final = 10  # they travel in every listing
+TAG_NAME_CHARACTERS_MAX: Final = 64
+TAG_CHARACTERS_MAX: Final = 128
+MEMO_BYTES_MAX: Final = 8 * 1024  # as JSON; it stands in the listing, beside a record
+
+# numbers
+
+TIME_MS_MAX: Final = 250_000_000_000_000  # in the year 9892: a year more is still a datetime
+DURATION_MS_MAX: Final = 366 * 24 * 3_600_000  # hosts keep timers for a little longer than this
+GRACE_MS_MAX: Final = 365 * 24 * 3_600_000  # as long as a timer is sure to live
+ATTEMPTS_MAX: Final = 1_000_000_000  # a number that an operation and a row can carry
+CHILDREN_DEPTH_MAX: Final = 1_000  # of a start; code may begin 16 children deep
+
+# messages and records
+
+MESSAGE_BYTES_MAX: Final = 1024 * 1024  # of an SQS message, attributes included
+RECORD_BYTES_MAX: Final = 320 * 1024  # of DynamoDB's 400 KB: the first item has a header too
+RECEIVES_MAX: Final = 3  # of a message that fails the same way each time, before it is moved aside

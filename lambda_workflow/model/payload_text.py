@@ -14,10 +14,19 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias
 
-from lambda_workflow.model.limits import INT_DIGITS_MAX
+from lambda_workflow.model.limits import DEPTH_MAX, INT_DIGITS_MAX
 from lambda_workflow.model.payload_refused import Mismatch, Refused, at_key
 
-__all__ = ["INT_DIGITS_MAX", "Json", "canonical", "dumps", "fingerprint", "loads", "same_json"]
+__all__ = [
+    "INT_DIGITS_MAX",
+    "Json",
+    "canonical",
+    "dumps",
+    "fingerprint",
+    "loads",
+    "loads_recorded",
+    "same_json",
+]
 
 # A JSON value. Any, because a recursive alias makes every caller fight dict's invariance.
 Json: TypeAlias = Any
@@ -45,7 +54,27 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-_read: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode
+def _float(text: str) -> float:
+    value = float(text)
+    if isfinite(value):
+        return value
+    raise ValueError("a number is larger than a float can be")
+
+
+def _int(text: str) -> int:
+    if len(text) <= INT_DIGITS_MAX or len(text.lstrip("-")) <= INT_DIGITS_MAX:
+        return int(text)
+    raise ValueError(f"a whole number has more than {INT_DIGITS_MAX} digits")
+
+
+_read: Final = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_float, parse_int=_int
+).decode
+_read_short: Final = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_float=_float,  # no int in it can be too long
+).decode
+_read_recorded: Final = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 def dumps(value: Json) -> str:
@@ -65,21 +94,43 @@ def dumps(value: Json) -> str:
 
 
 def loads(text: str | bytes) -> Json:
-    """The JSON value of a JSON text; bytes are UTF-8.
+    """The JSON value of a JSON text from outside; bytes are UTF-8.
 
     Raises:
-        ValueError: it is not JSON, holds NaN or Infinity, a surrogate that is half a character,
-            or nests too deeply.
+        ValueError: it is not JSON, holds NaN or Infinity, a number that no Python can hold or
+            print, a surrogate that is half a character, or nests too deeply.
     """
     if isinstance(text, bytes):
         text = text.decode()
+    value = _parsed(text, _read if len(text) > INT_DIGITS_MAX else _read_short)
+    levels = DEPTH_MAX + ENVELOPE_LEVELS
+    brackets = text.count("[") + text.count("{")  # no text nests deeper than it has these
+    if brackets > levels and not is_within_depth(value, levels):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def loads_recorded(text: str) -> Json:
+    """The JSON value of a text that this package has written: its limits were kept then.
+
+    Raises:
+        ValueError: it is not JSON after all, or holds half a character.
+    """
+    return _parsed(text, _read_recorded)
+
+
+def _parsed(text: str, read: Callable[[str], Json]) -> Json:
     try:
-        value = _read(text)
+        value = read(text)
     except RecursionError:
-        raise ValueError("the JSON text nests too deeply to be read") from None
+        raise ValueError(_TOO_DEEP) from None
     if "\\ud" in text or "\\uD" in text:
         _write(value).encode()
     return value
+
+
+ENVELOPE_LEVELS: Final = 2  # around a payload in a message: the message, and `options` or `error`
+_TOO_DEEP: Final = f"the JSON text nests too deeply to be read: {DEPTH_MAX} levels are the limit"
 
 
 def canonical(value: Json) -> str:

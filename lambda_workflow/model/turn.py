@@ -21,12 +21,17 @@ from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.payload import dumps, loads
+from lambda_workflow.model.payload import dumps
+from lambda_workflow.model.payload_text import loads_recorded
 from lambda_workflow.model.rows import BLOB, COMMANDS, EVENTS, command_row, event_row, unpack
 from lambda_workflow.model.usage import Usage
 
 PARSED_TOGETHER: Final = 64  # records: what they are parsed into stays in the processor's cache
 RECORD_FORMAT: Final = 1  # of the text; a reader refuses a higher one
+
+
+class NotARecord(WorkflowError):
+    """What a store has in the place of a turn record is none; no version can read it."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -83,7 +88,7 @@ def reference_of(text: str) -> e.BlobRef | None:
     """The reference that stands for a record, if the text is one."""
     if not text.startswith(f'{{"{BLOB}":'):
         return None
-    found = unpack(loads(text))
+    found = unpack(loads_recorded(text))
     return found if isinstance(found, e.BlobRef) else None
 
 
@@ -103,12 +108,12 @@ def decode_turns(texts: Iterable[str]) -> list[Turn]:
     while some := list(islice(rest, PARSED_TOGETHER)):
         joined = ",".join(some)
         try:
-            rows = loads(f"[{joined}]")
+            rows = loads_recorded(f"[{joined}]")
             if len(rows) != len(some):
                 raise ValueError(f"{len(rows)} values in {len(some)} texts")
             turns += [_turn(data) for data in rows]
         except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-            raise WorkflowError(
+            raise NotARecord(
                 f"not a turn record ({type(error).__name__} among {len(some)} texts of "
                 f"{len(joined)} characters)"
             ) from error

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, assert_never
 
-from lambda_workflow.errors import ConfigurationError, MessageError
-from lambda_workflow.model.events import NO_OPTIONS, BlobRef, Callback, Failure, StartOptions
-from lambda_workflow.model.ids import check_execution_id, operation_of, task_id
+from lambda_workflow.errors import MessageError
+from lambda_workflow.model import limits
+from lambda_workflow.model import wire_fields as f
+from lambda_workflow.model.arguments import named
+from lambda_workflow.model.bounded import as_details
+from lambda_workflow.model.events import NO_OPTIONS, BlobRef, Failure, StartOptions
+from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.messages import (
     GRACE_MS,
     Cancel,
@@ -29,11 +33,12 @@ from lambda_workflow.model.messages import (
     Update,
     UpdateRequest,
 )
-from lambda_workflow.model.payload import Json, dumps, loads
+from lambda_workflow.model.payload import Json, dumps
 
 _PAYLOAD: Final = "payload"
 _TIMES: Final = ("deadline_ms", "not_before", "beat_at")
-_TIME_MAX: Final = 253_402_300_799_000  # the end of the year 9999, the last that a datetime has
+_ANY: Final = 10**limits.INT_DIGITS_MAX  # a deadline that no clock shows is none that ends
+_OPERATION: Final = limits.OPERATION_CHARACTERS_MAX  # the start of a child is known by its task
 
 
 def render(message: Message) -> str:
@@ -157,18 +162,15 @@ def parse(body: str) -> Message:
     """The message to an execution in a queue message's body.
 
     Raises:
-        MessageError: it is no JSON object, has an unknown `type`, or lacks a field; says which.
+        MessageError: it is no JSON object, has an unknown `type`, lacks a field, or has one that is
+            over its limit; says which.
     """
-    data = _object(body)
+    data = f.message_object(body)
     kind = data.get("type")
-    execution = data.get("execution_id", data.get("invocation_id"))
-    try:
-        execution_id = check_execution_id(execution if isinstance(execution, str) else "")
-    except ConfigurationError as error:
-        raise MessageError(f"`execution_id`: {error}") from error
+    execution_id = f.execution(data)
     read = _KINDS.get(kind) if isinstance(kind, str) else None
     if read is None:
-        raise MessageError(f"`type` is {kind!r}: expected one of {', '.join(_KINDS)}")
+        raise MessageError(f"`type` is {named(kind)}: expected one of {', '.join(_KINDS)}")
     return read(execution_id, data)
 
 
@@ -176,42 +178,38 @@ def parse_task(body: str) -> Task:
     """The task in a service queue's message.
 
     Raises:
-        MessageError: it is no JSON object, or lacks a field; says which.
+        MessageError: it is no JSON object, lacks a field, or has one that is over its limit; says
+            which.
     """
-    data = _object(body)
+    data = f.message_object(body)
     execution_id = data.get("execution_id", data.get("invocation_id"))
     if not isinstance(execution_id, str):
         raise MessageError("`execution_id` is missing or not a string")
     return Task(
-        execution_id,
-        _text(data, "task_id"),
-        str(data.get("service") or ""),
-        _get(data, _PAYLOAD),
-        _whole(data, "attempt", 1),
-        str(data.get("callback_queue_url") or ""),
-        _whole(data, "heartbeat_ms", 0),
-        data.get("details"),
+        f.execution(data),
+        f.task(data),
+        f.optional_text(data, "service"),
+        f.payload(data, _PAYLOAD),
+        f.whole(data, "attempt", 1, limits.ATTEMPTS_MAX),
+        f.optional_text(data, "callback_queue_url", limits.URL_CHARACTERS_MAX),
+        f.whole(data, "heartbeat_ms", 0, limits.DURATION_MS_MAX),
+        as_details(data.get("details")),
         data.get("reply") is not False,
         data.get("cancelled") is True,
-        min(_whole(data, "deadline_ms", 0), _TIME_MAX),
+        min(f.whole(data, "deadline_ms", 0, _ANY), limits.TIME_MS_MAX),
         data.get("state"),
-        _whole(data, "not_before", 0),
-        _whole(data, "beat_at", 0),
+        f.whole(data, "not_before", 0),
+        f.whole(data, "beat_at", 0),
     )
 
 
 def _request(execution_id: str, data: dict[str, Any]) -> Request:
-    callback = data.get("callback")
-    if callback is not None and not isinstance(callback, dict):
-        raise MessageError("`callback` is not an object")
-    owed = callback and Callback(
-        _text(callback, "queue_url"), _text(callback, "execution_id"), _text(callback, "task_id")
-    )
-    workflow, attempt = _text(data, "workflow"), _whole(data, "attempt", 1)
-    return Request(
-        execution_id, workflow, _get(data, "request"), owed or None, attempt, _options(data),
-        data.get("replace") is True,
-    )  # fmt: skip
+    owed = f.callback(data)
+    workflow = f.text(data, "workflow", limits.NAME_CHARACTERS_MAX)
+    attempt = f.whole(data, "attempt", 1, limits.ATTEMPTS_MAX)
+    request = f.payload(data, "request")
+    replace = data.get("replace") is True
+    return Request(execution_id, workflow, request, owed, attempt, _options(data), replace)
 
 
 def _options(data: dict[str, Any]) -> StartOptions:
@@ -220,86 +218,54 @@ def _options(data: dict[str, Any]) -> StartOptions:
         return NO_OPTIONS
     if not isinstance(given, dict):
         raise MessageError("`options` is not an object")
-    tags = given.get("tags") or {}
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise MessageError("`options.tags` is not an object of strings")
     return StartOptions(
-        str(given.get("id") or ""),
-        str(given.get("secret") or ""),
-        _whole(given, "timeout_ms", 0),
-        _whole(given, "not_before", 0),
-        _whole(given, "depth", 0),
-        tags,
-        given.get("memo"),
+        f.optional_text(given, "id", limits.EXECUTION_ID_CHARACTERS_MAX + _OPERATION),
+        f.optional_text(given, "secret", limits.SECRET_CHARACTERS_MAX),
+        f.whole(given, "timeout_ms", 0, limits.DURATION_MS_MAX),
+        f.whole(given, "not_before", 0),
+        f.whole(given, "depth", 0, limits.CHILDREN_DEPTH_MAX),
+        f.tags(given),
+        f.memo(given),
     )
 
 
 def _update(execution_id: str, data: dict[str, Any]) -> Update:
-    operation, attempt = _operation(execution_id, data), _whole(data, "attempt", 0)
-    token = str(data.get("token") or "")
+    operation, attempt = f.operation(execution_id, data), _attempt(data)
+    token = f.optional_text(data, "token", limits.TOKEN_CHARACTERS_MAX)
     if (error := data.get("error")) is None:
-        return Update(execution_id, operation, _get(data, _PAYLOAD), None, attempt, token)
+        payload = f.payload(data, _PAYLOAD)
+        return Update(execution_id, operation, payload, None, attempt, token)
     if not isinstance(error, dict):
         error = {"message": str(error)}
     return Update(execution_id, operation, None, Failure.from_json(error), attempt, token)
 
 
 def _heartbeat(execution_id: str, data: dict[str, Any]) -> Heartbeat:
-    operation, attempt = _operation(execution_id, data), _whole(data, "attempt", 0)
-    token = str(data.get("token") or "")
-    return Heartbeat(execution_id, operation, data.get("details"), attempt, token)
+    operation, attempt = f.operation(execution_id, data), _attempt(data)
+    token = f.optional_text(data, "token", limits.TOKEN_CHARACTERS_MAX)
+    details = as_details(data.get("details"))
+    return Heartbeat(execution_id, operation, details, attempt, token)
+
+
+def _told(
+    execution_id: str, data: dict[str, Any]
+) -> tuple[str, str, Json | BlobRef, str, str, bool]:
+    """What a signal and an update request have."""
+    name, known = f.text(data, "name", limits.NAME_CHARACTERS_MAX), f.text(data, "id")
+    payload, is_checked = f.payload(data, _PAYLOAD), data.get("checked") is True
+    return execution_id, name, payload, known, _start(data), is_checked
+
+
+def _attempt(data: dict[str, Any]) -> int:
+    return f.whole(data, "attempt", 0, limits.ATTEMPTS_MAX)
 
 
 def _start(data: dict[str, Any]) -> str:
-    return str(data.get("start") or "")
-
-
-def _is_checked(data: dict[str, Any]) -> bool:
-    return data.get("checked") is True
+    return f.optional_text(data, "start", limits.EXECUTION_ID_CHARACTERS_MAX + _OPERATION)
 
 
 def _id(data: dict[str, Any]) -> str:
-    return str(data.get("id") or "")
-
-
-def _reason(data: dict[str, Any]) -> str:
-    return str(data.get("reason") or "")
-
-
-def _operation(execution_id: str, data: dict[str, Any]) -> str:
-    """The operation that `task_id` names; it may be bare, but must not be another execution's."""
-    task = _text(data, "task_id")
-    operation = operation_of(task)
-    if task not in (operation, task_id(execution_id, operation)):
-        raise MessageError(
-            f"`task_id` {task!r} is not one of `execution_id` {execution_id!r}: an adapter sends "
-            "both back as it got them"
-        )
-    return operation
-
-
-def _object(body: str) -> dict[str, Any]:
-    try:
-        data = loads(body)
-    except ValueError as error:
-        raise MessageError(f"not JSON ({error})") from error
-    if not isinstance(data, dict):
-        raise MessageError(f"a JSON {type(data).__name__}, not an object")
-    return data
-
-
-def _text(data: dict[str, Any], field: str) -> str:
-    value = data.get(field)
-    if not isinstance(value, str) or not value:
-        raise MessageError(f"`{field}` is missing or not a non-empty string")
-    return value
-
-
-def _whole(data: dict[str, Any], field: str, default: int | None = None) -> int:
-    value = data.get(field, default)
-    if type(value) is not int or value < 0:
-        raise MessageError(f"`{field}` is missing or not a whole number")
-    return value
+    return f.optional_text(data, "id", limits.EXECUTION_ID_CHARACTERS_MAX + _OPERATION)
 
 
 def _put(data: dict[str, Any], field: str, payload: Json | BlobRef) -> None:
@@ -310,16 +276,6 @@ def _put(data: dict[str, Any], field: str, payload: Json | BlobRef) -> None:
         data[field] = payload
 
 
-def _get(data: dict[str, Any], field: str) -> Json | BlobRef:
-    ref = data.get(f"{field}_ref")
-    if ref is None:
-        payload: Json = data.get(field)
-        return payload
-    if not isinstance(ref, dict):
-        raise MessageError(f"`{field}_ref` is not an object")
-    return BlobRef(_text(ref, "key"), _text(ref, "digest"), _whole(ref, "bytes"))
-
-
 _OPTIONS: Final = {
     "id": "", "secret": "", "timeout_ms": 0, "not_before": 0, "depth": 0, "tags": {}, "memo": None,
 }  # fmt: skip
@@ -328,19 +284,15 @@ _OPTIONS: Final = {
 _KINDS: Final[dict[str, Callable[[str, dict[str, Any]], Message]]] = {
     "Request": _request,
     "Update": _update,
-    "Timer": lambda x, d: Timer(x, _operation(x, d), _whole(d, "due")),
+    "Timer": lambda x, d: Timer(x, f.operation(x, d), f.whole(d, "due")),
     "Heartbeat": _heartbeat,
-    "Signal": lambda x, d: Signal(
-        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d), _is_checked(d)
-    ),
-    "UpdateRequest": lambda x, d: UpdateRequest(
-        x, _text(d, "name"), _get(d, _PAYLOAD), _text(d, "id"), _start(d), _is_checked(d)
-    ),
+    "Signal": lambda x, d: Signal(*_told(x, d)),
+    "UpdateRequest": lambda x, d: UpdateRequest(*_told(x, d)),
     "Cancel": lambda x, d: Cancel(
-        x, _reason(d), _whole(d, "grace_ms", GRACE_MS), _start(d), _id(d)
+        x, f.reason(d), f.whole(d, "grace_ms", GRACE_MS, limits.GRACE_MS_MAX), _start(d), _id(d)
     ),
-    "Terminate": lambda x, d: Terminate(x, _reason(d), _start(d), _id(d)),
-    "Pause": lambda x, d: Pause(x, _reason(d), _id(d)),
+    "Terminate": lambda x, d: Terminate(x, f.reason(d), _start(d), _id(d)),
+    "Pause": lambda x, d: Pause(x, f.reason(d), _id(d)),
     "Resume": lambda x, d: Resume(x, _id(d)),
     "Redrive": lambda x, d: Redrive(x, _id(d)),
 }

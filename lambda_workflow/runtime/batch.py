@@ -7,6 +7,8 @@ Laws
  3. Groups do not touch each other: one fails, the others succeed.
  4. A record that cannot be understood is moved away with its body intact; left to its receive count
     it would drag the later records of its group along to the dead-letter queue.
+ 5. So is one that fails the same way at each delivery, at its third; its neighbours are taken one
+    at a time meanwhile, and are not dragged along. What may pass is never moved away here.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lambda_workflow.model.failures import words_of
+from lambda_workflow.model.limits import RECEIVES_MAX
 from lambda_workflow.model.references import check_message
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Happening, Observer, Quiet, guarded
 from lambda_workflow.runtime.deadline import DEADLINE, Deadline
+from lambda_workflow.runtime.deterministic import is_deterministic
 from lambda_workflow.runtime.intake import Arrival, RefusedArrival
 from lambda_workflow.runtime.turns import TurnResult
 
@@ -45,7 +49,7 @@ class Record:
 
 
 class DeadLetters(Protocol):
-    """Where records go that nobody can understand."""
+    """Where records go that cannot be understood, or never succeed."""
 
     async def put(self, record: Record, reason: str) -> None:
         """Keep a record, body and attributes as they came, with the reason.
@@ -99,6 +103,15 @@ async def run_batch(
 
 
 @dataclass(frozen=True, slots=True)
+class _Taken:
+    """A record that was understood, and its place in the group."""
+
+    position: int
+    record: Record
+    arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
 class _Batch:
     turns: RunsTurns
     dead_letters: DeadLetters
@@ -108,7 +121,7 @@ class _Batch:
 
     async def run_group(self, records: Sequence[Record]) -> set[str]:
         """The ids of a group's records that failed."""
-        arrived: dict[str, list[tuple[int, Arrival]]] = {}
+        arrived: dict[str, list[_Taken]] = {}
         moved: set[int] = set()
         failed_from = len(records)
         for position, record in enumerate(records):
@@ -121,45 +134,66 @@ class _Batch:
                     break
                 moved.add(position)
             else:
-                arrival = (position, Arrival(message, record.id))
-                arrived.setdefault(message.execution_id, []).append(arrival)
-        for execution_id, arrivals in arrived.items():
-            if not await self._run_turns(execution_id, arrivals, records, moved):
-                failed_from = min(failed_from, arrivals[0][0])
+                taken = _Taken(position, record, Arrival(message, record.id))
+                arrived.setdefault(message.execution_id, []).append(taken)
+        for execution_id, taken_in in arrived.items():
+            left = await self._run_turns(execution_id, taken_in, moved)
+            if left is not None:
+                failed_from = min(failed_from, left)
                 break  # what is left in the group came later, and fails with it
         return {r.id for n, r in enumerate(records) if n >= failed_from and n not in moved}
 
     async def _run_turns(
-        self,
-        execution_id: str,
-        arrivals: Sequence[tuple[int, Arrival]],
-        records: Sequence[Record],
-        moved: set[int],
-    ) -> bool:
-        """One turn of what arrived; what the execution refuses is moved away, the rest runs."""
-        while left := [(n, arrival) for n, arrival in arrivals if n not in moved]:
-            try:
-                return await self._run_turn(execution_id, [arrival for _, arrival in left])
-            except RefusedArrival as refused:
-                place = next(n for n, arrival in left if arrival.receipt == refused.receipt)
-                if not await self._move_away(records[place], f"MessageError: {refused}"):
-                    return False
-                moved.add(place)
-        return True
+        self, execution_id: str, taken_in: Sequence[_Taken], moved: set[int]
+    ) -> int | None:
+        """One turn of what arrived, or several to find what is to blame; where it failed.
 
-    async def _run_turn(self, execution_id: str, arrivals: Sequence[Arrival]) -> bool:
+        What the execution refuses is moved away, and the rest runs.
+        """
+        left = list(taken_in)
+        while left:
+            error = await self._run_turn(execution_id, left)
+            if error is None:
+                return None
+            if not isinstance(error, RefusedArrival):
+                alone = is_deterministic(error)
+                return await self._one_by_one(left, moved, error) if alone else left[0].position
+            refused = next(one for one in left if one.arrival.receipt == error.receipt)
+            if not await self._move_away(refused.record, f"MessageError: {error}"):
+                return left[0].position
+            moved.add(refused.position)
+            left.remove(refused)
+        return None
+
+    async def _one_by_one(
+        self, left: Sequence[_Taken], moved: set[int], error: Exception | None
+    ) -> int | None:
+        for one in left:
+            if len(left) > 1:
+                error = await self._run_turn(one.arrival.message.execution_id, [one])
+            if error is None:
+                continue
+            often = one.record.receive_count >= RECEIVES_MAX and is_deterministic(error)
+            is_last = often or isinstance(error, RefusedArrival)
+            if not is_last or not await self._move_away(one.record, words_of(error)):
+                return one.position
+            moved.add(one.position)
+        return None
+
+    async def _run_turn(self, execution_id: str, taken_in: Sequence[_Taken]) -> Exception | None:
+        arrivals = [one.arrival for one in taken_in]
         try:
             async with asyncio.timeout_at(self.deadline):
                 await self.turns.run(execution_id, arrivals, consumed=self.consumed)
-        except RefusedArrival:
-            raise
-        except TimeoutError:
+        except RefusedArrival as refused:
+            return refused
+        except TimeoutError as error:
             self._notify("failed", execution_id, error="the turn did not end in its time")
-            return False
+            return error
         except Exception as error:  # noqa: BLE001  # one execution's failure is not its neighbours'
             self._notify("failed", execution_id, error=words_of(error))
-            return False
-        return True
+            return error
+        return None
 
     async def _move_away(self, record: Record, reason: str) -> bool:
         try:

@@ -13,10 +13,19 @@ from typing import Any, Final
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.history import History
 from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.model.usage import Usage, write_units
-from lambda_workflow.ports import Backend, Commit, Effect, Happening, Observer, PutHeader
+from lambda_workflow.ports import (
+    Backend,
+    Commit,
+    Effect,
+    Happening,
+    Observer,
+    PutHeader,
+    Unprocessable,
+)
 from lambda_workflow.runtime.dispatch import (
     dispatch,
     effects_of,
@@ -64,14 +73,15 @@ class Committer:
 
         Raises:
             Conflict: another worker was first.
+            Unprocessable: the record cannot be written, by any worker.
             BackendError: the same messages must come again.
         """
         history, backend = work.live.history, self._backend
+        size = _size(turn, history.execution_id)
         history.append(turn)
         effects: list[Effect] = effects_of(turn, history, backend.inbox_url)
         usage = history.turns[-2].usage if len(history.turns) > 1 else Usage()
         changed = status_changed(history)
-        size = len(encode_turn(turn).encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
         usage += work.consumed + work.live.spent + units_of(effects)
         usage += Usage(writes=write_units(size) + changed, bytes=size)
         writer = f"{self._worker}.{next(self._begun)}" if _begins_once(turn, history) else ""
@@ -110,6 +120,16 @@ class Committer:
         if history.next_number > 2:  # the first record of all carries its header itself
             effects.append(PutHeader(header_of(history)))
         await dispatch(effects, self._backend)
+
+
+def _size(turn: Turn, execution_id: str) -> int:
+    try:
+        record = len(encode_turn(turn).encode())
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Unprocessable(
+            f"turn {turn.number} of execution {execution_id} cannot be written: {words_of(error)}"
+        ) from error
+    return record + len(execution_id) + ITEM_OVERHEAD_BYTES
 
 
 def _begins_once(turn: Turn, history: History) -> bool:

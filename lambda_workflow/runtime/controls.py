@@ -8,6 +8,8 @@ from typing import Final
 
 from lambda_workflow.errors import ConfigurationError, ExecutionClosed
 from lambda_workflow.model.arguments import check_duration
+from lambda_workflow.model.ids import check_text
+from lambda_workflow.model.limits import REASON_CHARACTERS_MAX
 from lambda_workflow.model.messages import Cancel, Pause, Redrive, Resume, Terminate
 from lambda_workflow.runtime.client_base import ClientBase, not_found
 
@@ -29,14 +31,15 @@ class Controls(ClientBase):
         takes notice when it goes on; to end it now, `terminate` it. A second order changes nothing.
 
         Args:
-            reason: for the history, the error that callers get, and `ctx` (the error's argument).
+            reason: for the history, the error that callers get, and `ctx` (the error's argument);
+                at most 1,000 characters.
             grace: how long the cleanup may take; then it is given up. At most 365 days.
 
         Raises:
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Cancel(execution_id, reason, grace_ms(grace), id=order_id()))
+        await self._order(Cancel(execution_id, checked(reason), grace_ms(grace), id=order_id()))
 
     async def terminate(self, execution_id: str, reason: str = "") -> None:
         """End an execution at once, whatever its state: its code is not asked, nothing is tidied.
@@ -47,7 +50,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Terminate(execution_id, reason, id=order_id()))
+        await self._order(Terminate(execution_id, checked(reason), id=order_id()))
 
     async def pause(self, execution_id: str, reason: str = "") -> None:
         """Hold an execution: what arrives is kept, and nothing is made of it until `resume`.
@@ -58,7 +61,7 @@ class Controls(ClientBase):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._order(Pause(execution_id, reason, order_id()))
+        await self._order(Pause(execution_id, checked(reason), order_id()))
 
     async def resume(self, execution_id: str) -> None:
         """Let a paused execution go on: what has arrived meanwhile takes effect, in order.
@@ -89,6 +92,15 @@ class Controls(ClientBase):
                 f"{type(order).__name__.lower()}"
             )
         await self._send(order)
+
+
+def checked(reason: str) -> str:
+    """A reason that fits into a listing.
+
+    Raises:
+        ConfigurationError: it has more than 1,000 characters, or half of one.
+    """
+    return check_text("reason", reason, REASON_CHARACTERS_MAX)
 
 
 def order_id() -> str:

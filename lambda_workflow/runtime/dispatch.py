@@ -13,10 +13,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from lambda_workflow.model import commands as c
+from lambda_workflow.model.bounded import clipped
 from lambda_workflow.model.events import NO_OPTIONS, BlobRef
 from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import run_of, run_prefix, task_id
+from lambda_workflow.model.limits import HEADER_REASON_BYTES_MAX
 from lambda_workflow.model.messages import Task
+from lambda_workflow.model.payload import dumps
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import (
@@ -128,7 +131,10 @@ async def dispatch(effects: Sequence[Effect], backend: Backend) -> None:
 def _reason(last: Turn) -> str:
     """Why it is BLOCKED or PAUSED, or was ended from outside."""
     command = last.commands[-1] if last.commands else None
-    return command.reason if isinstance(command, c.End) else last.reason
+    reason = command.reason if isinstance(command, c.End) else last.reason
+    if len(dumps(reason).encode()) <= HEADER_REASON_BYTES_MAX:
+        return reason
+    return clipped(reason, HEADER_REASON_BYTES_MAX // 6)  # bytes of an escape
 
 
 def _effect(command: c.Command, history: History, inbox_url: str, fresh: str) -> Effect | None:

@@ -11,7 +11,7 @@ from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.ports import Header
 from lambda_workflow.replay.query import Query
 from lambda_workflow.replay.workflow import Workflow
-from lambda_workflow.runtime.controls import GRACE, grace_ms, order_id
+from lambda_workflow.runtime.controls import GRACE, checked, grace_ms, order_id
 from lambda_workflow.runtime.sent_start import SentStart
 from lambda_workflow.runtime.talk import asking, replied, telling
 
@@ -110,19 +110,19 @@ class Handle(Generic[Out]):
     async def cancel(self, reason: str = "", *, grace: timedelta = GRACE) -> None:
         """Ask it to end; see `Client.cancel`."""
         await self._begun()
-        order = Cancel(self.execution_id, reason, grace_ms(grace), id=order_id())
+        order = Cancel(self.execution_id, checked(reason), grace_ms(grace), id=order_id())
         await self._client._order(order, is_started=True)
 
     async def terminate(self, reason: str = "") -> None:
         """End it at once; see `Client.terminate`."""
         await self._begun()
-        order = Terminate(self.execution_id, reason, id=order_id())
+        order = Terminate(self.execution_id, checked(reason), id=order_id())
         await self._client._order(order, is_started=True)
 
     async def pause(self, reason: str = "") -> None:
         """Hold it; see `Client.pause`."""
         await self._begun()
-        order = Pause(self.execution_id, reason, order_id())
+        order = Pause(self.execution_id, checked(reason), order_id())
         await self._client._order(order, is_started=True)
 
     async def resume(self) -> None:

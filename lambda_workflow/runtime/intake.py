@@ -40,6 +40,8 @@ class Arrival:
 class RefusedArrival(MessageError):
     """A message that its execution must not take in, however often it is delivered."""
 
+    is_deterministic = True
+
     def __init__(self, reason: str, receipt: Any) -> None:
         super().__init__(reason)
         self.receipt = receipt

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from lambda_workflow.errors import BackendError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.limits import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX
+from lambda_workflow.model.limits import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX
 from lambda_workflow.model.payload import Json, dumps, fingerprint, loads
 from lambda_workflow.model.payload_bounds import bounded, too_large
+from lambda_workflow.model.payload_text import loads_recorded
 from lambda_workflow.model.references import WORKFLOW_PLACE, is_content, key_of
 from lambda_workflow.model.turn import Turn, encode_reference, reference_of
-from lambda_workflow.ports import Blobs
+from lambda_workflow.ports import Blobs, Unprocessable
 
 __all__ = [
     "INLINE_BYTES_MAX", "PAYLOAD_BYTES_MAX", "RECORD_BYTES_MAX", "deposit", "deposit_record",
     "fetch", "fetch_records", "inflate", "inflate_event", "stored",
 ]  # fmt: skip
 
-RECORD_BYTES_MAX: Final = 340 * 1024  # of 400 KB; the first item has a header, ids and keys too
+Read = Callable[[str], Json]
 
 
 async def deposit(
@@ -77,15 +78,23 @@ async def fetch_records(texts: Sequence[str], blobs: Blobs) -> list[str]:
     ]
 
 
-async def fetch(payload: Json | e.BlobRef, blobs: Blobs) -> Json:
+async def fetch(payload: Json | e.BlobRef, blobs: Blobs, read: Read = loads) -> Json:
     """The payload that a reference stands for.
 
+    Args:
+        read: parses it; `loads_recorded` where it was taken in before.
+
     Raises:
+        Unprocessable: what is stored under its key is no payload, or there is nothing.
         BackendError: it could not be fetched, or is not the content that was stored.
     """
-    if isinstance(payload, e.BlobRef):
-        return loads(await _content(payload, blobs))
-    return payload
+    if not isinstance(payload, e.BlobRef):
+        return payload
+    content = await _content(payload, blobs)
+    try:
+        return read(content.decode())
+    except ValueError as error:
+        raise Unprocessable(f"the payload {payload.key} is not JSON ({error})") from error
 
 
 async def _content(ref: e.BlobRef, blobs: Blobs) -> bytes:
@@ -107,17 +116,17 @@ async def inflate(turns: Sequence[Turn], blobs: Blobs) -> list[Turn]:
 async def _inflated(turn: Turn, blobs: Blobs) -> Turn:
     if not any(isinstance(_carried(event), e.BlobRef) or _hands_on(event) for event in turn.events):
         return turn
-    events = [await inflate_event(event, blobs) for event in turn.events]
+    events = [await inflate_event(event, blobs, loads_recorded) for event in turn.events]
     return replace(turn, events=tuple(events))
 
 
-async def inflate_event(event: e.Event, blobs: Blobs) -> e.Event:
+async def inflate_event(event: e.Event, blobs: Blobs, read: Read = loads) -> e.Event:
     """The event with its payload in place."""
     if isinstance(event, e.Started) and _hands_on(event):
-        handed: Any = tuple([await inflate_event(told, blobs) for told in event.run.untaken])
+        handed: Any = tuple([await inflate_event(told, blobs, read) for told in event.run.untaken])
         event = replace(event, run=replace(event.run, untaken=handed))
     if isinstance(ref := _carried(event), e.BlobRef):
-        event = _with_payload(event, await fetch(ref, blobs))
+        event = _with_payload(event, await fetch(ref, blobs, read))
     return event
 
 

@@ -8,14 +8,17 @@ from typing import Any, Final, TypedDict
 
 from lambda_workflow.errors import ConfigurationError, LimitExceeded
 from lambda_workflow.model.arguments import check_duration, check_kind, check_moment
+from lambda_workflow.model.ids import check_text
+from lambda_workflow.model.limits import (
+    MEMO_BYTES_MAX,
+    TAG_CHARACTERS_MAX,
+    TAG_NAME_CHARACTERS_MAX,
+    TAGS_MAX,
+)
 from lambda_workflow.model.payload import Json, codec_for, dumps
 from lambda_workflow.runtime.sent_start import OnConflict
 
 YEAR: Final = timedelta(days=366)  # hosts keep timers for a little longer than this
-TAGS_MAX: Final = 10  # they travel in every listing
-TAG_NAME_CHARACTERS_MAX: Final = 64
-TAG_CHARACTERS_MAX: Final = 128
-MEMO_BYTES_MAX: Final = 8 * 1024  # as JSON; it stands in the listing, beside a record
 
 
 class StartWith(TypedDict, total=False):
@@ -88,6 +91,7 @@ def checked_tags(tags: Mapping[str, str]) -> dict[str, str]:
                 f"tag {name!r:.100}: its name may have 1 to {TAG_NAME_CHARACTERS_MAX} characters, "
                 f"its text up to {TAG_CHARACTERS_MAX}"
             )
+        check_text("tag", name + text)
     return dict(tags)
 
 

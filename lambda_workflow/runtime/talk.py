@@ -24,7 +24,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.history import History
-from lambda_workflow.model.ids import deduplication_id
+from lambda_workflow.model.ids import check_text, deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json
 from lambda_workflow.model.references import CLIENT_PLACE
@@ -287,7 +287,7 @@ def telling(execution_id: str, signal: Signal[T], payload: T, id: str | None) ->
     """The message of a signal."""
     check_kind(execution_id, str, "the execution to signal", ID)
     check_kind(signal, Signal, "what to tell it", "a Signal, which has a name and a type")
-    given = id or secrets.token_urlsafe(12)
+    given = check_text("id", id) if id else secrets.token_urlsafe(12)
     accepted, checked = signal.accepts(payload), is_typed(signal.codec.type)
     return m.Signal(execution_id, signal.name, accepted, given, checked=checked)
 
@@ -298,7 +298,7 @@ def asking(
     """The message of an update."""
     check_kind(execution_id, str, "the execution to ask", ID)
     check_kind(update, Update, "what to ask it", "an Update, which has a name and two types")
-    given = id or secrets.token_urlsafe(12)
+    given = check_text("id", id) if id else secrets.token_urlsafe(12)
     accepted, checked = update.accepts(payload), is_typed(update.request_codec.type)
     return m.UpdateRequest(execution_id, update.name, accepted, given, checked=checked)
 

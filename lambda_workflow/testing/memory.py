@@ -24,6 +24,7 @@ from lambda_workflow.ports import (
     APP_ADDRESS,
     ArmTimer,
     Backend,
+    BlobMissing,
     Clock,
     Commit,
     DisarmTimer,
@@ -245,12 +246,12 @@ class MemoryBlobs:
         """The content of a key.
 
         Raises:
-            BackendError: there is none.
+            BlobMissing: there is none.
         """
         try:
             return self._contents[key]
         except KeyError:
-            raise BackendError(f"no blob has the key {key!r}: was it ever put here?") from None
+            raise BlobMissing(f"no blob has the key {key!r}: was it ever put here?") from None
 
 
 @dataclass(frozen=True, slots=True)

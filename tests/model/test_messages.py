@@ -322,7 +322,7 @@ def test_a_response_is_written_literally(response: Response, rest: dict[str, Any
     assert json.loads(render_response(response)) == {**fixed, **rest}
 
 
-@pytest.mark.parametrize("after", ["1e400", "-1", '"soon"', "true", "null"])
+@pytest.mark.parametrize("after", ["-1", '"soon"', "true", "null"])
 def test_a_delay_that_no_clock_can_count_is_none(after: str) -> None:
     error = f'{{"type":"Busy","message":"","retry_after":{after}}}'
     update = parse(f'{{"type":"Update","execution_id":"e","task_id":"e/1","error":{error}}}')
