@@ -4,6 +4,7 @@ those that need the SAM CLI where it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -11,10 +12,19 @@ from typing import Final
 import botocore.loaders
 import pytest
 
+from lambda_workflow.model.payload_shown import values_shown
+
 # Each test opens a session of its own: what botocore reads from its files is read once a process.
 botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
 
 SAM: Final = Path(__file__).parents[1] / ".venv-sam"
+
+
+@pytest.fixture
+def shown_values() -> Iterator[None]:
+    """Texts of errors have values, for tests of the words that only they explain."""
+    with values_shown():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from lambda_workflow.errors import BackendError, MessageError
 from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.messages import Timer
+from lambda_workflow.model.payload_shown import SHOWS_VALUES
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.model.wire import parse
 from lambda_workflow.ports import Clock, Happening, Observer
@@ -107,15 +108,22 @@ def workflow_handler(
     return handle
 
 
-def service_handler(*adapters: Adapter[Any, Any], config: AwsConfig | None = None) -> Handler:
+def service_handler(
+    *adapters: Adapter[Any, Any], config: AwsConfig | None = None, show_values: bool = False
+) -> Handler:
     """The entry point of a service function: `handler = service_handler(check_fraud)`.
 
     Each task's result goes to its `callback_queue_url`; an exception becomes an error result. A
     task comes again if its result could not be sent.
+
+    Args:
+        show_values: as `App(show_values=…)`, for the texts of errors that are made here.
     """
     for adapter in adapters:
         check_kind(adapter, Adapter, "what service_handler serves", "an adapter, made by @serve")
-    return _entry(lambda: task_handler(*adapters, config=config), "services")
+    return _entry(
+        lambda: task_handler(*adapters, config=config, show_values=show_values), "services"
+    )
 
 
 def task_handler(
@@ -123,6 +131,7 @@ def task_handler(
     config: AwsConfig | None = None,
     aws: Aws | None = None,
     clock: Clock | None = None,
+    show_values: bool = False,
 ) -> AsyncHandler:
     """The same as a coroutine function."""
     chosen, aws = config or read_config(required=()), aws or Aws()
@@ -133,6 +142,8 @@ def task_handler(
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
         PRESENT.set(aws)
         CONFIG.set(chosen)
+        if show_values:
+            SHOWS_VALUES.set(True)
         ENDS_AT.set(None if seconds_max is None else time.monotonic() + seconds_max)
         records = [_record(found) for found in event["Records"]]
         done = await asyncio.gather(*(tasks.answer(record, seconds_max) for record in records))

@@ -129,7 +129,9 @@ async def run_worker(
         sources[chosen.delay_queue_url] = handle
     for name, adapter in app.adapters.items():
         url = chosen.service_queue_url(name)
-        sources[url] = task_handler(adapter, config=replace(chosen, own_queue_url=url))
+        sources[url] = task_handler(
+            adapter, config=replace(chosen, own_queue_url=url), show_values=app.show_values
+        )
     try:
         async with asyncio.TaskGroup() as tasks:
             for url, handler in sources.items():

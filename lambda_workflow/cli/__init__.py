@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from lambda_workflow.errors import WorkflowError
+from lambda_workflow.model.payload_shown import values_shown
 
 BROKEN_PIPE = 141  # as a shell has it: 128 and the signal's number
 
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     sys.path.insert(0, os.getcwd())
     try:
-        code: int = arguments.command(arguments)
+        with values_shown(getattr(arguments, "values", False)):
+            code: int = arguments.command(arguments)
         sys.stdout.flush()
     except WorkflowError as error:
         sys.stderr.write(f"lambda-workflow: {error}\n")

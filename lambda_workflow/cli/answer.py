@@ -8,7 +8,7 @@ import json
 import sys
 from typing import Any
 
-from lambda_workflow.cli.place import add_place, client_of
+from lambda_workflow.cli.place import add_place, add_values, client_of
 
 
 def add_to(commands: Any) -> None:
@@ -23,6 +23,7 @@ def add_to(commands: Any) -> None:
     )
     answer.add_argument("--heartbeat", action="store_true", help="somebody is at work on it")
     add_place(parser)
+    add_values(parser)
     parser.set_defaults(command=_answer)
 
 

@@ -8,17 +8,20 @@ import json
 import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lambda_workflow.cli.place import add_place, client_of
+from lambda_workflow.cli.place import add_place, add_values, client_of
 from lambda_workflow.cli.progress import history_rows
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.exported import read_history, write_history
 from lambda_workflow.model.history import History
+from lambda_workflow.model.payload_shown import are_values_shown, kind_of
+from lambda_workflow.model.payload_words import payload_words
 
 
 def add_to(commands: Any) -> None:
@@ -29,8 +32,12 @@ def add_to(commands: Any) -> None:
     show.add_argument("id", metavar="ID", help="the execution id")
     add_place(show)
     show.add_argument("--json", action="store_true", help="each event and command in full")
+    add_values(show)
     show.set_defaults(command=lambda arguments: _with_history(arguments, _show))
-    export = ways.add_parser("export", help="as a file that assert_replays takes")
+    export = ways.add_parser(
+        "export",
+        help="as a file that assert_replays takes; a replay needs its values, so it has them",
+    )
     export.add_argument("id", metavar="ID", help="the execution id")
     add_place(export)
     export.add_argument("--output", metavar="FILE", help="standard output if not given")
@@ -89,8 +96,23 @@ def _in_full(history: History) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Facts as JSON: a record becomes an object with its `type`."""
     if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        named = {
+            field.name: _hidden(field.name, getattr(value, field.name)) for field in fields(value)
+        }
         return {"type": type(value).__name__, **named}
     if isinstance(value, tuple):
         return value._asdict() if hasattr(value, "_asdict") else [_plain(one) for one in value]
     return value
+
+
+_PAYLOADS: Final = ("payload", "request", "details", "memo")
+_TEXTS: Final = ("message", "stack")
+
+
+def _hidden(name: str, value: Any) -> Any:
+    """A field as JSON; one that has values of payloads as words, unless values are shown."""
+    if are_values_shown() or value is None:
+        return _plain(value)
+    if name in _PAYLOADS and not isinstance(value, BlobRef):
+        return payload_words(value)
+    return kind_of(value) if name in _TEXTS else _plain(value)

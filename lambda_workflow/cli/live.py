@@ -19,6 +19,7 @@ from rich.text import Text
 from lambda_workflow.cli.progress import Progress, event_words, rarer_words, shown
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
+from lambda_workflow.model.payload_words import failure_words
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
 
@@ -92,8 +93,7 @@ class LiveTable(Progress):
             case e.CallSucceeded() | e.StepSucceeded():
                 self._set(event.operation, shown(event.payload), "✓")
             case e.CallErrored() | e.StepErrored():
-                failure = event.failure
-                words = f"attempt {event.attempt}: {failure.type}: {failure.message}"
+                words = f"attempt {event.attempt}: {failure_words(event.failure)}"
                 self._set(event.operation, words, "✗")
             case e.TimerFired():
                 if ":" not in event.operation:  # a call's own timers speak through the call
@@ -128,8 +128,7 @@ class LiveTable(Progress):
             case c.Complete():
                 self._set("", f"completed: {shown(command.payload)}", "✓")
             case c.Fail():
-                failure = command.failure
-                self._set("", f"failed: {failure.type}: {failure.message}", "✗")
+                self._set("", f"failed: {failure_words(command.failure)}", "✗")
             case c.OpenCallback() | c.StartChild():
                 _, _, what = rarer_words(command, {})
                 self._set(command.operation, "waits", what=what)

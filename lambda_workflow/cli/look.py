@@ -16,11 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from lambda_workflow.cli.loading import load_app, read_tag
-from lambda_workflow.cli.place import add_place, client_of
+from lambda_workflow.cli.place import add_place, add_values, client_of
 from lambda_workflow.cli.progress import one_line
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.local.schema import resolve
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload_shown import are_values_shown
+from lambda_workflow.model.payload_words import payload_words
 from lambda_workflow.ports import Header
 
 COLUMNS: Final = ("id", "workflow", "status", "started (UTC)", "custom status", "tags", "reason")
@@ -43,6 +45,7 @@ def add_to(commands: Any) -> None:
     for parser in (listing, one):
         add_place(parser)
         parser.add_argument("--json", action="store_true", help="for other programs")
+        add_values(parser)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -92,7 +95,7 @@ def _describe(arguments: argparse.Namespace) -> int:
 
 def _row(header: Header) -> Iterable[str]:
     plain = _plain(header)
-    custom = "" if header.custom is None else _words(header.custom)
+    custom = "" if header.custom is None else _words(plain["custom"])
     tags = " ".join(f"{name}={text}" for name, text in header.tags.items())
     return (*(plain[name] for name in islice(plain, 4)), custom, tags, one_line(header.reason))
 
@@ -105,11 +108,16 @@ def _plain(header: Header) -> dict[str, Any]:
         "started": _time(header.started_at),
         "closed": None if header.closed_at is None else _time(header.closed_at),
         "reason": header.reason,
-        "custom": header.custom,
+        "custom": _shown(header.custom),
         "tags": dict(header.tags),
-        "memo": header.memo,
+        "memo": _shown(header.memo),
         "usage": header.usage._asdict(),
     }
+
+
+def _shown(value: Any) -> Any:
+    """What the workflow or its starter has kept there; types and sizes without `--values`."""
+    return value if value is None or are_values_shown() else payload_words(value)
 
 
 def _time(milliseconds: int) -> str:

@@ -23,6 +23,12 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     place.add_argument("--aws", action="store_true", help=aws)
 
 
+def add_values(parser: argparse.ArgumentParser) -> None:
+    """Add `--values` to the parser of a command that may show values of payloads."""
+    words = "show the values of payloads, and the messages of errors, not only types and sizes"
+    parser.add_argument("--values", action="store_true", help=words)
+
+
 @asynccontextmanager
 async def client_of(
     arguments: argparse.Namespace, app: App | None = None, *, creates: bool = False

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, Final, assert_never
+from typing import IO, Any, Final, assert_never
 
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload_words import failure_words, payload_words
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
 
@@ -128,8 +129,7 @@ def event_words(event: e.Event, names: dict[str, str]) -> tuple[str, str, str]:
             return "✓", event.operation, f"{name} = {shown(event.payload)}"
         case e.CallErrored() | e.StepErrored():
             name = names.get(event.operation, "")
-            failure = event.failure
-            words = f"{name} attempt {event.attempt}: {failure.type}: {failure.message}"
+            words = f"{name} attempt {event.attempt}: {failure_words(event.failure)}"
             return "✗", event.operation, words
         case e.TimerFired():
             return "✓", event.operation, names.get(event.operation, "timer")
@@ -168,7 +168,7 @@ def command_words(command: c.Command, names: dict[str, str]) -> tuple[str, str, 
         case c.Complete():
             return "•", "", "completed"
         case c.Fail():
-            return "•", "", f"failed: {command.failure.type}: {command.failure.message}"
+            return "•", "", f"failed: {failure_words(command.failure)}"
         case _:
             return rarer_words(command, names)
 
@@ -195,7 +195,7 @@ def rarer_words(command: c.Rarer, names: dict[str, str]) -> tuple[str, str, str]
             return "·", "", f"status {shown(command.payload)}"
         case c.Answer():
             failure = command.failure
-            words = f"rejected: {failure.message}" if failure else shown(command.payload)
+            words = f"rejected: {failure_words(failure)}" if failure else shown(command.payload)
             return "✉", "", f"answer {words}"
         case c.End():
             return "•", "", f"{command.status.value.lower()}: {command.reason}".rstrip(": ")
@@ -205,10 +205,9 @@ def rarer_words(command: c.Rarer, names: dict[str, str]) -> tuple[str, str, str]
             assert_never(command)
 
 
-def shown(payload: object) -> str:
-    """A payload in a line."""
-    text = repr(payload)
-    return text if len(text) <= CHARACTERS_SHOWN else f"{text[: CHARACTERS_SHOWN - 1]}…"
+def shown(payload: Any) -> str:
+    """A payload in a line: its type and size; its text where values are shown."""
+    return payload_words(payload, CHARACTERS_SHOWN)
 
 
 def history_rows(history: History) -> list[tuple[str, str, str, str]]:

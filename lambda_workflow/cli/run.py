@@ -19,8 +19,9 @@ from rich.text import Text
 
 from lambda_workflow.cli.live import progress_of
 from lambda_workflow.cli.loading import load_app, read_input
+from lambda_workflow.cli.place import add_values
 from lambda_workflow.cli.progress import Progress, history_rows
-from lambda_workflow.errors import ExecutionFailed, ExecutionNotFound
+from lambda_workflow.errors import ConfigurationError, ExecutionFailed, ExecutionNotFound
 from lambda_workflow.local import Engine, SkippingClock
 from lambda_workflow.local.schema import DEFAULT_PATH
 from lambda_workflow.model.history import History
@@ -28,7 +29,7 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client, Handle
 
-FLAGS = ("skip_time", "history", "check")
+FLAGS = ("skip_time", "history", "check", "values")
 COMMAND = "lambda-workflow"
 SILENCE_SECONDS = 0.3  # after which an interrupted command says what it waits for
 INTERRUPTED = 130  # as a shell reports a process that SIGINT ended
@@ -39,13 +40,15 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("run", help="run a workflow on the embedded engine")
     parser.add_argument("app", metavar="MODULE:APP", help="such as examples.greeter.app:app")
     parser.add_argument("workflow", metavar="WORKFLOW", help="the workflow's name")
-    parser.add_argument("--input", required=True, metavar="JSON|@FILE", help="the request")
+    request = "the request; an execution that exists goes on without it"
+    parser.add_argument("--input", metavar="JSON|@FILE", help=request)
     parser.add_argument("--id", metavar="ID", help="the execution id; resumes it if it exists")
     file = "the engine's file (%(default)s)"
     parser.add_argument("--db", metavar="FILE", default=DEFAULT_PATH, help=file)
     parser.add_argument("--skip-time", action="store_true", help="let waits pass at once")
     parser.add_argument("--history", action="store_true", help="print the history at the end")
     parser.add_argument("--check", action="store_true", help="replay at every turn, and compare")
+    add_values(parser)
     parser.set_defaults(command=run)
 
 
@@ -53,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run it: 0 when it completed, 1 when it failed or is BLOCKED, 130 when interrupted."""
     app = load_app(arguments.app)
     workflow = app.workflow(arguments.workflow)
-    request = workflow.request_codec.decode(read_input(arguments.input), "--input")
+    if arguments.input is None and arguments.id is None:
+        raise ConfigurationError("run: give the request by --input, or the --id of an execution")
+    request = None
+    if arguments.input is not None:
+        request = workflow.request_codec.decode(read_input(arguments.input), "--input")
     arguments.id = arguments.id or f"{workflow.name}-{secrets.token_hex(4)}"
     try:
         return asyncio.run(_run(arguments, app, workflow, request))
@@ -74,7 +81,7 @@ async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: 
             if earlier is not None:
                 progress.recall(earlier.turns)
                 progress.note(progress.paused_words(earlier.status))
-            handle = await engine.client.start(workflow, request, execution_id=arguments.id)
+            handle = await _begin(engine.client, workflow, request, arguments)
             if earlier is not None and earlier.status is Status.BLOCKED:
                 await engine.client.redrive(arguments.id)
             try:
@@ -96,6 +103,17 @@ async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: 
     if history.status is Status.BLOCKED:
         sys.stderr.write("mend the code, then go on where it stopped:\n" + _again(arguments))
     return 0 if history.status is Status.COMPLETED else 1
+
+
+async def _begin(
+    client: Client, workflow: Any, request: Any, arguments: argparse.Namespace
+) -> Handle[Any]:
+    """Start it, or go on with what an earlier command has started."""
+    if arguments.input is not None:
+        return await client.start(workflow, request, execution_id=arguments.id)
+    if await _earlier(client, arguments.id) is None:
+        raise ConfigurationError(f"run: no execution {arguments.id}: give its request by --input")
+    return Handle(client, arguments.id, workflow)
 
 
 async def _earlier(client: Client, execution_id: str) -> History | None:
@@ -129,10 +147,11 @@ async def _outcome(
 
 def _again(arguments: argparse.Namespace) -> str:
     """The command that goes on with the same execution."""
-    words = [
-        _program(), "run", arguments.app, arguments.workflow,
-        "--input", arguments.input, "--id", arguments.id, "--db", arguments.db,
-    ]  # fmt: skip
+    words = [_program(), "run", arguments.app, arguments.workflow]
+    given = arguments.input or ""
+    if given.startswith("@") or (given and arguments.values):
+        words += ["--input", given]
+    words += ["--id", arguments.id, "--db", arguments.db]
     words += [f"--{name.replace('_', '-')}" for name in FLAGS if getattr(arguments, name)]
     return f"  {shlex.join(words)}\n"
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any, get_args
 
 from lambda_workflow.cli.loading import load_app, read_input, read_seconds, read_tag
-from lambda_workflow.cli.place import add_place, client_of
+from lambda_workflow.cli.place import add_place, add_values, client_of
 from lambda_workflow.runtime.sent_start import OnConflict
 
 
@@ -34,6 +34,7 @@ def add_to(commands: Any) -> None:
     limit = "after which it ends as TIMED_OUT"
     parser.add_argument("--execution-timeout", metavar="SECONDS", type=read_seconds, help=limit)
     add_place(parser)
+    add_values(parser)
     parser.set_defaults(command=_start)
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from lambda_workflow.cli.loading import load_app, read_input, read_seconds
-from lambda_workflow.cli.place import add_place, client_of
+from lambda_workflow.cli.place import add_place, add_values, client_of
 from lambda_workflow.model.signal import Signal, Update
 
 
@@ -30,6 +30,7 @@ def add_to(commands: Any) -> None:
         given = "the payload as JSON, or @ and a file that has it (null)"
         parser.add_argument("--input", metavar="JSON|@FILE", default="null", help=given)
         add_place(parser)
+        add_values(parser)
         parser.set_defaults(command=act)
     for parser in (signal, update):
         words = "an id that makes it one, however often it is sent"

@@ -75,7 +75,9 @@ class Crew:
         self._app: Final = app
         self._freed = freed
         self._disposal = disposal
-        self._shop = Workshop(lambda: backend.blobs, self._beat, backend.clock.now)
+        self._shop = Workshop(
+            lambda: backend.blobs, self._beat, backend.clock.now, show_values=app.show_values
+        )
         self._held = held
         self._eased = eased
         self._backend = backend

@@ -7,17 +7,13 @@ may end up in a history, and has to be the same on replay.
 from __future__ import annotations
 
 import inspect
-import re
 from datetime import datetime, timedelta
-from reprlib import Repr
 from typing import Any, Final
 
 from lambda_workflow.errors import ConfigurationError
+from lambda_workflow.model.payload_shown import are_values_shown, cut, kind_of
 
 _VALUES: Final = (str, bytes, bool, int, float, list, dict, tuple, set, timedelta, datetime)
-_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
-_repr: Final = Repr()
-_repr.maxstring = _repr.maxother = 60  # enough to recognise it, too little to flood a log
 
 
 def check_kind(value: object, kinds: type | tuple[type, ...], what: str, give: str) -> None:
@@ -49,7 +45,8 @@ def check_duration(value: object, what: str) -> None:
     if not isinstance(value, timedelta):
         is_number = isinstance(value, int | float)
         example = f"timedelta(seconds={value})" if is_number else "timedelta(seconds=30)"
-        raise ConfigurationError(f"{what} is {named(value)}: give a timedelta, such as {example}")
+        told = value if is_number else named(value)
+        raise ConfigurationError(f"{what} is {told}: give a timedelta, such as {example}")
 
 
 def check_moment(value: object, what: str) -> None:
@@ -81,4 +78,6 @@ def named(value: object) -> str:
         return f"the function {value.__name__!r}"
     if inspect.iscoroutine(value):
         return f"the coroutine of {value.__qualname__!r}"
-    return _ADDRESS.sub("", _repr.repr(value))
+    if isinstance(value, type) or type(value).__module__.startswith("lambda_workflow."):
+        return cut(value)
+    return cut(value) if are_values_shown() else kind_of(value)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from lambda_workflow.errors import ServiceError
 from lambda_workflow.model.bounded import as_details, clipped, text_of
 from lambda_workflow.model.events import Failure
+from lambda_workflow.model.payload_shown import are_values_shown
 
 __all__ = ["as_details", "clipped", "failure_of", "stack_of", "words_of"]
 
@@ -56,4 +57,6 @@ def words_of(error: BaseException) -> str:
 
     The `repr` of a UnicodeEncodeError, for one, is the whole record that could not be encoded.
     """
+    if isinstance(error, ValueError | LookupError) and not are_values_shown():
+        return type(error).__name__  # their messages have the value that was wrong
     return clipped(f"{type(error).__name__}: {text_of(error)}", _WORDS_CHARACTERS_MAX)

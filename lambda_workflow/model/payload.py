@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, TypeVar, overload
 from lambda_workflow.errors import DecodeError, EncodeError, PayloadError
 from lambda_workflow.model.payload_compile import shape_of
 from lambda_workflow.model.payload_refused import Refused
+from lambda_workflow.model.payload_shown import are_values_shown
 from lambda_workflow.model.payload_text import (
     Json,
     canonical,
@@ -71,7 +72,7 @@ class Codec(Generic[T]):
         try:
             return self._encode(value)
         except Refused as refused:
-            raise EncodeError(refused.told(where)) from refused.__cause__
+            raise EncodeError(refused.told(where)) from _cause(refused)
         except RecursionError:
             raise EncodeError(f"{where}: {_TOO_DEEP}") from None
 
@@ -85,7 +86,7 @@ class Codec(Generic[T]):
         try:
             decoded: T = self._decode(value)
         except Refused as refused:
-            raise DecodeError(refused.told(where)) from refused.__cause__
+            raise DecodeError(refused.told(where)) from _cause(refused)
         except RecursionError:
             raise DecodeError(f"{where}: {_TOO_DEEP}") from None
         return decoded
@@ -115,6 +116,11 @@ class Codec(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Codec({self.type!r})"
+
+
+def _cause(refused: Refused) -> BaseException | None:
+    """What pydantic or a validator has raised; its text, which a traceback has, has the values."""
+    return refused.__cause__ if are_values_shown() else None
 
 
 @overload

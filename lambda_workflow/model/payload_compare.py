@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
-from lambda_workflow.model.payload_refused import Refused, at_key, shown
+from lambda_workflow.model.payload_refused import Refused
+from lambda_workflow.model.payload_shown import at_key, shown
 
 
 def exactly(back: Any, given: Any) -> bool:
@@ -59,22 +61,68 @@ def _equal(back: Any, given: Any) -> bool:
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
-    """The fields of a record; those of a model without its private attributes and caches."""
+    """The fields of a record, and what it has beside them; without its caches."""
     cls = type(value)
     if names := getattr(cls, "__pydantic_fields__", None):
         state = {name: getattr(value, name, _ABSENT) for name in names}
-        return state | (getattr(value, "__pydantic_extra__", None) or {})
+        state |= getattr(value, "__pydantic_extra__", None) or {}
+        if is_dataclass(value):
+            return state | Beyond(cls, names).of(value)
+        return state | (getattr(value, "__pydantic_private__", None) or {})
     if is_dataclass(value):
-        return {field.name: getattr(value, field.name, _ABSENT) for field in fields(value)}
+        own = {field.name: getattr(value, field.name, _ABSENT) for field in fields(value)}
+        return own | Beyond(cls, own).of(value)
     return None
 
 
+class Beyond:
+    """The attributes of a dataclass that are no fields: the JSON does not have them.
+
+    A `cached_property` is computed again. What the class's own code sets at its birth comes back;
+    anything else would be lost.
+    """
+
+    def __init__(self, cls: type, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        slots = {slot for base in cls.__mro__ for slot in _slots(base)}
+        self._slots = tuple(sorted(slots - self._names - {"__dict__", "__weakref__"}))
+        self._label = cls.__qualname__
+
+    def of(self, value: Any) -> dict[str, Any]:
+        """These attributes of a value."""
+        cls, kept = type(value), getattr(value, "__dict__", {})
+        found = {
+            name: item
+            for name, item in kept.items()
+            if name not in self._names
+            and not name.startswith("__pydantic")
+            and not isinstance(getattr(cls, name, None), cached_property)
+        }
+        return found | {slot: getattr(value, slot) for slot in self._slots if hasattr(value, slot)}
+
+    def check(self, value: Any) -> None:
+        """Refuse a value that has any; raises Refused."""
+        kept = getattr(value, "__dict__", _NONE)
+        if (self._slots or not kept.keys() <= self._names) and (found := self.of(value)):
+            raise Refused(
+                f"no field of {self._label}, and would be lost: declare it as one"
+            ).inside(f".{min(found)}")
+
+
+def _slots(cls: type) -> Iterable[str]:
+    slots = vars(cls).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else slots
+
+
 _ABSENT = object()
+_NONE: Final[dict[str, Any]] = {}
 
 
 def _of_mappings(
     back: Mapping[Any, Any], given: Mapping[Any, Any], narrowed: bool, record: bool = False
 ) -> Refused | None:
+    if record and (lost := given.keys() ^ back.keys()):
+        return Refused("no field, and would be lost: declare it as one").inside(f".{min(lost)}")
     if len(back) != len(given):
         return _changed(back, given)
     own = {key: key for key in given}
@@ -92,7 +140,7 @@ def _of_sets(back: Any, given: Any, narrowed: bool) -> Refused | None:
     own = {item: item for item in given}
     if any(item not in own for item in back):
         return _changed(back, given)
-    return _first(((f"{{{item!r}}}", item, own[item]) for item in back), narrowed)
+    return _first(((f"{{{shown(item)}}}", item, own[item]) for item in back), narrowed)
 
 
 def _first(steps: Iterable[tuple[str, Any, Any]], narrowed: bool) -> Refused | None:
@@ -103,7 +151,18 @@ def _first(steps: Iterable[tuple[str, Any, Any]], narrowed: bool) -> Refused | N
 
 
 def _changed(back: Any, given: Any) -> Refused:
+    if hasattr(given, "get_secret_value"):
+        name = type(given).__name__
+        return Refused(
+            f"found {name}, which is written as asterisks: declare str, or a {name} with a "
+            "serializer of its own that writes the secret"
+        )
     return Refused(
-        f"found {shown(given)}, which comes back from JSON as {shown(back)}; "
+        f"found {shown(given)}, which comes back from JSON as {_other(back, given)}; "
         "allowed is what comes back as it was"
     )
+
+
+def _other(back: Any, given: Any) -> str:
+    told = shown(back)
+    return told if told != shown(given) else f"another {type(back).__name__}"

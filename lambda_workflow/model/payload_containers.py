@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from lambda_workflow.model.payload_refused import Mismatch, Refused, at_key, shown
+from lambda_workflow.model.payload_refused import Mismatch, Refused
 from lambda_workflow.model.payload_shape import RANK_USUAL, Shape, ShapeOf, label_of
+from lambda_workflow.model.payload_shown import at_key, shown
 from lambda_workflow.model.payload_text import Json, canonical, loads
 
 _LIST: Final = frozenset({list})

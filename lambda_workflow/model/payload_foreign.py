@@ -6,15 +6,25 @@ are dataclasses never needs it.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, get_args, get_origin
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.payload_compare import difference
-from lambda_workflow.model.payload_refused import Mismatch, Refused, at_key, shown
+from lambda_workflow.model.payload_refused import Mismatch, Refused
 from lambda_workflow.model.payload_shape import ANY_JSON, RANK_FOREIGN, Shape, ShapeOf, label_of
+from lambda_workflow.model.payload_shown import (
+    are_values_shown,
+    at_key,
+    shown,
+    words_of_error,
+)
 from lambda_workflow.model.payload_text import Json, plain
 
 _ERRORS_SHOWN_MAX: Final = 3
+_TELLING: Final = frozenset(  # whose messages have the input, or a user's words
+    {"value_error", "assertion_error", "union_tag_invalid", "uuid_parsing", "get_attribute_error"}
+)
 
 
 class Foreign:
@@ -53,7 +63,7 @@ class Foreign:
         except (Refused, WorkflowError):
             raise
         except Exception as error:
-            raise Mismatch(value, f"{self.label}: {error}") from error
+            raise Mismatch(value, f"{self.label} ({words_of_error(error)})") from error
         if (changed := difference(self.decode(out), value)) is not None:
             raise changed
         return out
@@ -121,13 +131,13 @@ def refused_by(error: Exception, label: str, *, hidden: bool = False) -> Refused
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError):
-        return Refused(f"{label} does not accept it: {error!r}")
+        return Refused(f"{label} does not accept it: {words_of_error(error)}")
     found = error.errors(include_url=False, include_context=False)
     steps = ["".join(map(_step, detail["loc"])) for detail in found]
     reasons = [
-        detail["msg"]
+        _message(detail)
         if hidden or detail["type"] == "missing"
-        else f"found {shown(detail['input'])}: {detail['msg']}"
+        else f"found {shown(detail['input'])}: {_message(detail)}"
         for detail in found
     ]
     others = [f"{step}: {reason}" for step, reason in zip(steps, reasons, strict=True)][1:]
@@ -135,6 +145,21 @@ def refused_by(error: Exception, label: str, *, hidden: bool = False) -> Refused
     unsaid = len(found) - _ERRORS_SHOWN_MAX
     rest = f"; and {unsaid} more" if unsaid > 0 else ""
     return Refused(f"{reasons[0]}{more}{rest} (as {label})").inside(steps[0])
+
+
+def _message(detail: Any) -> str:
+    """pydantic's own words are of types and limits; those of a validator may have the value."""
+    kind: str = detail["type"]
+    if are_values_shown() or (kind in _known_errors() and kind not in _TELLING):
+        return str(detail["msg"])
+    return f"refused by its validator ({kind})" if kind != "union_tag_invalid" else kind
+
+
+@cache
+def _known_errors() -> frozenset[str]:
+    from pydantic_core.core_schema import ErrorType
+
+    return frozenset(get_args(ErrorType))
 
 
 def _step(part: str | int) -> str:

@@ -7,7 +7,9 @@
    what is written is read and compared before it is accepted.
 3. A field with a serializer or a validator type of its own (`PlainSerializer`, `Base64Bytes`) is
    left to pydantic alone, under law 2; so is an excluded one, which must come back by its default.
-4. The JSON has the aliases if reading takes them, the field names otherwise; reading takes both.
+4. A private attribute comes back as the model makes it, so one of another value is refused. Which
+   fields were set is not kept: on the way back all of them count as set.
+5. The JSON has the aliases if reading takes them, the field names otherwise; reading takes both.
    Computed fields are not written: they are computed again.
 """
 
@@ -17,11 +19,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.payload_compare import difference
+from lambda_workflow.model.payload_compare import Beyond, difference
 from lambda_workflow.model.payload_foreign import refused_by
+from lambda_workflow.model.payload_generics import field_annotation
 from lambda_workflow.model.payload_model_plan import Plan
 from lambda_workflow.model.payload_refused import Mismatch, Refused
 from lambda_workflow.model.payload_shape import ANY_JSON, RANK_USUAL, ShapeOf, label_of
+from lambda_workflow.model.payload_shown import words_of_error
 from lambda_workflow.model.payload_text import Json, plain
 
 _DICT: Final = frozenset({dict})
@@ -46,6 +50,9 @@ class Model:
                 f"{self.label} cannot be a payload: a dataclass gives back no extra values"
             )
         self._is_quick = is_model and not plan.takes_extra
+        self._has_private = bool(getattr(cls, "__private_attributes__", None))
+        self._must_verify = plan.must_verify or self._has_private
+        self._beyond = None if is_model else Beyond(cls, plan.fields)
         self.keys = frozenset(key for keys in plan.keys.values() for key in keys)
 
     def link(self, shape_of: ShapeOf) -> None:
@@ -53,11 +60,11 @@ class Model:
         plan = self._plan
         self._encoders: list[tuple[str, str, Callable[[Any], Json]]] = []
         self._decoders: list[tuple[str, Callable[[Json], Any]]] = []
-        for name, field in plan.fields.items():
+        for name in plan.fields:
             if name in plan.left:
                 continue
             try:
-                shape = shape_of(field.annotation)
+                shape = shape_of(field_annotation(self._cls, name))
             except Refused as refused:
                 refused.inside(f".{name}")
                 raise
@@ -79,7 +86,9 @@ class Model:
             out = self._with_the_rest(value, out)
         if self._plan.is_root:
             out = out["root"]
-        if self._plan.must_verify:
+        if self._beyond is not None and not self._must_verify:
+            self._beyond.check(value)
+        if self._must_verify:
             self._verify(out, value)
         return out
 
@@ -98,9 +107,9 @@ class Model:
 
     def _verify(self, out: Json, value: Any) -> None:
         back = self.decode(out)
-        if self._is_quick and back.__dict__ == value.__dict__:
+        if self._is_quick and back.__dict__ == value.__dict__ and not self._has_private:
             return
-        # A cached property, a zone's repeated hour, a private attribute: the fields decide.
+        # A cached property, a zone's repeated hour: the fields and the private attributes decide.
         if (changed := difference(back, value)) is not None:
             raise changed
 
@@ -133,7 +142,9 @@ class Model:
         except WorkflowError:
             raise
         except Exception as error:
-            raise Refused(f"{self.label} cannot be written as JSON: {error}") from error
+            raise Refused(
+                f"{self.label} cannot be written as JSON: {words_of_error(error)}"
+            ) from error
         if plan.writes_any_json:
             return {"root": plain(rest)} if plan.is_root else plain(rest)
         return out | plain(rest)

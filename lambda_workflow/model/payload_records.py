@@ -22,10 +22,11 @@ from typing import (
 )
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.payload_compare import difference
+from lambda_workflow.model.payload_compare import Beyond, difference
 from lambda_workflow.model.payload_containers import Places
 from lambda_workflow.model.payload_refused import Mismatch, Refused
 from lambda_workflow.model.payload_shape import RANK_USUAL, ShapeOf, label_of
+from lambda_workflow.model.payload_shown import at_key, words_of_error
 from lambda_workflow.model.payload_text import Json
 
 _DICT: Final = frozenset({dict})
@@ -65,7 +66,7 @@ class Typed:
                     raise Refused(f"{self.label} has no such key")
                 out[name] = encode(item)
         except Refused as refused:
-            refused.inside(f".{name}")
+            refused.inside(f".{name}" if name in self._encoders else at_key(name))
             raise
         return out
 
@@ -91,6 +92,7 @@ class Structured:
         hints = field_types(tp)
         self._hints = {field.name: hints[field.name] for field in self._fields}
         self.keys = frozenset(self._hints)
+        self._beyond = Beyond(self._cls, self._hints)
         # Code of its own at its birth may change or refuse what is given back to it.
         self._runs_code = (
             hasattr(self._cls, "__post_init__")
@@ -124,7 +126,9 @@ class Structured:
             raise
         except AttributeError:
             raise Refused(f"missing: this {self.label} has lost it").inside(f".{name}") from None
-        if self._runs_code and (changed := difference(self.decode(out), value)) is not None:
+        if not self._runs_code:
+            self._beyond.check(value)
+        elif (changed := difference(self.decode(out), value)) is not None:
             raise changed
         return out
 
@@ -140,7 +144,7 @@ class Structured:
         except WorkflowError:
             raise
         except Exception as error:
-            raise Refused(f"{self.label} does not accept it: {error!r}") from error
+            raise Refused(f"{self.label} does not accept it: {words_of_error(error)}") from error
         if self._late:
             for name, item in _decoded(self._late, value).items():
                 object.__setattr__(made, name, item)

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from reprlib import Repr
-from typing import Final
-
-_SHOWN_CHARACTERS_MAX: Final = 60  # enough to recognise a value, too little to flood a log
-
-_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")  # differs on replay, and says nothing
-_repr: Final = Repr()
-_repr.maxstring = _repr.maxother = _repr.maxlong = _SHOWN_CHARACTERS_MAX
+from lambda_workflow.model.payload_shown import shown
 
 
 class Refused(Exception):
@@ -29,7 +21,7 @@ class Refused(Exception):
         return self
 
     def told(self, where: str) -> str:
-        """The message: `order.items[3].price: found str 'abc', allowed int`."""
+        """The message: `order.items[3].price: found str of 3, allowed int`."""
         return f"{where}{''.join(reversed(self._steps))}: {self.reason()}"
 
     def reason(self) -> str:
@@ -47,15 +39,3 @@ class Mismatch(Refused):
     def reason(self) -> str:
         """What was found and what is allowed."""
         return f"found {shown(self._found)}, allowed {self.args[0]}"
-
-
-def shown(value: object) -> str:
-    """A value for a reader: its type, and the value itself cut short."""
-    return (
-        "None" if value is None else f"{type(value).__name__} {_ADDRESS.sub('', _repr.repr(value))}"
-    )
-
-
-def at_key(key: object) -> str:
-    """The path's step into a mapping: `['EUR']`."""
-    return f"[{_repr.repr(key)}]"

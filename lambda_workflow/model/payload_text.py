@@ -15,7 +15,8 @@ from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias
 
 from lambda_workflow.model.limits import DEPTH_MAX, INT_DIGITS_MAX
-from lambda_workflow.model.payload_refused import Mismatch, Refused, at_key
+from lambda_workflow.model.payload_refused import Mismatch, Refused
+from lambda_workflow.model.payload_shown import at_key
 
 __all__ = [
     "INT_DIGITS_MAX",

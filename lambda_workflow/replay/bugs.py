@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from lambda_workflow.errors import LimitExceeded, OperationFailed, ServiceError, WorkflowBug
 from lambda_workflow.model.failures import clipped
+from lambda_workflow.model.payload_shown import words_of_error
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
@@ -75,7 +76,8 @@ def bug_fault(execution: Execution, bug: BaseException) -> WorkflowBug:
     frames = user_frames(bug)
     code = workflow.function.__code__
     here = frames[-1][0] if frames else f"{shown_path(code.co_filename)}:{code.co_firstlineno}"
-    words = clipped(str(bug), WORDS_MAX)
+    words = clipped(words_of_error(bug), WORDS_MAX)
+    _, _, words = words.partition(": ")
     named = execution.info.version if execution.info is not None else ""
     version = f" (version {named})" if named else ""
     lines = [

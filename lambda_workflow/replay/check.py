@@ -8,13 +8,12 @@ from lambda_workflow.errors import NonDeterminismError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model.events import BlobRef, Failure
 from lambda_workflow.model.history import digest
-from lambda_workflow.model.payload import Json, dumps
+from lambda_workflow.model.payload import Json
+from lambda_workflow.model.payload_words import failure_words, payload_digest
 from lambda_workflow.model.turn import Turn
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
-
-_PAYLOAD_CHARACTERS_SHOWN = 120
 
 
 def difference(
@@ -209,8 +208,8 @@ def _shown(command: c.Command | None) -> str:
             return f"{_KINDS[type(command)]}({_text(command.payload)})"
         case c.Answer():
             failure = command.failure
-            told = failure.message if failure else _text(command.payload)
-            return f"answer to {command.id} ({told[:_PAYLOAD_CHARACTERS_SHOWN]})"
+            told = failure_words(failure) if failure else _text(command.payload)
+            return f"answer to {command.id} ({told})"
         case c.Patch():
             return f"patch {command.name}"
         case c.SetAside():
@@ -218,8 +217,7 @@ def _shown(command: c.Command | None) -> str:
         case c.End():
             return f"end({command.status}: {command.reason})"
         case c.Fail():
-            shown = f"{command.failure.type}: {command.failure.message}"
-            return f"fail({shown[:_PAYLOAD_CHARACTERS_SHOWN]})"
+            return f"fail({failure_words(command.failure)})"
         case _:
             assert_never(command)
 
@@ -234,6 +232,4 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def _text(payload: Json | BlobRef) -> str:
-    if isinstance(payload, BlobRef):
-        return "(stored apart)"
-    return dumps(payload)[:_PAYLOAD_CHARACTERS_SHOWN]
+    return payload_digest(payload)

@@ -25,6 +25,7 @@ from lambda_workflow.errors import LimitExceeded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload_shown import SHOWS_VALUES, are_values_shown, texts_for
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.anyio_rules import forget_tasks_in_anyio
 from lambda_workflow.replay.bugs import bug_fault
@@ -64,6 +65,7 @@ class Execution:
         self.root: OrderedTask[Any] | None = None
         self.facts = 0
         self.read_only = False
+        self._shows_values = False
         self._inbox: deque[e.Event] = deque()
         self._turns: deque[Turn] = deque()
         self._turn: Turn | None = None
@@ -117,11 +119,17 @@ class Execution:
         return None
 
     def _run(self) -> None:
+        self._shows_values = are_values_shown()
         if (cut := self.watched(self._take_all)) is not None:
             self.fault = cut
             raise cut
 
     def _take_all(self) -> None:
+        """Law 3 of `payload_shown`: the texts that the code sees do not depend on the host."""
+        with texts_for(values=self.loop.semantics < 2):
+            self._run_through()
+
+    def _run_through(self) -> None:
         while True:
             self._drain()
             event = self._peek()
@@ -141,13 +149,15 @@ class Execution:
             except LimitExceeded as limit:
                 self.fault = limit
         if self.ledger.misplaced and self.fault is None:
-            self.fault = answered_otherwise(self, self.ledger.misplaced)
+            with texts_for(values=self._shows_values):
+                self.fault = answered_otherwise(self, self.ledger.misplaced)
         if (refused := getattr(watch, "refused", None)) is not None:
             self.fault = refused  # whether or not the code let it through
         if self.root is not None and self.root.done() and self.outcome is None and not self.bug:
             finish(self, self.root)
         if self.bug is not None and self.fault is None:
-            self.fault = bug_fault(self, self.bug)
+            with texts_for(values=self._shows_values):
+                self.fault = bug_fault(self, self.bug)
 
     def _run_to_rest(self) -> None:
         while self.loop.ready and not self.loop.stopped:
@@ -194,7 +204,8 @@ class Execution:
     def _check(self, turn: Turn) -> None:
         made = self.ledger.settle()
         if made != turn.commands and self.fault is None:  # what is known says more
-            self.fault = difference(self, turn, list(made))
+            with texts_for(values=self._shows_values):
+                self.fault = difference(self, turn, list(made))
 
     def hurry(self, operation: Operation[Any]) -> None:
         """Law 4: feed the facts that answer an operation about to be awaited."""
@@ -244,7 +255,11 @@ class Execution:
         self.context = ctx
         coro = self.workflow.function(ctx, ctx.request)
         # empty: what the host keeps in variables would not be there in a replay
-        self.root = OrderedTask(coro, self.loop, self.loop.root, Variables())
+        variables = Variables()
+        if self.loop.semantics < 2:
+            SHOWS_VALUES.set(True)  # until `_run` ends, and in all that the code does
+            variables.run(SHOWS_VALUES.set, True)
+        self.root = OrderedTask(coro, self.loop, self.loop.root, variables)
         self.loop.tasks[self.root] = None
         self.root.add_done_callback(self._root_done)
 

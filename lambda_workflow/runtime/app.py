@@ -36,6 +36,8 @@ class App:
             on a table, or on an engine's file, has schedules.
         version: a label that executions of workflows without a version record, such as a commit.
         bugs: the exceptions of workflow code that block an execution and do not fail it; see BUGS.
+        show_values: let the texts of errors, reasons and logs have values of payloads in them; by
+            default they have types, paths, sizes and digests.
 
     Raises:
         ConfigurationError: two parts have one name, a name is not legal, the versions of a
@@ -52,9 +54,11 @@ class App:
         schedules: Sequence[Schedule[Any]] | None = None,
         version: str = "",
         bugs: tuple[type[BaseException], ...] = BUGS,
+        show_values: bool = False,
     ) -> None:
         self.name: Final = check_name("app", name)
         self.version: Final = version
+        self.show_values: Final = show_values
         found = _parts("schedules", schedules or (), Schedule, "Schedules")
         self.schedules: Final = _by_name("schedule", ((s.name, s) for s in found))
         self.bugs: Final = check_bugs(bugs, f"app {name!r}")

@@ -40,7 +40,12 @@ class Apps(App):
                     )
         if len({app.name for app in apps}) < len(apps):
             raise ConfigurationError("two apps have one name: give one of them another name")
-        super().__init__(apps[0].name, workflows=[], adapters=_one_each(list(adapters.values())))
+        super().__init__(
+            apps[0].name,
+            workflows=[],
+            adapters=_one_each(list(adapters.values())),
+            show_values=all(app.show_values for app in apps),
+        )
         self.services = MappingProxyType(services)  # type: ignore[misc]  # theirs, not the adapters'
         self.versions = MappingProxyType(  # type: ignore[misc]  # as each App has listed them
             {name: versions for app in apps for name, versions in app.versions.items()}

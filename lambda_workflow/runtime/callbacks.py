@@ -63,7 +63,8 @@ class Callbacks(ClientBase):
         """
         history, operation = await self._open_callback(token)
         codec = await self._codec_of(history, operation)
-        payload = _encoded(codec, result, f"answer to callback {operation}")
+        with self._within():
+            payload = _encoded(codec, result, f"answer to callback {operation}")
         kept = await deposit(payload, history.execution_id, self.backend.blobs, place=CLIENT_PLACE)
         dedup = _dedup(history, operation, fingerprint(payload))
         await self._send(Update(history.execution_id, operation, kept, token=token), dedup)

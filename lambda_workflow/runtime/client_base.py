@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractContextManager
 from typing import Final
 
 from lambda_workflow.errors import ExecutionNotFound
 from lambda_workflow.model.ids import deduplication_id
 from lambda_workflow.model.messages import Message
+from lambda_workflow.model.payload_shown import values_shown
 from lambda_workflow.ports import Backend, Header, SendMessage
 from lambda_workflow.runtime.app import App
 
@@ -18,6 +20,10 @@ class ClientBase:
     def __init__(self, app: App, backend: Backend) -> None:
         self.app: Final = app
         self.backend: Final = backend
+
+    def _within(self) -> AbstractContextManager[None]:
+        """Texts that are made inside have values where the App says so."""
+        return values_shown(self.app.show_values)
 
     async def describe(self, execution_id: str) -> Header:
         """Where an execution stands.

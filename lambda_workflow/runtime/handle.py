@@ -79,7 +79,8 @@ class Handle(Generic[Out]):
     async def signal(self, signal: Signal[T], payload: T, *, id: str | None = None) -> None:
         """Tell it something, which may be before its first turn; see `Client.signal`."""
         await self._begun()
-        message = telling(self.execution_id, signal, payload, id)
+        with self._client._within():
+            message = telling(self.execution_id, signal, payload, id)
         await self._client._signal(message, is_started=True)
 
     async def update(
@@ -92,11 +93,13 @@ class Handle(Generic[Out]):
     ) -> Res:
         """Ask it for something, which may be before its first turn; see `Client.update`."""
         await self._begun()
-        request = asking(self.execution_id, update, payload, id)
+        with self._client._within():
+            request = asking(self.execution_id, update, payload, id)
         known = id is not None
         reply = await self._client._update(request, timeout, is_known=known, is_started=True)
         await self._begun()
-        return replied(update, reply)
+        with self._client._within():
+            return replied(update, reply)
 
     @overload
     async def query(self, query: Query[None, Res]) -> Res: ...

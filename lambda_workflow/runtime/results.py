@@ -85,7 +85,8 @@ class Results(ClientBase):
         if isinstance(last, c.Complete):
             payload = await fetch(last.payload, self.backend.blobs)
             code = self.app.code_of(name, started.version if started else "")
-            return code.result_codec.decode(payload, f"result of {name}")
+            with self._within():
+                return code.result_codec.decode(payload, f"result of {name}")
         if isinstance(last, c.End):
             kind = _ENDS[last.status]
             word = last.status.value.lower().replace("_", " ")

@@ -141,7 +141,8 @@ class Starting(Talk):
             check_kind(signal, tuple, "signal", SIGNAL_FORM)
             # each start that replaces what is there has a signal of its own
             given = start.options.id if start.sent.replaces else signal_id
-            start = replace(start, told=telling(start.execution_id, *signal, given))
+            with self._within():
+                start = replace(start, told=telling(start.execution_id, *signal, given))
         sent = await self._begin(start)
         return Handle(cast("Client", self), start.execution_id, workflow, sent)
 
@@ -174,13 +175,16 @@ class Starting(Talk):
         """
         start = self._start_of(workflow, request, **options)
         given = start.options.id if start.sent.replaces else update_id
-        asked = asking(start.execution_id, update, payload, given)
+        with self._within():
+            asked = asking(start.execution_id, update, payload, given)
         start = replace(start, told=asked, is_known=given is not None)
         sent = await self._begin(start)
         handle = Handle(cast("Client", self), start.execution_id, workflow, sent)
         if start.sent.replaces:
             await handle._begun(timeout)
-        return handle, replied(update, await self._reply_to(asked, timeout, sent=sent))
+        reply = await self._reply_to(asked, timeout, sent=sent)
+        with self._within():
+            return handle, replied(update, reply)
 
     def _start_of(
         self,
@@ -200,7 +204,8 @@ class Starting(Talk):
         if on_conflict not in get_args(OnConflict):
             known = ", ".join(get_args(OnConflict))
             raise ConfigurationError(f"on_conflict={on_conflict!r}: use one of {known}")
-        payload = workflow.request_codec.encode(request, "request")
+        with self._within():
+            payload = workflow.request_codec.encode(request, "request")
         now = self.backend.clock.now()
         not_before = begin_ms(now, delay, start_at)
         options = e.StartOptions(

@@ -66,7 +66,9 @@ class Talk(Results):
             ExecutionNotFound: there is none of this id.
             ExecutionClosed: it has ended.
         """
-        await self._signal(telling(execution_id, signal, payload, id))
+        with self._within():
+            message = telling(execution_id, signal, payload, id)
+        await self._signal(message)
 
     async def update(
         self,
@@ -92,9 +94,11 @@ class Talk(Results):
             ExecutionClosed: it has ended without a reply.
             ResultTimeout: there was no reply in time.
         """
-        request = asking(execution_id, update, payload, id)
+        with self._within():
+            request = asking(execution_id, update, payload, id)
         reply = await self._update(request, timeout, is_known=id is not None)
-        return replied(update, reply)
+        with self._within():
+            return replied(update, reply)
 
     @overload
     async def query(self, execution_id: str, query: Query[None, Res]) -> Res: ...
@@ -121,7 +125,11 @@ class Talk(Results):
         asked = code.queries.get(query.name)
         if asked is None or query.workflow != code.name:
             raise _no_query(history, repr(query), code)
-        return asked.decode(await self._ask(history, asked, asked.encode(argument)))
+        with self._within():
+            encoded = asked.encode(argument)
+        answer = await self._ask(history, asked, encoded)
+        with self._within():
+            return asked.decode(answer)
 
     async def query_by_name(self, execution_id: str, query: str, argument: Json = None) -> Json:
         """As `query`, by the query's name, with argument and answer as JSON."""
@@ -156,8 +164,12 @@ class Talk(Results):
                     f"execution {execution_id} cannot be queried: its request could not be read"
                 )
             answers: list[Json] = []
-            cut = execution.watched(lambda: answers.append(query.ask(execution, argument)))
-            if cut is not None:
+
+            def ask() -> None:
+                with self._within():
+                    answers.append(query.ask(execution, argument))
+
+            if (cut := execution.watched(ask)) is not None:
                 raise cut
             return answers[0]
         finally:

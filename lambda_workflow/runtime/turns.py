@@ -30,6 +30,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.payload_shown import values_shown
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Happening
@@ -130,7 +131,8 @@ class Turns:
             parts = parts_of(arrivals)
             for part in parts:
                 taken = receipts if part is parts[-1] else ()
-                result = await self._first(execution_id, part, consumed, taken, told=told)
+                with values_shown(self.app.show_values):
+                    result = await self._first(execution_id, part, consumed, taken, told=told)
                 consumed, told = Usage(), result.commits > 0
             return result
 

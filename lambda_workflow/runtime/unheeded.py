@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambda_workflow.model.payload_shown import words_of_error
 from lambda_workflow.ports import Happening, Observer
 from lambda_workflow.replay.operations import line_of
 from lambda_workflow.runtime.living import Live
@@ -22,7 +23,7 @@ def tell_unheeded(live: Live, observer: Observer) -> None:
         tell(
             "unseen",
             message=message,
-            error="" if error is None else f"{type(error).__name__}: {error}",
+            error="" if error is None else words_of_error(error),
         )
     if execution.outcome is None:
         return

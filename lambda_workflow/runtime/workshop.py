@@ -20,6 +20,8 @@ from typing import Any, Final
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.messages import Task, Update
+from lambda_workflow.model.payload_shown import values_shown
+from lambda_workflow.model.payload_words import failure_words
 from lambda_workflow.ports import Blobs
 from lambda_workflow.runtime.attend import Postponed, attend
 from lambda_workflow.runtime.functions import run_handler
@@ -52,7 +54,15 @@ class Workshop:
         now: milliseconds since the epoch.
     """
 
-    def __init__(self, blobs: Callable[[], Blobs], post: Post, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        blobs: Callable[[], Blobs],
+        post: Post,
+        now: Callable[[], int],
+        *,
+        show_values: bool = False,
+    ) -> None:
+        self._show_values = show_values
         self._blobs = blobs
         self._post = post
         self._now = now
@@ -75,14 +85,14 @@ class Workshop:
         if not isinstance(update, Update) or task.reply:
             return update
         if (failure := update.failure) is not None:
-            raise Unheard(f"{failure.type}: {failure.message}", is_final=not failure.retryable)
+            raise Unheard(failure_words(failure), is_final=not failure.retryable)
         return None
 
     async def _work(self, adapter: Adapter[Any, Any], task: Task) -> Outcome:
         work = Work(task, self._post, self._now, asyncio.get_running_loop())
         if not task.heartbeat_ms:  # nobody withdraws it
-            return await attend(adapter, work, self._blobs())
-        doing = asyncio.ensure_future(attend(adapter, work, self._blobs()))
+            return await self._attend(adapter, work)
+        doing = asyncio.ensure_future(self._attend(adapter, work))
         self._at_work.setdefault(task.task_id, {})[work] = doing
         try:
             update = await doing
@@ -97,6 +107,10 @@ class Workshop:
             if not others:
                 del self._at_work[task.task_id]
         return None if work.is_withdrawn else update
+
+    async def _attend(self, adapter: Adapter[Any, Any], work: Work) -> Outcome:
+        with values_shown(self._show_values):
+            return await attend(adapter, work, self._blobs())
 
     async def _withdraw(self, adapter: Adapter[Any, Any], task: Task) -> None:
         self._withdrawn[task.task_id] = None

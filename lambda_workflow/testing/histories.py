@@ -12,6 +12,7 @@ from lambda_workflow.errors import ConfigurationError, WorkflowError
 from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.exported import read_history
 from lambda_workflow.model.history import History
+from lambda_workflow.model.payload_shown import values_shown
 from lambda_workflow.replay.execution import Execution
 from lambda_workflow.replay.tools import Tools
 from lambda_workflow.replay.workflow import Workflow
@@ -84,7 +85,8 @@ def _furnished(target: Target) -> tuple[App, Tools]:
 
 def _replayed(app: App, tools: Tools, file: Path) -> WorkflowError | None:
     try:
-        replay_history(app, read_history(file.read_text("utf-8")), tools)
+        with values_shown(app.show_values):
+            replay_history(app, read_history(file.read_text("utf-8")), tools)
     except WorkflowError as error:
         return error
     return None

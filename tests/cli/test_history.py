@@ -41,24 +41,24 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_show_gives_a_line_for_each_thing_that_happened(folder: Path) -> None:
-    done = run(folder, "show", "g1", "--db", "db")
+    done = run(folder, "show", "g1", "--db", "db", "--values")
     assert done.returncode == 0, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert [row[2:] for row in rows[:3]] == [
-        ["", "• started greet(['Ä[d]a', 'Grace'])"],
-        ["1", "→ greeter('Ä[d]a')"],
-        ["2", "→ greeter('Grace')"],
+        ["", '• started greet(["Ä[d]a","Grace"])'],
+        ["1", '→ greeter("Ä[d]a")'],
+        ["2", '→ greeter("Grace")'],
     ]
     assert sorted(row[2:] for row in rows[3:-1]) == [
-        ["1", "✓ greeter = 'Hello, Ä[d]a!'"],
-        ["2", "✓ greeter = 'Hello, Grace!'"],
+        ["1", '✓ greeter = "Hello, Ä[d]a!"'],
+        ["2", '✓ greeter = "Hello, Grace!"'],
     ]
     assert rows[-1][2:] == ["", "• completed"]
     assert [row[0] for row in rows[:4]] == ["1", "1", "1", "2"]
 
 
 def test_show_as_json_has_every_event_and_command_in_full(folder: Path) -> None:
-    done = run(folder, "show", "g1", "--db", "db", "--json")
+    done = run(folder, "show", "g1", "--db", "db", "--json", "--values")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert (data["execution_id"], data["workflow"], data["status"]) == ("g1", "greet", "COMPLETED")
@@ -79,7 +79,7 @@ def test_show_as_json_has_every_event_and_command_in_full(folder: Path) -> None:
 def test_show_on_a_terminal_is_a_table(folder: Path) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "show", "g1", "--db", "db"], cwd=folder, stdout=follower,
+        [*COMMAND, "show", "g1", "--db", "db", "--values"], cwd=folder, stdout=follower,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "120"},
     )  # fmt: skip
     assert process.wait(60) == 0

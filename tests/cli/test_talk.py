@@ -87,16 +87,19 @@ async def run(folder: Path, *words: str, code: int = 0) -> str:
 
 async def test_executions_are_listed_and_described(folder: Path) -> None:
     async with summing(folder):
-        rows = [line.split("\t") for line in (await run(folder, "list")).splitlines()]
+        rows = [line.split("\t") for line in (await run(folder, "list", "--values")).splitlines()]
         assert [row[:3] for row in rows] == [["s2", "sums", "RUNNING"], ["s1", "sums", "RUNNING"]]
         assert rows[0][4:] == ['{"total [b]": 2}', "n=2", ""]
         found = json.loads(await run(folder, "list", "--tag", "n=1", "--json"))
         assert [one["id"] for one in found] == ["s1"]
         assert await run(folder, "list", "--status", "failed") == ""
         assert (await run(folder, "list", "--limit", "1")).startswith("s2\t")
-        shown = await run(folder, "describe", "s1")
+        shown = await run(folder, "describe", "s1", "--values")
         assert 'memo\t["ä", 1]\n' in shown
         assert "closed" not in shown
+        plain = await run(folder, "describe", "s1")
+        assert "memo\tlist of 2, 8 bytes\n" in plain
+        assert "custom\tdict of 1, 15 bytes\n" in plain
         whole: Any = json.loads(await run(folder, "describe", "s1", "--json"))
         assert (whole["tags"], whole["closed"], whole["usage"]["writes"]) == ({"n": "1"}, None, 1)
         assert "no execution s3" in await run(folder, "describe", "s3", code=2)

@@ -31,6 +31,8 @@ from tests.model.payload_types import (
     Right,
 )
 
+pytestmark = pytest.mark.usefixtures("shown_values")
+
 
 class Movie(TypedDict):
     title: str

@@ -23,6 +23,8 @@ from lambda_workflow import (
 from lambda_workflow.model.arguments import named
 from tests.replay.driving import DOUBLE, drive, flow, result
 
+pytestmark = pytest.mark.usefixtures("shown_values")
+
 ADD = Signal("add", int)
 CHANGE = Update("change", int, int)
 

@@ -15,6 +15,8 @@ from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.replayer import replay
 from tests.replay.driving import DOUBLE, OTHER, START, Code, drive, flow, tools
 
+pytestmark = pytest.mark.usefixtures("shown_values")
+
 ADVICE = (
     "Restore the earlier order of operations, guard the change by `if ctx.patched(…)`, or list "
     "the changed workflow as another version beside the old; the execution keeps what arrives "
@@ -228,7 +230,7 @@ def test_a_long_payload_is_cut() -> None:
     started = e.Started(START, "flow", 1, 1)
     turns = [Turn(1, START, (started,), (c.ScheduleCall("1", "double", 7),))]
     message = told(gets_far, turns)
-    assert f"  + code:    call 1 double(1{'0' * 119})\n" in message
+    assert f"  + code:    call 1 double(1{'0' * 118}…)\n" in message
 
 
 def test_a_payload_that_is_stored_apart_is_compared_by_its_digest() -> None:
@@ -236,4 +238,6 @@ def test_a_payload_that_is_stored_apart_is_compared_by_its_digest() -> None:
     started = turns[0]
     apart = e.BlobRef("key", "another digest", 100_000)
     turns[0] = replaced(started, commands=(c.ScheduleCall("1", "double", apart),))
-    assert "  - history: call 1 double((stored apart))\n" in told(original, turns)
+    assert "  - history: call 1 double(100000 bytes, stored apart, digest another )\n" in told(
+        original, turns
+    )

@@ -28,6 +28,8 @@ from lambda_workflow.local import Engine
 from lambda_workflow.testing import Simulation, assert_replays, explore, simulate
 from lambda_workflow.testing.memory import memory_backend
 
+pytestmark = pytest.mark.usefixtures("shown_values")
+
 
 @dataclass
 class Order:

@@ -148,7 +148,7 @@ def test_arguments_of_a_wrong_kind_are_refused_with_the_kind_to_give() -> None:
     any_fake: Any = fake
     any_moment: Any = after
     any_callback: Any = callback
-    with pytest.raises(ConfigurationError, match="what is faked is 'add': give a Service"):
+    with pytest.raises(ConfigurationError, match="what is faked is str of 3: give a Service"):
         any_fake("add")
     with pytest.raises(ConfigurationError, match=r"after is 3: give a timedelta, such as timedel"):
         any_moment(3)
