@@ -313,7 +313,7 @@ KINDS = {
     "conflict": "another worker was first; the turn starts over",
     "dead_letter": "a message was moved to the dead-letter queue; `reason`",
     "unawaited": "an execution ended with a call that nobody awaited; `operation`",
-    "unseen": "an exception in workflow code that nobody looked at; `message`, `error`",
+    "unseen": "an exception in workflow code that no code awaits; `message`, `error`, `line`",
     "set_aside": "a malformed signal was set aside; `name`, `id`, `reason`",
     "stubborn": "workflow code refused to be unwound; `line`",
     "failed": "a host failed at an execution's messages, which come again; `error`",

@@ -93,10 +93,8 @@ class Execution:
         self._run()
 
     def complaints(self) -> list[tuple[str, BaseException | None]]:
-        """What asyncio had to say since it was last asked: exceptions that nobody looked at."""
-        found = [
-            (str(told.get("message", "")), told.get("exception")) for told in self.loop.complaints
-        ]
+        """What was lost since it was last asked: exceptions that no code has looked at."""
+        found = [told for told in map(_complaint, self.loop.complaints) if told is not None]
         self.loop.complaints.clear()
         return found
 
@@ -271,3 +269,14 @@ class Execution:
         """The code has come to its end, or is given no more time."""
         self.outcome = outcome
         self.ledger.end(outcome)
+
+
+def _complaint(told: dict[str, Any]) -> tuple[str, BaseException | None] | None:
+    """asyncio's own words, or those for a task that has died and that no code awaits."""
+    if "message" in told:
+        return str(told["message"]), told.get("exception")
+    task = told["future"]
+    if not task._log_traceback:
+        return None  # it was awaited since
+    task._log_traceback = False  # asyncio would tell of it once more, when it is collected
+    return f"the background task {task.get_name()} has ended in an error", task._exception

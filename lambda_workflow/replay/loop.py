@@ -249,6 +249,8 @@ class Loop(asyncio.AbstractEventLoop):
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self.tasks.pop(task, None)  # type: ignore[call-overload]  # only our own tasks come here
+        if getattr(task, "_log_traceback", False):  # asyncio's own mark: it may yet be awaited
+            self.call_exception_handler({"future": task})
 
     def _path_for(self, coro: Any) -> Path:
         """The new task's path; asyncio's own wrapping must not show in it.
@@ -277,8 +279,7 @@ class Loop(asyncio.AbstractEventLoop):
     def get_debug(self) -> bool:
         return False
 
-    def set_debug(self, enabled: bool) -> None:
-        """asyncio's debug mode has no meaning here."""
+    def set_debug(self, enabled: bool) -> None: ...
 
     def get_task_factory(self) -> None:
         return None
@@ -299,8 +300,7 @@ class Loop(asyncio.AbstractEventLoop):
         if len(self.complaints) < 100:
             self.complaints.append(context)
 
-    def default_exception_handler(self, context: dict[str, Any]) -> None:
-        self.call_exception_handler(context)
+    default_exception_handler = call_exception_handler
 
     def get_exception_handler(self) -> None:
         return None

@@ -77,8 +77,14 @@ class Controls(ClientBase):
 
         Raises:
             ExecutionNotFound: there is none of this id.
+            ExecutionClosed: it has ended, and nothing is done.
         """
-        await self.describe(execution_id)
+        header = await self.describe(execution_id)
+        if header.status.closed:
+            raise ExecutionClosed(
+                f"execution {execution_id} has ended ({header.status}): there is nothing to "
+                "redrive, and nothing is done; to do its work again, start another execution"
+            )
         await self._send(Redrive(execution_id, order_id()))
 
     async def _order(self, order: Order, *, is_started: bool = False) -> None:

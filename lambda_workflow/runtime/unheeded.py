@@ -6,6 +6,7 @@ from typing import Any
 
 from lambda_workflow.model.payload_shown import words_of_error
 from lambda_workflow.ports import Happening, Observer
+from lambda_workflow.replay.bugs import user_frames
 from lambda_workflow.replay.operations import line_of
 from lambda_workflow.runtime.living import Live
 
@@ -20,11 +21,10 @@ def tell_unheeded(live: Live, observer: Observer) -> None:
         observer.notify(Happening(kind, live.history.execution_id, fields=fields))
 
     for message, error in execution.complaints():
-        tell(
-            "unseen",
-            message=message,
-            error="" if error is None else words_of_error(error),
-        )
+        frames = [] if error is None else user_frames(error)
+        fields = {"line": frames[-1][0]} if frames else {}
+        words = "" if error is None else words_of_error(error)
+        tell("unseen", message=message, error=words, **fields)
     if execution.outcome is None:
         return
     for operation in execution.ledger.unawaited.values():

@@ -124,3 +124,6 @@ def test_a_blocked_execution_is_redriven_once_the_code_is_mended(folder: Path) -
             assert engine.poll() is None
         engine.kill()
     assert order(folder, "redrive", "nobody").returncode == 2
+    ended = order(folder, "redrive", "e")
+    assert ended.returncode == 2
+    assert "has ended (COMPLETED): there is nothing to redrive, and nothing is done" in ended.stderr

@@ -47,3 +47,31 @@ def test_what_is_long_is_clipped_and_says_so() -> None:
     long = failure_of(ValueError("y" * 10_000))
     assert long.message.endswith("… (6000 characters more)")
     assert len(dumps(failure.to_json())) + len(dumps(long.to_json())) < 30_000
+
+
+def test_a_group_says_its_leaves() -> None:
+    inner = ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("id"), OSError("gone")])
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [ValueError("no"), inner])
+    failure = failure_of(group)
+    assert failure.type == "ExceptionGroup"
+    assert failure.message == (
+        "3 errors in a TaskGroup: ValueError: no; KeyError: 'id'; OSError: gone"
+    )
+    assert failure.details == [
+        {"type": "ValueError", "message": "no"},
+        {"type": "KeyError", "message": "'id'"},
+        {"type": "OSError", "message": "gone"},
+    ]
+    own = ExceptionGroup("no seat", [ValueError("no")])
+    assert failure_of(own).message == "no seat (1 error): ValueError: no"
+
+
+def test_a_group_of_many_is_bounded() -> None:
+    many = ExceptionGroup("unhandled errors in a TaskGroup", [ValueError("x" * 900)] * 500)
+    failure = failure_of(many)
+    assert failure.message.endswith("; and 495 more")
+    assert len(dumps(failure.to_json())) < 30_000
+    deep: Exception = ValueError("no")
+    for _ in range(5_000):
+        deep = ExceptionGroup("unhandled errors in a TaskGroup", [deep])
+    assert failure_of(deep).message == "1 error in a TaskGroup: ValueError: no"

@@ -66,7 +66,7 @@ CASES: list[Any] = [
     (cancels_itself, "asyncio.exceptions.CancelledError", "enough"),
     (stops_iterating, "RuntimeError", "coroutine raised StopIteration"),
     (raises_what_is_no_exception, "tests.replay.test_endings.Unusual", "odd"),
-    (raises_several, "ExceptionGroup", "unhandled errors in a TaskGroup (1 sub-exception)"),
+    (raises_several, "ExceptionGroup", "1 error in a TaskGroup: ValueError: bad"),
 ]
 
 

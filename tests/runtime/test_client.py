@@ -17,6 +17,7 @@ from lambda_workflow import (
     Context,
     EncodeError,
     ExecutionAlreadyStarted,
+    ExecutionClosed,
     ExecutionFailed,
     ExecutionNotFound,
     ResultTimeout,
@@ -288,7 +289,8 @@ def test_the_sync_door_needs_no_event_loop(host: Host, client: Client) -> None:
         assert door.describe("o").status is Status.COMPLETED
         assert [header.execution_id for header in door.list("buy").headers] == ["o"]
         assert door.history("o").status is Status.COMPLETED
-        door.redrive("o")
+        with pytest.raises(ExecutionClosed, match=r"COMPLETED.*nothing is done"):
+            door.redrive("o")
     finally:
         door.close()
     sent = host.queue.messages[0].message

@@ -200,10 +200,41 @@ async def test_an_exception_that_nobody_looks_at_is_told_once(make_host: MakeHos
     await host.answer("2", 2)
     assert host.outcome() == 2
     (note,) = host.notes.of("unseen")
+    assert note.fields.pop("line").startswith("tests/runtime/test_turns_memory.py:")
     assert note.fields == {
-        "message": "OrderedTask exception was never retrieved",
+        "message": "the background task 1 has ended in an error",
         "error": "ValueError: bad",
     }
+
+
+@pytest.mark.parametrize("live_max", [0, 10])
+async def test_a_background_task_is_told_of_when_it_dies(
+    make_host: MakeHost, live_max: int
+) -> None:
+    @workflow
+    async def careless(ctx: Context, n: int) -> int:
+        async def fails() -> None:
+            await ctx.call(OTHER, n)
+            raise ValueError("bad")
+
+        async def looked_at() -> None:
+            raise LookupError("seen")
+
+        kept = asyncio.create_task(fails(), name="listener")
+        await asyncio.gather(asyncio.create_task(looked_at()), return_exceptions=True)
+        await ctx.call(DOUBLE, n)
+        return len(kept.get_name())
+
+    host = make_host(
+        App("tests", workflows=[careless], services=[DOUBLE, OTHER]), live_max=live_max
+    )
+    await host.start(careless)
+    await host.answer("1.1", 2)
+    (note,) = host.notes.of("unseen")
+    assert note.fields["message"] == "the background task listener has ended in an error"
+    await host.answer("1", 2)
+    assert host.outcome() == 8
+    assert len(host.notes.of("unseen")) == 1
 
 
 async def test_a_call_that_is_gathered_or_given_up_is_not_unawaited(make_host: MakeHost) -> None:
