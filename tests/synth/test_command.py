@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import Done, call
 from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
@@ -16,16 +17,16 @@ COMMAND = [sys.executable, "-m", "lambda_workflow.cli", "synth"]
 APP = "examples.greeter.app:app"
 
 
-def synth(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], cwd=cwd, capture_output=True, text=True, check=False,
-        timeout=patience(60), encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+def synth(*words: str, cwd: Path = ROOT) -> Done:
+    return call(cwd, "synth", *words)
 
 
 def test_a_template_is_written_and_a_folder_for_it(tmp_path: Path) -> None:
     file = tmp_path / "infra" / "template.yaml"
-    done = synth(APP, "--out", str(file))
+    done = subprocess.run(
+        [*COMMAND, APP, "--out", str(file)], cwd=ROOT, capture_output=True, text=True, check=False,
+        timeout=patience(60), encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert file.read_text().startswith(f"# Made by `lambda-workflow synth {APP}`")
 

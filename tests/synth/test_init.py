@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambda_workflow.cli.init import FILES
+from tests.cli.command import Done, call
 from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
@@ -25,14 +26,14 @@ def run(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def init(cwd: Path, name: str) -> subprocess.CompletedProcess[str]:
-    return run(cwd, "lambda_workflow.cli", "init", name)
+def init(cwd: Path, name: str) -> Done:
+    return call(cwd, "init", name)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("projects")
-    done = init(folder, "tea-shop")
+    done = run(folder, "lambda_workflow.cli", "init", "tea-shop")
     assert (done.returncode, done.stderr) == (0, "")
     return folder / "tea-shop"
 
