@@ -7,6 +7,7 @@ before any later one of its execution.
 
 from __future__ import annotations
 
+from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.judging import Acceptance, Duplicate, Late
@@ -22,6 +23,9 @@ class LastTurn:
     One that has none is taken for the one that made this turn if its like stands there: sending
     once more what a turn causes does no harm, and leaving it unsent would end the execution. A
     copy that this process has kept is sent.
+
+    What answers an operation that this turn began has come of the turn, and did not make it: to
+    send the turn again for each such message would have it answered again, without end.
     """
 
     def __init__(self, live: Live) -> None:
@@ -29,18 +33,41 @@ class LastTurn:
         self._number: set[int] = set()
         self._is_of_steps = False
         self._likes: set[tuple[str, ...]] = set()
+        self._began: dict[str, int] = {}
         if live.cached or not turns or not (turns[-1].commands or status_changed(history)):
             return
         self._number = {turns[-1].number}
         self._is_of_steps = is_of_steps(turns[-1])
+        self._began = dict(filter(None, map(_beginning, turns[-1].commands)))
         made = next((turn for turn in reversed(turns) if not is_of_steps(turn)), turns[-1])
         self._likes = {like for event in made.events if (like := _like(event))}
 
     def turns_of(self, message: m.Message, judged: Acceptance) -> set[int]:
         """The number of the turn, if this may be the message whose delivery made it."""
+        if self._is_answer(message):
+            return set()
         # of steps that were taken up again, whatever the message was
         is_of_steps = self._is_of_steps and isinstance(judged, Duplicate | Late)
         return self._number if is_of_steps or _like(message) in self._likes else set()
+
+    def _is_answer(self, message: m.Message) -> bool:
+        """Whether a message tells of what began with this turn."""
+        if not isinstance(message, m.Update | m.Heartbeat | m.Timer):
+            return False
+        attempt = self._began.get(message.operation)
+        named = 0 if isinstance(message, m.Timer) else message.attempt
+        return attempt is not None and named in (0, attempt)
+
+
+def _beginning(command: c.Command) -> tuple[str, int] | None:
+    """The operation that a command begins, or begins once more, and the attempt."""
+    match command:
+        case c.RetryCall():
+            return command.operation, command.attempt
+        case c.ScheduleCall() | c.StartTimer() | c.StartChild() | c.OpenCallback():
+            return command.operation, 1
+        case _:
+            return None
 
 
 def is_of_steps(turn: Turn) -> bool:

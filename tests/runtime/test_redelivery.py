@@ -195,3 +195,32 @@ async def test_a_whole_life_of_lost_sends_comes_to_its_end(make_host: MakeHost) 
     async with asyncio.timeout(10):
         await host.answer("1", 2)
     assert host.outcome() == 22
+
+
+@workflow(name="flow")
+async def leaving(ctx: Context, n: int) -> int:
+    """Ends while its call is under way."""
+    ctx.call(DOUBLE, n)
+    return n
+
+
+@workflow(name="another")
+async def another(ctx: Context, n: int) -> int:
+    return n
+
+
+async def test_an_answer_to_what_the_last_turn_began_does_not_send_it_again(
+    make_host: MakeHost,
+) -> None:
+    """It would be answered again, late once more, and so on for ever: each answer costs a task."""
+    host = make_host(app(another))
+    await host.start(leaving)  # which this deployment does not know
+    host.deploy(app(leaving))
+    await host.redrive()  # makes a turn of which no fact tells what made it
+    assert host.status() is Status.COMPLETED
+    assert [task.service for task in host.tasks()] == ["double"]
+    for attempt in (1, 0):
+        host.deploy(app(leaving))
+        host.queue.tasks.clear()
+        await host.send(Update("e", "1", 2, attempt=attempt))
+        assert host.tasks() == []

@@ -64,6 +64,11 @@ class SimulationLoop(VirtualLoop):
         await self._idle
         self._idle = None
 
+    def give_up(self, error: Stuck) -> None:
+        """End the wait of the one who waits for idleness, which will not come."""
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_exception(error)
+
     def idle(self) -> None:
         """Wake the one who waits for this."""
         if self._idle is None or self._idle.done():
@@ -140,7 +145,9 @@ class World:
         """
         self.points += 1
         if self.points > POINTS_MAX:
-            raise Stuck(f"{self.points} calls and no end; {who} is at {what}; {self.losses[-3:]}")
+            stuck = Stuck(f"{self.points} calls and no end; {who} is at {what}; {self.losses[-3:]}")
+            self.loop.give_up(stuck)  # it may be nobody's: a task of the services has no caller
+            raise stuck
 
     def apply(self, effect: Effect, clock_now: int) -> None:
         """Let an effect happen, as AWS does behind a port; `clock_now` is the sender's."""
