@@ -3,7 +3,9 @@
 Laws
  1. Who gives a function up goes on at once: its thread is abandoned, its late result dropped, and
     another thread takes its place.
- 2. At most `THREADS_MAX` functions run at a time, those that were given up not counted; more wait.
+ 2. On an event loop that has no time of its own but a test's (`is_virtual`), functions run as that
+    loop runs them: a thread's result would come at no moment of its time.
+ 3. At most `THREADS_MAX` functions run at a time, those that were given up not counted; more wait.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ class StepThreads:
             Exception: that of the function.
         """
         loop, context = asyncio.get_running_loop(), copy_context()
+        if getattr(loop, "is_virtual", False):
+            return await asyncio.to_thread(function, *args)
         job = _Job(lambda: context.run(function, *args), loop.create_future(), loop)
         with self._lock:
             if self._busy < THREADS_MAX:

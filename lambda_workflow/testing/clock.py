@@ -94,6 +94,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     depends on how threads are scheduled. It raises `WorkflowError` when nothing can ever run again.
     """
 
+    is_virtual: Final = True  # for whoever would run a function in a thread of its own
+
     def __init__(self, clock: VirtualClock | None = None) -> None:
         super().__init__()
         self.clock: Final = clock or VirtualClock()
