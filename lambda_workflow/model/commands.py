@@ -43,18 +43,26 @@ class CancelCall:
     operation: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class StartTimer:
     """Wake the execution at `due` (milliseconds since the epoch).
 
     The id of a timer that belongs to an operation has a suffix: `3:timeout` (in all), `3:retry1`,
     `3:attempt1`, `3:beat1.2` (the second look for a heartbeat of attempt 1). Timers of the
     execution itself begin with `~`, after the run's prefix: `~timeout`, `~start`, `~grace`.
+
+    Attributes:
+        duration_ms: how long the code waits; 0 for a timer that is not the code's own, and in
+            records of earlier versions.
+        origin: what the code waits with, `sleep` or `timeout`, and the branch that does, as
+            `function/digest of its arguments`, where it is not the main one.
     """
 
-    operation: str
-    due: int
-    name: str = ""
+    operation: Final[str]
+    due: Final[int]
+    name: Final[str] = ""
+    duration_ms: Final[int] = 0
+    origin: Final[str] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +72,39 @@ class CancelTimer:
     operation: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class RunStep:
     """Run inline work; a step that is done within the turn is recorded as well.
 
     With `at_most_once` this is committed before the work begins.
+
+    Attributes:
+        function: its module and name, and its place where the code makes it as it runs.
+        arguments: a digest of them, as far as they have a JSON form; both are empty in records of
+            earlier versions.
     """
 
-    operation: str
-    name: str
-    at_most_once: bool = False
+    operation: Final[str]
+    name: Final[str]
+    at_most_once: Final[bool] = False
+    function: Final[str] = ""
+    arguments: Final[str] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCallback:
-    """Wait for an answer by whoever holds the token."""
+    """Wait for an answer by whoever holds the token.
+
+    Attributes:
+        answer: the type of the answer; empty in records of earlier versions.
+        branch: of the code, as a timer's origin has it.
+    """
 
     operation: str
     name: str = ""
+    answer: str = ""
+    branch: str = ""
+    heartbeat_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +140,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class OpenScope:
-    """A name for the operations that are numbered under this one."""
+    """A name for the operations that are numbered under this one.
+
+    Attributes:
+        kind: scope, map, parallel, poll, retry or rollback; empty in records of earlier versions.
+    """
 
     operation: str
     name: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

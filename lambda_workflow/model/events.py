@@ -3,8 +3,9 @@
 `at` is when the host took it in, in milliseconds since the epoch; it never goes back within one
 execution. `operation` is the id of the operation that the fact is about.
 
-CallSucceeded, ScheduleCall and Turn have `Final` fields instead of being frozen: the same to a type
-checker, and a third of the time to make, which a replay of thousands of them is mostly made of.
+CallSucceeded, ScheduleCall, RunStep, StartTimer and Turn have `Final` fields instead of being
+frozen: the same to a type checker, and a third of the time to make, which a replay of thousands of
+them is mostly made of.
 """
 
 from __future__ import annotations

@@ -120,7 +120,8 @@ def command_row(command: c.Command) -> list[Any]:
             row = ["call", command.operation, command.service, pack(command.payload)]
             return _without_usual([*row, command.name, command.heartbeat_ms], ("", 0))
         case c.StartTimer():
-            return _without_usual(["timer", command.operation, command.due, command.name], ("",))
+            row = ["timer", command.operation, command.due, command.name]
+            return _without_usual([*row, command.duration_ms, command.origin], ("", 0, ""))
         case c.RetryCall():
             return ["again", command.operation, command.attempt]
         case c.CancelCall():
@@ -129,7 +130,7 @@ def command_row(command: c.Command) -> list[Any]:
             return ["untimer", command.operation]
         case c.RunStep():
             row = ["step", command.operation, command.name, command.at_most_once]
-            return _without_usual(row, (False,))
+            return _without_usual([*row, command.function, command.arguments], (False, "", ""))
         case c.Complete():
             return ["complete", pack(command.payload)]
         case c.Fail():
@@ -141,7 +142,8 @@ def command_row(command: c.Command) -> list[Any]:
 def _rarer_row(command: c.Rarer) -> list[Any]:
     match command:
         case c.OpenCallback():
-            return ["callback", command.operation, command.name]
+            row = ["callback", command.operation, command.name, command.answer]
+            return _without_usual([*row, command.branch, command.heartbeat_ms], ("", "", 0))
         case c.StartChild():
             row = ["child", command.operation, command.workflow, pack(command.payload)]
             rest = [command.child, command.app, command.policy, command.detached, command.name]
@@ -149,7 +151,7 @@ def _rarer_row(command: c.Rarer) -> list[Any]:
         case c.Send():
             return ["send", command.operation, command.service, pack(command.payload), command.name]
         case c.OpenScope():
-            return ["scope", command.operation, command.name]
+            return _without_usual(["scope", command.operation, command.name, command.kind], ("",))
         case c.Patch():
             return ["patch", command.name]
         case c.SetAside():
@@ -265,17 +267,17 @@ EVENTS: Final[dict[str, Callable[[list[Any], int], e.Event]]] = {
 
 COMMANDS: Final[dict[str, Callable[[list[Any]], c.Command]]] = {
     "call": _call,
-    "timer": lambda r: c.StartTimer(r[1], r[2], r[3] if len(r) > 3 else ""),
+    "timer": lambda r: c.StartTimer(*r[1:]),
     "again": lambda r: c.RetryCall(r[1], r[2]),
     "drop": lambda r: c.CancelCall(r[1]),
     "untimer": lambda r: c.CancelTimer(r[1]),
     "step": lambda r: c.RunStep(*r[1:]),
     "complete": lambda r: c.Complete(unpack(r[1])),
     "fail": lambda r: c.Fail(e.Failure.from_row(r[1])),
-    "callback": lambda r: c.OpenCallback(r[1], r[2]),
+    "callback": lambda r: c.OpenCallback(*r[1:]),
     "child": _child,
     "send": lambda r: c.Send(r[1], r[2], unpack(r[3]), r[4]),
-    "scope": lambda r: c.OpenScope(r[1], r[2]),
+    "scope": lambda r: c.OpenScope(*r[1:]),
     "patch": lambda r: c.Patch(r[1]),
     "aside": lambda r: c.SetAside(r[1], r[2], r[3]),
     "status": lambda r: c.SetStatus(unpack(r[1])),

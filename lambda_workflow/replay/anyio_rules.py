@@ -4,7 +4,7 @@
    scopes in sets, and scopes hash by their memory address: the tasks of a cancelled group would
    clean up in another order in each process, and no replay would find the commands of the first run
    in their places.
-2. It starts no threads; see `loop.refuse_threads_of_anyio`.
+2. It starts no threads; see `refuse_threads_of_anyio`.
 3. It forgets the tasks of code that is unwound. anyio knows a task until the callbacks of its end
    have run, as those of a frozen loop do not; what it knows holds the task, and all that the task
    holds.
@@ -16,7 +16,7 @@ import asyncio
 import sys
 from typing import Any
 
-from lambda_workflow.replay.loop import Loop, refuse_threads_of_anyio
+from lambda_workflow.replay.loop import Loop, refuse_replay
 
 
 class _InOrder(dict[Any, None]):
@@ -76,3 +76,24 @@ def apply_rules_to_anyio() -> None:
 
     __init__._lambda_workflow = True  # type: ignore[attr-defined]  # a mark that it is done
     scope.__init__ = __init__
+
+
+def refuse_threads_of_anyio() -> None:
+    """Make `anyio.to_thread` refuse inside a workflow; elsewhere it works as before.
+
+    anyio starts its threads without asking the event loop, so there is no method of Loop to refuse
+    in. Does nothing while anyio's asyncio backend is not loaded.
+    """
+    module = sys.modules.get("anyio._backends._asyncio")
+    backend = getattr(module, "AsyncIOBackend", None)
+    if backend is None or hasattr(backend, "_lambda_workflow"):
+        return
+    original = backend.run_sync_in_worker_thread.__func__
+
+    async def run_sync_in_worker_thread(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(asyncio._get_running_loop(), Loop):
+            refuse_replay("a thread (`anyio.to_thread`)")
+        return await original(cls, *args, **kwargs)
+
+    backend.run_sync_in_worker_thread = classmethod(run_sync_in_worker_thread)
+    backend._lambda_workflow = True

@@ -36,7 +36,8 @@ from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
 from lambda_workflow.replay.bugs import blocks
 from lambda_workflow.replay.nesting import nested, outlast
-from lambda_workflow.replay.operations import Operation, caller
+from lambda_workflow.replay.operations import Operation
+from lambda_workflow.replay.places import caller
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class Batch(Generic[T]):
         """Run the items until all have ended, or a threshold is passed."""
         if self._loop.frozen:
             await self._loop.create_future()  # unwinding: nothing is to happen
-        with nested(self._execution, name):
+        with nested(self._execution, name, label.partition(" ")[0]):
             try:
                 while (reason := self._reason()) is None:
                     self._fill()

@@ -42,7 +42,7 @@ async def retry_block(
 ) -> T:
     """See `Context.retry`."""
     execution = ctx._execution
-    with nested(execution, name) as path:
+    with nested(execution, name, "retry") as path:
         attempt = 1
         while True:
             with nested(execution) as place:

@@ -8,7 +8,6 @@ Laws
 
 from __future__ import annotations
 
-import sys
 import traceback
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from lambda_workflow.errors import LimitExceeded, OperationFailed, ServiceError, WorkflowBug
 from lambda_workflow.model.failures import clipped
 from lambda_workflow.model.payload_shown import words_of_error
+from lambda_workflow.replay.places import shown_path
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
@@ -99,15 +99,6 @@ def user_frames(error: BaseException) -> list[tuple[str, str, str]]:
         if not _is_library(frame.filename)
     ]
     return frames[-FRAMES_MAX:]
-
-
-def shown_path(filename: str) -> str:
-    """A file's path below the folder that Python imports it from."""
-    folders = (f"{folder.rstrip('/')}/" for folder in sys.path if folder)
-    longest = max(
-        (folder for folder in folders if filename.startswith(folder)), key=len, default=""
-    )
-    return filename[len(longest) :]
 
 
 @cache

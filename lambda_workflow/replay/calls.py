@@ -19,7 +19,11 @@ from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.base import checked_retry, limit_ms
 from lambda_workflow.replay.children import Children, ParentClosePolicy
-from lambda_workflow.replay.operations import Call, Callback, Child, Step, caller
+from lambda_workflow.replay.identity import identify
+from lambda_workflow.replay.operations import Call, Callback, Child, Step
+from lambda_workflow.replay.origins import branch_of, name_of_type
+from lambda_workflow.replay.places import caller, calling_frame, line_of
+from lambda_workflow.replay.reasons import of_execution
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 Req = TypeVar("Req")
@@ -130,7 +134,7 @@ class Calls(Children):
         execution = self._execution
         encoded = _encoded(service, payload)
         operation = execution.loop.operation()
-        execution.ledger.add(Send(operation, service.name, encoded, name))
+        execution.ledger.add(Send(operation, service.name, encoded, name), caller(2))
 
     @overload
     def callback(
@@ -185,7 +189,9 @@ class Calls(Children):
         codec.prepare()  # here, not where somebody answers
         execution = self._execution
         operation = execution.loop.operation()
-        command = OpenCallback(operation, name)
+        command = OpenCallback(
+            operation, name, name_of_type(answer), branch_of(execution.loop), beat_ms
+        )
         callback: Callback[Any] = Callback(execution, command, caller(2), codec)
         execution.ledger.register(callback, command)
         if within_ms:
@@ -239,8 +245,13 @@ class Calls(Children):
         operation = execution.loop.operation()
         shown = name or getattr(function, "__name__", "step").strip("<>")
         shown = clipped(encodable(shown), STEP_NAME_CHARACTERS_MAX)
-        command = RunStep(operation, shown, at_most_once)
-        step: Step[Any] = Step(execution, command, caller(2), lambda: function(*args))
+        frame = calling_frame(2)
+        known = identify(function, args, frame)
+        command = RunStep(operation, shown, at_most_once, known.function, known.arguments)
+        if known.enclosing is not None:
+            execution.ledger.enclosing[operation] = known.enclosing
+        site = frame.f_code, frame.f_lasti
+        step: Step[Any] = Step(execution, command, site, lambda: function(*args))
         step.is_async = inspect.iscoroutinefunction(function)
         step.codec = _result_codec(function)
         step.retry = checked_retry(retry, "step")
@@ -256,7 +267,8 @@ class Calls(Children):
             constant = service.name.upper().replace("-", "_")
             execution.fault = UnknownService(
                 f"workflow {self.info.workflow!r} calls service {service.name!r}, which its App "
-                f"does not list: add it, App(…, services=[…, {constant}])"
+                f"does not list: add it, App(…, services=[…, {constant}]) "
+                f"({line_of(caller(2))}; {of_execution(execution)})"
             )
             raise execution.fault
 

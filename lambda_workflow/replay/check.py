@@ -1,19 +1,33 @@
-"""The non-determinism error: what the code did, what the history has, and where."""
+"""Whether code does what the history says: the commands of a turn beside the recorded ones.
+
+Laws
+ 1. What tells one operation from another must be the same; what may change with the code, where a
+    change of it is none of the history's, is not looked at (docs: what may change while executions
+    run). Where a record has no field, as it is older, the field is not compared.
+ 2. A payload that today's type reads and writes as the code has it is the same payload: a field
+    with a default may be added to the type.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
-from lambda_workflow.errors import NonDeterminismError
+from lambda_workflow.errors import NonDeterminismError, WorkflowError
 from lambda_workflow.model import commands as c
-from lambda_workflow.model.events import BlobRef, Failure
+from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.history import digest
-from lambda_workflow.model.payload import Json
-from lambda_workflow.model.payload_words import failure_words, payload_digest
+from lambda_workflow.model.payload import Codec
 from lambda_workflow.model.turn import Turn
+from lambda_workflow.replay import reasons
+from lambda_workflow.replay.identity import same_function
+from lambda_workflow.replay.operations import Call, Child
+from lambda_workflow.replay.origins import split
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
+
+_FREE: Final = (c.Patch, c.SetAside, c.SetStatus)  # they may come and go
 
 
 def difference(
@@ -21,215 +35,119 @@ def difference(
 ) -> NonDeterminismError | None:
     """The error for the first difference that matters; None where only details differ.
 
-    The time of a timer, and what a policy decided, may change with the code: the history's counts.
     What a patch or a malformed signal recorded has had its effect where the code asked for it.
     """
-    recorded = [command for command in turn.commands if not isinstance(command, _NOT_COMPARED)]
-    made = [command for command in made if not isinstance(command, _NOT_COMPARED)]
+    recorded = [command for command in turn.commands if not isinstance(command, _FREE)]
+    made = [command for command in made if not isinstance(command, _FREE)]
     for index in range(max(len(made), len(recorded))):
         ours = made[index] if index < len(made) else None
         theirs = recorded[index] if index < len(recorded) else None
-        if ours is None or theirs is None or not _same(ours, theirs):
-            return NonDeterminismError(
-                _told(execution, (ours, theirs), f"turn {turn.number}, command {index + 1}")
-            )
+        if ours is None or theirs is None or not _same(execution, ours, theirs):
+            place = f"turn {turn.number}, command {index + 1}"
+            return NonDeterminismError(reasons.told(execution, ours, theirs, place))
     return None
 
 
-def answered_otherwise(execution: Execution, operation: str) -> NonDeterminismError:
-    """The error for code that gives another operation the id of a callback that was answered."""
-    return NonDeterminismError(
-        f"{execution.ledger.site_of(operation)} begins operation {operation}, which is no callback "
-        "in this code; the code that this execution ran till now opens one there, and it is "
-        f"answered already; execution {execution.execution_id}\nRestore the earlier order of "
-        "operations, or list the changed workflow as another version beside the old."
-    )
+def _same(execution: Execution, ours: c.Command, theirs: c.Command) -> bool:
+    if ours == theirs:
+        return True
+    compare = _COMPARED.get(type(ours))
+    return compare is not None and type(ours) is type(theirs) and compare(execution, ours, theirs)
 
 
-def _same(ours: c.Command, theirs: c.Command) -> bool:
-    if type(ours) is not type(theirs):
+def _by(*fields: str) -> Callable[[Execution, Any, Any], bool]:
+    """Whether these fields are the same; a payload as law 2 has it."""
+    plain = [field for field in fields if field != "payload"]
+    has_payload = len(plain) < len(fields)
+
+    def compare(execution: Execution, ours: Any, theirs: Any) -> bool:
+        if any(getattr(ours, field) != getattr(theirs, field) for field in plain):
+            return False
+        return not has_payload or _same_payload(execution, ours, theirs)
+
+    return compare
+
+
+def _timer(execution: Execution, ours: c.StartTimer, theirs: c.StartTimer) -> bool:
+    """See `origins`."""
+    if ours.operation != theirs.operation:
         return False
-    return all(
-        _essence(field, getattr(ours, field)) == _essence(field, getattr(theirs, field))
-        for field in _COMPARED.get(type(ours), ours.__dataclass_fields__)
-    )
+    if not (ours.origin and theirs.origin):
+        return True
+    (our_kind, our_branch), (kind, branch) = split(ours.origin), split(theirs.origin)
+    return our_kind == kind and (our_branch == branch or ours.duration_ms == theirs.duration_ms)
 
 
-def _essence(field: str, value: object) -> object:
-    """What counts of a field: a payload's fingerprint, an error's type, everything of the rest."""
-    if isinstance(value, Failure):
-        return value.type
-    return digest(value) if field == "payload" else value
+def _step(execution: Execution, ours: c.RunStep, theirs: c.RunStep) -> bool:
+    if ours.operation != theirs.operation:
+        return False
+    if not theirs.function:
+        return ours.name == theirs.name
+    enclosing = execution.ledger.enclosing.get(ours.operation)
+    if not same_function(ours.function, theirs.function, enclosing):
+        return False
+    return ours.arguments == theirs.arguments
 
 
-_NOT_COMPARED: Final = (c.Patch, c.SetAside)
-_COMPARED: Final[dict[type, tuple[str, ...]]] = {
-    c.StartTimer: ("operation",),
-    c.ScheduleCall: ("operation", "service", "name", "payload"),
-    c.StartChild: ("operation", "workflow", "child", "name", "payload"),
-    c.RunStep: ("operation", "name"),
-    c.End: ("status",),
-    c.ContinueAsNew: ("payload",),
+def _callback(execution: Execution, ours: c.OpenCallback, theirs: c.OpenCallback) -> bool:
+    if (ours.operation, ours.name) != (theirs.operation, theirs.name):
+        return False
+    return not theirs.answer or (ours.answer, ours.branch) == (theirs.answer, theirs.branch)
+
+
+def _scope(execution: Execution, ours: c.OpenScope, theirs: c.OpenScope) -> bool:
+    same = (ours.operation, ours.name) == (theirs.operation, theirs.name)
+    return same and theirs.kind in ("", ours.kind)
+
+
+def _fail(execution: Execution, ours: c.Fail, theirs: c.Fail) -> bool:
+    return ours.failure.type == theirs.failure.type
+
+
+_COMPARED: Final[dict[type, Callable[[Execution, Any, Any], bool]]] = {
+    c.StartTimer: _timer,
+    c.ScheduleCall: _by("operation", "service", "payload"),
+    c.Send: _by("operation", "service", "payload"),
+    c.StartChild: _by("operation", "workflow", "child", "payload"),
+    c.RunStep: _step,
+    c.OpenCallback: _callback,
+    c.OpenScope: _scope,
+    c.Answer: _by("id"),
+    c.Complete: _by("payload"),
+    c.Fail: _fail,
+    c.End: _by("status"),
+    c.ContinueAsNew: _by("payload"),
 }
-"""The fields that must be the same, where a change of the others is none of the history's."""
+"""What must be the same; of what is not here, everything."""
 
 
-def _told(execution: Execution, pair: tuple[c.Command | None, c.Command | None], place: str) -> str:
-    ours, theirs = pair
-    operation = _operation(ours) or _operation(theirs) or "the end"
-    where = f"(operation {operation}, {place})"
-    site = execution.ledger.site_of(_operation(ours))
-    subject = site if site not in ("", "?") else f"workflow `{execution.workflow.name}`"
-    if ours is None:
-        head = f"{subject} no longer reaches {_noun(theirs)}, which the history has {where}"
-    elif _differ_inside(ours, theirs):
-        head = f"{subject} {_verb(ours)} otherwise than the history has it {where}"
-    else:
-        head = f"{subject} {_verb(ours)} where the history has {_noun(theirs)} {where}"
-    return (
-        f"{head}; execution {execution.execution_id}\n"
-        f"  - history: {_shown(theirs)}\n"
-        f"  + code:    {_shown(ours)}\n"
-        "Restore the earlier order of operations, guard the change by `if ctx.patched(…)`, or list "
-        "the changed workflow as another version beside the old; the execution keeps what arrives "
-        "and goes on once the code fits."
-    )
+def _same_payload(execution: Execution, ours: Any, theirs: Any) -> bool:
+    if digest(ours.payload) == digest(theirs.payload):
+        return True
+    codec = _codec_of(execution, ours)
+    if codec is None or isinstance(theirs.payload, BlobRef):
+        return False
+    try:
+        today = codec.encode(codec.decode(theirs.payload, "recorded"), "recorded")
+    except WorkflowError:
+        return False
+    return digest(today) == digest(ours.payload)
 
 
-def _operation(command: c.Command | None) -> str:
-    return getattr(command, "operation", "")
-
-
-def _differ_inside(ours: c.Command, theirs: c.Command | None) -> bool:
-    """Whether they are the same operation with another payload or name."""
-    return (_operation(ours), _verb(ours)) == (_operation(theirs), theirs and _verb(theirs))
-
-
-def _verb(command: c.Command) -> str:
+def _codec_of(execution: Execution, command: Any) -> Codec[Any] | None:
+    """Of a command's payload, in today's code."""
     match command:
-        case c.ScheduleCall():
-            return f"calls `{command.service}`"
-        case c.RetryCall():
-            return f"makes attempt {command.attempt} of operation {command.operation}"
-        case c.StartTimer():
-            return "starts a timer"
-        case c.CancelCall() | c.CancelTimer():
-            return f"gives up operation {command.operation}"
-        case c.RunStep():
-            return f"runs step `{command.name}`"
-        case c.Complete():
-            return "completes"
-        case c.Fail():
-            return f"fails with {command.failure.type}"
-        case c.OpenCallback():
-            return "opens a callback"
-        case c.StartChild():
-            return f"starts workflow `{command.workflow}`"
-        case c.Send():
-            return f"sends to `{command.service}`"
-        case c.OpenScope():
-            return f"opens scope `{command.name}`"
-        case c.SetStatus():
-            return "sets its status"
-        case c.Answer():
-            return f"answers update {command.id}"
-        case c.End():
-            return f"ends as {command.status}"
-        case c.ContinueAsNew():
-            return "continues as new"
-        case c.Patch():
-            return f"is patched by `{command.name}`"
-        case c.SetAside():
-            return f"sets a signal `{command.name}` aside"
-        case _:
-            assert_never(command)
-
-
-def _noun(command: c.Command | None) -> str:
-    match command:
-        case None:
-            return "nothing more"
-        case c.ScheduleCall():
-            return f"`{command.service}`"
-        case c.RetryCall():
-            return f"attempt {command.attempt} of operation {command.operation}"
-        case c.StartTimer():
-            return "a timer"
-        case c.CancelCall() | c.CancelTimer():
-            return f"the giving up of operation {command.operation}"
-        case c.RunStep():
-            return f"step `{command.name}`"
-        case c.OpenCallback():
-            return "a callback"
-        case c.StartChild():
-            return f"workflow `{command.workflow}`"
-        case c.Send():
-            return f"a task sent to `{command.service}`"
-        case c.OpenScope():
-            return f"scope `{command.name}`"
-        case c.SetStatus():
-            return "a status"
-        case c.Answer():
-            return f"an answer to update {command.id}"
-        case c.Patch():
-            return f"patch `{command.name}`"
-        case c.SetAside():
-            return f"a signal `{command.name}` set aside"
-        case c.Complete() | c.Fail() | c.End() | c.ContinueAsNew():
-            return "its end"
-        case _:
-            assert_never(command)
-
-
-def _shown(command: c.Command | None) -> str:
-    match command:
-        case None:
-            return "nothing"
         case c.ScheduleCall() | c.Send():
-            named = f" name={command.name!r}" if command.name else ""
-            verb = "call" if isinstance(command, c.ScheduleCall) else "send"
-            return f"{verb} {command.operation} {command.service}({_text(command.payload)}){named}"
-        case c.RetryCall():
-            return f"attempt {command.attempt} of call {command.operation}"
-        case c.StartTimer():
-            return f"timer {command.operation}"
-        case c.CancelCall():
-            return f"give up call {command.operation}"
-        case c.CancelTimer():
-            return f"give up timer {command.operation}"
-        case c.RunStep() | c.OpenScope():
-            return f"{_KINDS[type(command)]} {command.operation} {command.name}"
-        case c.OpenCallback():
-            return f"callback {command.operation} {command.name}".rstrip()
+            found = execution.ledger.operations.get(command.operation)
+            service = found.service if isinstance(found, Call) else None
+            service = service or (execution.tools.services or {}).get(command.service)
+            return None if service is None else service.request_codec
         case c.StartChild():
-            text = f"{command.workflow}({_text(command.payload)})"
-            return f"child {command.operation} {text} as {command.child}"
-        case c.SetStatus() | c.Complete() | c.ContinueAsNew():
-            return f"{_KINDS[type(command)]}({_text(command.payload)})"
-        case c.Answer():
-            failure = command.failure
-            told = failure_words(failure) if failure else _text(command.payload)
-            return f"answer to {command.id} ({told})"
-        case c.Patch():
-            return f"patch {command.name}"
-        case c.SetAside():
-            return f"set signal {command.name} aside"
-        case c.End():
-            return f"end({command.status}: {command.reason})"
-        case c.Fail():
-            return f"fail({failure_words(command.failure)})"
+            child = execution.ledger.operations.get(command.operation)
+            return child.request_codec if isinstance(child, Child) else None
+        case c.ContinueAsNew():
+            return execution.workflow.request_codec
+        case c.Complete():
+            return execution.workflow.result_codec
         case _:
-            assert_never(command)
-
-
-_KINDS: Final[dict[type, str]] = {
-    c.RunStep: "step",
-    c.OpenScope: "scope",
-    c.SetStatus: "status",
-    c.Complete: "complete",
-    c.ContinueAsNew: "continue as new",
-}
-
-
-def _text(payload: Json | BlobRef) -> str:
-    return payload_digest(payload)
+            return None

@@ -17,7 +17,9 @@ from lambda_workflow.model.ids import (
 )
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.base import ContextBase, limit_ms
-from lambda_workflow.replay.operations import Child, caller
+from lambda_workflow.replay.operations import Child
+from lambda_workflow.replay.places import caller, line_of
+from lambda_workflow.replay.reasons import of_execution
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 In = TypeVar("In")
@@ -94,6 +96,7 @@ class Children(ContextBase):
         )  # fmt: skip
         execution = self._execution
         child: Child[Any] = Child(execution, command, caller(3), workflow.result_codec)
+        child.request_codec = workflow.request_codec
         execution.ledger.register(child, command)
         if within_ms:
             execution.ledger.deadline(child, within_ms)
@@ -112,7 +115,8 @@ class Children(ContextBase):
         if not app and known is not None and workflow.name not in known:
             execution.fault = UnknownWorkflow(
                 f"workflow {self.info.workflow!r} starts workflow {workflow.name!r}, which its App "
-                f"does not list: add it to App(workflows=[…]), or call it as a RemoteWorkflow"
+                f"does not list: add it to App(workflows=[…]), or call it as a RemoteWorkflow "
+                f"({line_of(caller(2))}; {of_execution(execution)})"
             )
             raise execution.fault
         if execution.options.depth >= DEPTH_MAX:

@@ -113,7 +113,8 @@ class Context(Calls, Inbox, Patterns):
             raise UsageError("ctx.scope must be entered by workflow code, in a task")
         outer = task.path
         task.path = outer.child()
-        execution.ledger.add(OpenScope(task.path.name, name))
+        execution.ledger.groups[task.path.name] = f"scope `{name}`"
+        execution.ledger.add(OpenScope(task.path.name, name, "scope"))
         try:
             yield
         finally:

@@ -13,7 +13,7 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.bugs import block_on, bug_in
 from lambda_workflow.replay.loop import OrderedTask
-from lambda_workflow.replay.operations import line_of
+from lambda_workflow.replay.places import line_of
 from lambda_workflow.suspension import RunEnded
 
 if TYPE_CHECKING:

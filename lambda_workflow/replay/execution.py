@@ -29,7 +29,7 @@ from lambda_workflow.model.payload_shown import SHOWS_VALUES, are_values_shown, 
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.anyio_rules import forget_tasks_in_anyio
 from lambda_workflow.replay.bugs import bug_fault
-from lambda_workflow.replay.check import answered_otherwise, difference
+from lambda_workflow.replay.check import difference
 from lambda_workflow.replay.endings import finish
 from lambda_workflow.replay.facts import feed_rarer, succeeded
 from lambda_workflow.replay.ledger import Ledger
@@ -66,6 +66,7 @@ class Execution:
         self.facts = 0
         self.read_only = False
         self._shows_values = False
+        self.replayed: list[Turn] = []
         self._inbox: deque[e.Event] = deque()
         self._turns: deque[Turn] = deque()
         self._turn: Turn | None = None
@@ -84,7 +85,8 @@ class Execution:
             WorkflowError: the code does not do what the history says (NonDeterminismError), or
                 cannot go on with this deployment (UnknownService).
         """
-        self._turns.extend(turns)
+        self.replayed = list(turns)
+        self._turns.extend(self.replayed)
         self._run()
 
     def advance(self, events: Sequence[e.Event]) -> None:
@@ -146,9 +148,9 @@ class Execution:
                 self._run_to_rest()
             except LimitExceeded as limit:
                 self.fault = limit
-        if self.ledger.misplaced and self.fault is None:
+        if (found := self.ledger.misfit) is not None and self.fault is None:
             with texts_for(values=self._shows_values):
-                self.fault = answered_otherwise(self, self.ledger.misplaced)
+                self.fault = found[0](self, found[1])
         if (refused := getattr(watch, "refused", None)) is not None:
             self.fault = refused  # whether or not the code let it through
         if self.root is not None and self.root.done() and self.outcome is None and not self.bug:
@@ -258,6 +260,7 @@ class Execution:
             SHOWS_VALUES.set(True)  # until `_run` ends, and in all that the code does
             variables.run(SHOWS_VALUES.set, True)
         self.root = OrderedTask(coro, self.loop, self.loop.root, variables)
+        self.root.is_main = True
         self.loop.tasks[self.root] = None
         self.root.add_done_callback(self._root_done)
 

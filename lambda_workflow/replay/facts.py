@@ -153,7 +153,8 @@ def _own_timer_fired(execution: Execution, operation: Operation[Any], timer: str
         ledger.try_again(operation)
     elif purpose.startswith("attempt"):
         seconds = operation.attempt_ms / 1000
-        failure = e.Failure("AttemptTimedOut", f"no answer within {seconds:g} s")
+        within = f"within {seconds:g} s" if seconds else "in time"
+        failure = e.Failure("AttemptTimedOut", f"no answer {within}")
         attempt_failed(execution, operation, failure, operation.attempt)
     elif not ledger.look_again(operation, timer):
         seconds = operation.beat_ms / 1000

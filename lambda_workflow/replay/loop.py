@@ -68,6 +68,10 @@ class OrderedFuture(asyncio.Future[T]):
 class OrderedTask(asyncio.Task[T]):
     """A task that hashes by creation order (law 4) and knows its path (law 5)."""
 
+    branch: str | None = None  # see `origins`; None until it is asked for
+    is_main = False
+    site: Any = None  # where the code has started it
+
     def __init__(self, coro: Any, loop: Loop, path: Path, context: Variables | None) -> None:
         self._order = loop.next_order()
         self.path = path
@@ -108,6 +112,7 @@ class TimerKeeper(Protocol):
 
     def timer_started(self, handle: DurableHandle, path: Path) -> None: ...
     def timer_cancelled(self, handle: DurableHandle) -> None: ...
+    def task_started(self, task: OrderedTask[Any]) -> None: ...
 
 
 class Loop(asyncio.AbstractEventLoop):
@@ -231,6 +236,7 @@ class Loop(asyncio.AbstractEventLoop):
         if name is not None:
             task.set_name(name)
         self.tasks[task] = None
+        self._keeper.task_started(task)
         task.add_done_callback(self._forget)
         self._start_in_order(task.path)
         return task
@@ -347,7 +353,7 @@ _REFUSED: Final = {
 
 def _refusing(what: str, method: str) -> Callable[..., NoReturn]:
     def refuse(self: Loop, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse(f"{what} (`{method}`)")
+        refuse_replay(f"{what} (`{method}`)")
 
     return refuse
 
@@ -357,28 +363,7 @@ for _what, _methods in _REFUSED.items():
         setattr(Loop, _method, _refusing(_what, _method))
 
 
-def refuse_threads_of_anyio() -> None:
-    """Make `anyio.to_thread` refuse inside a workflow; elsewhere it works as before.
-
-    anyio starts its threads without asking the event loop, so there is no method of Loop to refuse
-    in. Does nothing while anyio's asyncio backend is not loaded.
-    """
-    module = sys.modules.get("anyio._backends._asyncio")
-    backend = getattr(module, "AsyncIOBackend", None)
-    if backend is None or hasattr(backend, "_lambda_workflow"):
-        return
-    original = backend.run_sync_in_worker_thread.__func__
-
-    async def run_sync_in_worker_thread(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(asyncio._get_running_loop(), Loop):
-            _refuse("a thread (`anyio.to_thread`)")
-        return await original(cls, *args, **kwargs)
-
-    backend.run_sync_in_worker_thread = classmethod(run_sync_in_worker_thread)
-    backend._lambda_workflow = True
-
-
-def _refuse(what: str) -> NoReturn:
+def refuse_replay(what: str) -> NoReturn:
     raise UsageError(
         f"workflow code asked for {what}, which a replay cannot repeat: put the work into "
         "`await ctx.step(function)` or into a service"

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def nested(execution: Execution, name: str = "") -> Iterator[Path]:
+def nested(execution: Execution, name: str = "", kind: str = "") -> Iterator[Path]:
     """Number what the running task starts under a path of its own (law 1), shown under a name."""
     loop = execution.loop
     task = asyncio.current_task(loop)
     path = loop.path().child()
+    if kind:
+        execution.ledger.groups[path.name] = f"{kind} `{name}`" if name else kind
     if name and not loop.frozen:
-        execution.ledger.add(OpenScope(path.name, name))
+        execution.ledger.add(OpenScope(path.name, name, kind))
     if not isinstance(task, OrderedTask):
         yield path
         return

@@ -12,8 +12,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Generator
-from functools import cache
-from types import CodeType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lambda_workflow.errors import StepFailed, StepInterrupted, StepTimedOut
@@ -24,23 +22,12 @@ from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.replay.loop import Loop, OrderedFuture
+from lambda_workflow.replay.places import Site
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
 
 T = TypeVar("T")
-
-Site = tuple[CodeType, int]  # a code object and an instruction in it: the line, worked out late
-
-
-def line_of(site: Site | None) -> str:
-    """`flow.py:42`, or a question mark where it is not known."""
-    if site is None:
-        return "?"
-    code, instruction = site
-    positions = list(code.co_positions())
-    line = positions[instruction // 2][0] if instruction // 2 < len(positions) else None
-    return f"{code.co_filename.rpartition('/')[2]}:{line or code.co_firstlineno}"
 
 
 class Operation(OrderedFuture[T], Generic[T]):
@@ -156,6 +143,8 @@ class Child(Operation[T]):
         execution_id: of the child.
     """
 
+    request_codec: Codec[Any]
+
     def __init__(
         self, execution: Execution, command: StartChild, site: Site, codec: Codec[T]
     ) -> None:
@@ -167,19 +156,6 @@ class Child(Operation[T]):
     def resolve(self, payload: Any) -> None:
         """The child completed."""
         self.set_result(self.codec.decode(payload, f"result of {self.workflow}"))
-
-
-def caller(depth: int) -> Site:
-    """The first frame outside of asyncio, anyio and this package, `depth` frames up or higher."""
-    frame = sys._getframe(depth)
-    while _is_machinery(frame.f_code.co_filename) and frame.f_back is not None:
-        frame = frame.f_back
-    return frame.f_code, frame.f_lasti
-
-
-@cache
-def _is_machinery(filename: str) -> bool:
-    return any(part in filename for part in ("/asyncio/", "/anyio/", "lambda_workflow/replay/"))
 
 
 def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:

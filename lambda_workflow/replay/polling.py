@@ -134,11 +134,13 @@ async def _poll(ctx: Context, look: Callable[[Any], Awaitable[Any]], state: Any,
         await loop.create_future()  # unwinding: nothing is to happen
     last, checks = state, 0
     seconds = how.timeout.total_seconds() if how.timeout else None
-    with nested(ctx._execution, how.name) as path:
+    shown, groups = f"poll `{how.name}`" if how.name else "a poll", ctx._execution.ledger.groups
+    with nested(ctx._execution, how.name, "poll") as path:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
                 while True:
+                    groups[path.name] = f"check {checks + 1} of {shown}"
                     last = await look(last if how.carry else state)
                     checks += 1
                     if how.until(last):

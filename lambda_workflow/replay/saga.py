@@ -163,7 +163,9 @@ class Saga:
             raise asyncio.CancelledError from error
 
     async def _roll_back(self, undo: Sequence[Compensation]) -> None:
-        self._ctx._execution.ledger.add(OpenScope(self._loop.path().name, "rollback"))
+        ledger = self._ctx._execution.ledger
+        ledger.groups[self._loop.path().name] = "the saga's rollback"
+        ledger.add(OpenScope(self._loop.path().name, "rollback", "rollback"))
         if self._parallel:
             tasks = [self._loop.create_task(self._make(*numbered)) for numbered in enumerate(undo)]
             await asyncio.wait(tasks)

@@ -54,6 +54,7 @@ class Tools:
         strict: a call that nobody awaited fails the execution instead of a warning.
         watched: runs the code of an execution under the watchdog; what it returns blocks the
             execution.
+        app, version: the App's name and the label of its code, for what is said of it.
     """
 
     make_random: Callable[[str], random.Random]
@@ -64,3 +65,5 @@ class Tools:
     workflows: frozenset[str] | None = None
     bugs: tuple[type[BaseException], ...] = BUGS
     watched: Callable[[Any, Callable[[], None]], WorkflowError | None] | None = None
+    app: str = ""
+    version: str = ""

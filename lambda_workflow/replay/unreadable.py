@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from lambda_workflow.errors import DecodeError, UnreadableFact
 from lambda_workflow.model import commands as c
 from lambda_workflow.model.failures import clipped
-from lambda_workflow.replay.operations import Call, Callback, Child, Operation, Step, line_of
+from lambda_workflow.replay.operations import Call, Callback, Child, Operation, Step
+from lambda_workflow.replay.places import line_of
 
 if TYPE_CHECKING:
     from lambda_workflow.model.events import Told

@@ -51,5 +51,6 @@ def tools_for(
     names = frozenset(app.workflows)
     watched = (watch or Watch()).run
     return Tools(
-        random.Random, ReplayLogger, app.services, around, strict, names, app.bugs, watched
-    )
+        random.Random, ReplayLogger, app.services, around, strict, names, app.bugs, watched,
+        app.name, app.version,
+    )  # fmt: skip

@@ -113,6 +113,26 @@ async def inflate(turns: Sequence[Turn], blobs: Blobs) -> list[Turn]:
     return [await _inflated(turn, blobs) for turn in turns]
 
 
+async def inflate_commands(turns: Sequence[Turn], blobs: Blobs) -> list[Turn] | None:
+    """The turns with the payloads of their commands in place; None where they all are."""
+    if not any(_stands_apart(command) for turn in turns for command in turn.commands):
+        return None
+    whole: list[Turn] = []
+    for turn in turns:
+        commands: list[Any] = []
+        for command in turn.commands:
+            holder: Any = command
+            if _stands_apart(command):
+                holder = replace(holder, payload=await fetch(holder.payload, blobs))
+            commands.append(holder)
+        whole.append(replace(turn, commands=tuple(commands)))
+    return whole
+
+
+def _stands_apart(command: c.Command) -> bool:
+    return isinstance(getattr(command, "payload", None), e.BlobRef)
+
+
 async def _inflated(turn: Turn, blobs: Blobs) -> Turn:
     if not any(isinstance(_carried(event), e.BlobRef) or _hands_on(event) for event in turn.events):
         return turn

@@ -36,6 +36,7 @@ from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Happening
 from lambda_workflow.replay.endings import end_without_code
 from lambda_workflow.replay.facts import execution_timeout
+from lambda_workflow.replay.reasons import place_of
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.dispatch import (
@@ -289,6 +290,8 @@ class Turns:
         """Record why the code cannot go on, where that is news; tell it each time."""
         live, history = work.live, work.live.history
         reason = f"{type(error).__name__}: {error}"
+        if live.execution is not None and ".py:" not in reason:
+            reason = f"{reason} ({place_of(live.execution)})"
         kept = [event for event in work.pending if not _is_of_unrecorded_step(event, history)]
         if len(kept) < len(work.pending):  # the history has taken in what is not to be recorded
             work.pending, live.is_spoilt = kept, True

@@ -7,7 +7,7 @@ from typing import Any
 from lambda_workflow.model.payload_shown import words_of_error
 from lambda_workflow.ports import Happening, Observer
 from lambda_workflow.replay.bugs import user_frames
-from lambda_workflow.replay.operations import line_of
+from lambda_workflow.replay.places import line_of
 from lambda_workflow.runtime.living import Live
 
 

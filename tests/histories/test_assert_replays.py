@@ -79,9 +79,10 @@ async def test_changed_code_is_told_with_the_file_and_the_difference(tmp_path: P
     with pytest.raises(AssertionError) as failed:
         assert_replays(app(refunding), tmp_path / "e.json")
     told = str(failed.value)
-    assert told.startswith(f"{tmp_path / 'e.json'}: test_assert_replays.py:")
+    assert told.startswith(f"{tmp_path / 'e.json'}: tests/histories/test_assert_replays.py:")
     assert "calls `refund` where the history has `charge`" in told
     assert "  - history: call 1 charge(int, digest " in told
+    assert "\n  + code:    call 1 refund(int, digest " in told
 
 
 async def test_each_file_that_fails_is_told(tmp_path: Path) -> None:

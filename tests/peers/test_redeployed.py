@@ -81,11 +81,11 @@ async def until(client: Client, status: Status, custom: object = None) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (two_calls, swapped, ['"second"', '"first"', "`note`"]),
-        (two_calls, no_longer_reached, ["where the history has `note`", "operation 2"]),
+        (two_calls, swapped, ["str of 5", "str of 6", "`note`"]),
+        (two_calls, no_longer_reached, ["no longer reaches `note`", "operation 2"]),
         (two_calls, another_service, ["calls `try`", "`note`"]),
         (two_calls, a_step_for_a_call, ["runs step `upper`", "`note`"]),
-        (side_by_side, side_by_side_swapped, ['"second"', '"first"']),
+        (side_by_side, side_by_side_swapped, ["str of 5", "str of 6"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

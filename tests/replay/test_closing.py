@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any
@@ -141,7 +141,7 @@ def test_a_generator_of_an_earlier_execution_is_closed_in_a_task_of_its_own() ->
 
 
 async def closes_a_generator(ctx: Context, n: int) -> Any:
-    async def numbers() -> AsyncIterator[int]:
+    async def numbers() -> AsyncGenerator[int, None]:
         try:
             yield 1
         finally:

@@ -110,7 +110,8 @@ def test_a_sleep_is_a_timer_or_over_at_once(until: Any, due: int | None) -> None
         return n
 
     (command,) = started(sleeps).ledger.settle()
-    assert command == (c.StartTimer("1", due) if due else c.Complete(3))
+    expected = c.StartTimer("1", due, "", due - START, "sleep") if due else c.Complete(3)
+    assert command == expected
 
 
 REFUSED: list[tuple[Any, type[WorkflowError], str]] = [
@@ -156,7 +157,8 @@ def test_a_service_that_the_app_does_not_list_fails_with_the_line_to_add() -> No
         started(calls)
     assert str(told.value) == (
         "workflow 'flow' calls service 'hidden', which its App does not list: add it, "
-        "App(…, services=[…, HIDDEN])"
+        "App(…, services=[…, HIDDEN]) (tests/replay/test_context.py:"
+        f"{calls.__code__.co_firstlineno + 2}; execution e of workflow `flow` of App `tests`)"
     )
 
 

@@ -358,7 +358,9 @@ async def gathered_otherwise(ctx: Context, n: int) -> Any:
 def test_a_difference_names_the_line_of_the_map() -> None:
     line = gathered_otherwise.__code__.co_firstlineno + 1
     otherwise = flow(gathered_otherwise)
-    with pytest.raises(NonDeterminismError, match=rf"^test_map\.py:{line} calls `double`"):
+    with pytest.raises(
+        NonDeterminismError, match=rf"^tests/replay/test_map\.py:{line} calls `double`"
+    ):
         replay(otherwise, "e", drive(flow(gathered)), tools(otherwise))
 
 

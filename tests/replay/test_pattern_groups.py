@@ -47,7 +47,7 @@ def test_a_name_is_the_groups_and_costs_one_command(code: Code) -> None:
     shape = flow(code)
     turns = drive(shape)
     named = [x for turn in turns for x in turn.commands if isinstance(x, c.OpenScope)]
-    assert named == [c.OpenScope("1.", "all")]
+    assert named == [c.OpenScope("1.", "all", code.__name__.removeprefix("named_"))]
     calls = [x for turn in turns for x in turn.commands if isinstance(x, c.ScheduleCall)]
     assert all(call.operation.startswith("1.") and not call.name for call in calls)
     replays(shape, turns)

@@ -366,7 +366,7 @@ def test_a_call_that_undoes_has_its_own_options() -> None:
     execution = Execution(shape, "e", tools(shape))
     execution.advance([e.Started(START, "flow", 3, 1)])
     assert execution.ledger.settle() == (
-        c.OpenScope("1.", "rollback"),
+        c.OpenScope("1.", "rollback", "rollback"),
         c.ScheduleCall("1.1", "other", 1, "refund"),
         c.StartTimer("1.1:timeout", START + 60_000),
     )

@@ -47,7 +47,7 @@ def app(*workflows: Workflow[Any, Any], wrong: bool = True) -> App:
 BROKEN = pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (app(diverging), "NonDeterminismError: test_turns_blocked.py:"),
+        (app(diverging), "NonDeterminismError: tests/runtime/test_turns_blocked.py:"),
         (app(renamed), "UnknownWorkflow: app 'tests' has no workflow 'flow'; it has renamed"),
         (app(unlisted, wrong=False), "UnknownService: workflow 'flow' calls service 'wrong'"),
     ],

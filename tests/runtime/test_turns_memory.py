@@ -169,8 +169,8 @@ async def test_strict_fails_on_a_call_that_nobody_awaits(make_host: MakeHost) ->
     assert (failure.type, failure.retryable) == ("UnawaitedCall", False)
     line = forgetful.function.__code__.co_firstlineno + 2
     assert failure.message == (
-        f"test_turns_memory.py:{line} starts `other` (operation 1) and nobody awaits it: await "
-        "it, or gather it with the others"
+        f"tests/runtime/test_turns_memory.py:{line} starts `other` (operation 1) and nobody "
+        "awaits it: await it, or gather it with the others"
     )
 
 
