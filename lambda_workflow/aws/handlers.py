@@ -42,6 +42,7 @@ from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.turns import Turns
 
 RETRY_SECONDS_MAX: Final = 300  # between two deliveries of what failed
+NAMES_SHOWN: Final = 10  # of the fields of an event that is none of SQS
 
 
 class AsyncHandler(Protocol):
@@ -89,7 +90,7 @@ def workflow_handler(
         PRESENT.set(aws)
         if is_deployment(event):
             return await deploy(Client(app, backend), event)
-        records = [_record(found) for found in event["Records"]]
+        records = records_of(event, "workflow")
         if _is_from(event, chosen.delay_queue_url):
             timers = AwsTimers(aws, chosen, backend.clock)
             failed = await _forward(timers, records, letters, backend.observer)
@@ -145,7 +146,7 @@ def task_handler(
         if show_values:
             SHOWS_VALUES.set(True)
         ENDS_AT.set(None if seconds_max is None else time.monotonic() + seconds_max)
-        records = [_record(found) for found in event["Records"]]
+        records = records_of(event, "service")
         done = await asyncio.gather(*(tasks.answer(record, seconds_max) for record in records))
         failed = {r.id for r, is_done in zip(records, done, strict=True) if not is_done}
         await _hurry(aws, event, failed)
@@ -216,6 +217,43 @@ def _queue_url(arn: str) -> str:
     _, _, _, region, account, name = arn.split(":")
     host = f"sqs.{region}.amazonaws.com"
     return f"https://{host}/{account}/{name}"
+
+
+def records_of(event: object, kind: str) -> list[Record]:
+    """The messages of SQS's event.
+
+    Raises:
+        MessageError: it is another event; says what came, by its names and without its values.
+    """
+    found = event.get("Records") if isinstance(event, Mapping) else None
+    if isinstance(found, list) and all(map(_is_message, found)):
+        return [_record(one) for one in found]
+    others = " or the deployment's (an object with ResponseURL)" if kind == "workflow" else ""
+    raise MessageError(
+        f"the {kind} function was invoked with {_described(event)}; it takes SQS's events{others}: "
+        "`Records`, each with `messageId`, `body`, `receiptHandle` and `eventSourceARN`. Invoke it "
+        "by an event source mapping of its queue; to start an execution, send to the queue, or use "
+        "`Client.start`"
+    )
+
+
+def _is_message(record: object) -> bool:
+    return isinstance(record, Mapping) and {"messageId", "body"} <= record.keys()
+
+
+def _described(event: object) -> str:
+    """What an event is, by the names that its kind has: no values but AWS's own."""
+    if not isinstance(event, Mapping):
+        return f"a JSON value of type {type(event).__name__}"
+    names = ", ".join(sorted(map(str, event))[:NAMES_SHOWN]) or "nothing in it"
+    source = event.get("source")  # EventBridge's
+    if not isinstance(source, str):
+        found = event.get("Records")
+        first = found[0] if isinstance(found, list) and found else {}
+        first = first if isinstance(first, Mapping) else {}
+        source = first.get("eventSource") or first.get("EventSource")
+    known = f" of {source}" if isinstance(source, str) and source.startswith("aws") else ""
+    return f"an event{known} with {names}"
 
 
 def _record(found: Mapping[str, Any]) -> Record:

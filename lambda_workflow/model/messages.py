@@ -211,10 +211,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The outcome of an execution, for the response queue; `failure` is None when it completed."""
+    """The outcome of an execution, for the response queue; `failure` is None when it completed.
+
+    `id` is the same however often one outcome is sent, and no other outcome's, be that of another
+    execution that has had the same execution id.
+    """
 
     execution_id: str
     workflow: str
     status: str
     result: Json | BlobRef = None
     failure: Failure | None = None
+    id: str = ""

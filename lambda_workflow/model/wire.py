@@ -151,6 +151,8 @@ def render_response(response: Response) -> str:
         "workflow": response.workflow,
         "status": response.status,
     }
+    if response.id:
+        data["id"] = response.id
     if response.failure is not None:
         data["error"] = response.failure.to_json()
     else:

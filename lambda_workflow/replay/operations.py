@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import StepFailed, StepInterrupted, StepTimedOut
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, StartChild
@@ -21,13 +21,15 @@ from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.model.tokens import make_token
-from lambda_workflow.replay.loop import Loop, OrderedFuture
+from lambda_workflow.replay.loop import Loop, OrderedFuture, OrderedTask
 from lambda_workflow.replay.places import Site
 
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
 
 T = TypeVar("T")
+# Bound now: `nest_asyncio.apply()` puts another class in the place of `asyncio.Future`.
+_init_future: Final = asyncio.Future.__init__
 
 
 class Operation(OrderedFuture[T], Generic[T]):
@@ -49,7 +51,7 @@ class Operation(OrderedFuture[T], Generic[T]):
         self._execution = execution
         loop = execution.loop
         self._order = loop.next_order()
-        asyncio.Future.__init__(self, loop=loop)  # past OrderedFuture: calls are many
+        _init_future(self, loop=loop)  # past OrderedFuture: calls are many
 
     def __await__(self) -> Generator[Any, None, T]:
         self._execution.ledger.unawaited.pop(self.operation, None)
@@ -186,7 +188,7 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
 def pending_leaf(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     """The future that a task waits on, unless that is another task or a group of futures."""
     waiter = getattr(task, "_fut_waiter", None)
-    if waiter is None or isinstance(waiter, asyncio.Task) or waiter.done():
+    if waiter is None or isinstance(waiter, OrderedTask) or waiter.done():
         return None
     if not isinstance(waiter, OrderedFuture) and isinstance(waiter.get_loop(), Loop):
         # a gathering future: its children are reached through their own tasks, or are operations
@@ -197,4 +199,4 @@ def pending_leaf(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
 
 
 def _is_task(future: asyncio.Future[Any]) -> bool:
-    return isinstance(future, asyncio.Task)
+    return isinstance(future, OrderedTask)

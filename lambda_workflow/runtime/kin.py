@@ -99,8 +99,10 @@ def _outcome(
     else:
         status = command.status
         failure = Failure(_ERRORS[status], command.reason, False)
-    dedup = dedup_of(execution_id, "outcome", history.next_number - 1, fresh)
-    response = Response(execution_id, started.workflow, status.value, result, failure)
+    turn = history.next_number - 1
+    dedup = dedup_of(execution_id, "outcome", turn, fresh)
+    id_ = deduplication_id(execution_id, "outcome", started.options.id, turn)
+    response = Response(execution_id, started.workflow, status.value, result, failure, id_)
     effects: list[Effect] = [SendResponse(response, dedup)]
     if (owed := started.callback) is not None:
         update = Update(owed.execution_id, operation_of(owed.task_id), result, failure)

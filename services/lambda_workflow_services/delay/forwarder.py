@@ -12,7 +12,7 @@ from lambda_workflow import App
 from lambda_workflow.aws.client import Aws
 from lambda_workflow.aws.config import AwsConfig, read_config
 from lambda_workflow.aws.entry import Event, entry
-from lambda_workflow.aws.handlers import AsyncHandler, workflow_handler
+from lambda_workflow.aws.handlers import AsyncHandler, records_of, workflow_handler
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.ports import Clock
 
@@ -31,8 +31,9 @@ def forward_handler(
     delayed = chosen.delay_queue_url.rpartition("/")[2]
 
     async def forward(event: Event, seconds_max: float | None = None) -> dict[str, Any]:
+        records_of(event, "forwarder")
         for record in event["Records"]:
-            queue = str(record["eventSourceARN"]).rpartition(":")[2]
+            queue = str(record.get("eventSourceARN")).rpartition(":")[2]
             if queue != delayed:
                 raise ConfigurationError(
                     f"the forwarder got a message of queue {queue!r}, which belongs to the "
