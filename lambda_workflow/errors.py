@@ -207,7 +207,7 @@ class BatchFailed(WorkflowError, ExceptionGroup[Exception]):
 
 
 class PollTimedOut(WorkflowError, TimeoutError):
-    """A poll's condition did not hold within its timeout.
+    """A poll's condition did not hold within its timeout, or in its number of checks.
 
     Attributes:
         state: what the last check gave; the first state if none had ended.

@@ -145,7 +145,8 @@ class LiveTable(Progress):
         until = datetime.fromtimestamp(timer.due / 1000, UTC)
         call, _, kind = timer.operation.partition(":")
         if not kind:
-            self._set(timer.operation, f"until {until:%Y-%m-%d %H:%M:%S} UTC", what="timer")
+            what = f"timer {timer.name}".rstrip()
+            self._set(timer.operation, f"until {until:%Y-%m-%d %H:%M:%S} UTC", what=what)
         elif kind.startswith("retry") and (row := self._rows.get(call)):
             self._set(call, f"{row.state}; again at {until:%H:%M:%S} UTC")
 

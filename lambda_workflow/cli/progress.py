@@ -158,8 +158,8 @@ def command_words(command: c.Command, names: dict[str, str]) -> tuple[str, str, 
             return "→", command.operation, f"{name} attempt {command.attempt}"
         case c.StartTimer():
             until = datetime.fromtimestamp(command.due / 1000, UTC)
-            names[command.operation] = "timer"
-            return "→", command.operation, f"timer until {until:%Y-%m-%d %H:%M:%S} UTC"
+            names[command.operation] = timer = f"timer {command.name}".rstrip()
+            return "→", command.operation, f"{timer} until {until:%Y-%m-%d %H:%M:%S} UTC"
         case c.RunStep():
             names[command.operation] = command.name
             return "→", command.operation, f"step {command.name}"

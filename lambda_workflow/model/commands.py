@@ -143,7 +143,8 @@ class OpenScope:
     """A name for the operations that are numbered under this one.
 
     Attributes:
-        kind: scope, map, parallel, poll, retry or rollback; empty in records of earlier versions.
+        kind: scope, map, parallel, branch, poll, retry or rollback; empty in records of earlier
+            versions.
     """
 
     operation: str

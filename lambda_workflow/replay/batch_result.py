@@ -48,7 +48,7 @@ class BatchItem(Generic[T]):
 
     Attributes:
         index: its place in what was given, from 0.
-        name: the branch's name in `ctx.parallel`, else empty.
+        name: the branch's in `ctx.parallel`, the one that `item_name` gives in `ctx.map`, or empty.
         value: its result; None unless it succeeded.
         error: its exception; None unless it failed.
     """

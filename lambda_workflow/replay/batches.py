@@ -29,9 +29,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ConfigurationError
-from lambda_workflow.model.arguments import check_kind, named
+from lambda_workflow.model.arguments import check_kind, check_plain, named
+from lambda_workflow.model.bounded import clipped, encodable
 from lambda_workflow.model.callables import Form, form_of
+from lambda_workflow.model.commands import OpenScope
 from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.limits import STEP_NAME_CHARACTERS_MAX
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
 from lambda_workflow.replay.bugs import blocks
@@ -89,15 +92,16 @@ class Thresholds:
 
 
 def map_items(
-    ctx: Context, target: Any, items: Iterable[Any], thresholds: Thresholds, *, name: str
-) -> Coroutine[Any, Any, BatchResult[Any]]:
+    ctx: Context, target: Any, items: Iterable[Any], thresholds: Thresholds, *,
+    name: str, item_name: Callable[[Any], str] | None = None,
+) -> Coroutine[Any, Any, BatchResult[Any]]:  # fmt: skip
     """See `Context.map`."""
     label = f"map {name!r}" if name else "map"
     if name:
         check_name("map", name)
     listed = _listed(label, items)
     thresholds.check(label, len(listed))
-    loop = ctx._execution.loop
+    names = ("",) * len(listed) if item_name is None else _names(label, listed, item_name)
     begin: Callable[[int], asyncio.Future[Any]]
     if isinstance(target, Service | Workflow | RemoteWorkflow):
         called: Any = target
@@ -105,7 +109,7 @@ def map_items(
         site = caller(2)  # now: when the calls are made, the code that asked may not be in sight
 
         def begin(index: int) -> asyncio.Future[Any]:
-            call: Operation[Any] = ctx.call(called, listed[index])
+            call: Operation[Any] = ctx.call(called, listed[index], name=names[index])
             call.site = site
             return call
 
@@ -114,14 +118,14 @@ def map_items(
         form.check(target, ctx, None)
 
         def begin(index: int) -> asyncio.Future[Any]:
-            return loop.create_task(_awaited(partial(form.called, target, ctx, listed[index])))
+            return _branch(ctx, partial(form.called, target, ctx, listed[index]), names[index])
 
     else:
         raise ConfigurationError(
             f"{label}: {named(target)} is no target; give a Service (not its adapter), a Workflow, "
             "or an async function of the context and an item"
         )
-    return Batch(ctx._execution, begin, ("",) * len(listed), thresholds).run(label, name)
+    return Batch(ctx._execution, begin, names, thresholds).run(label, name)
 
 
 def run_branches(
@@ -138,6 +142,8 @@ def run_branches(
     listed: list[Any]
     if isinstance(branches, Mapping):
         names, listed = tuple(branches), list(branches.values())
+        for one in names:
+            check_kind(one, str, f"{label}: the name of a branch", "text")
     else:
         listed = _listed(label, branches)
         names = ("",) * len(listed)
@@ -150,10 +156,10 @@ def run_branches(
     for branch in listed:
         form.check(branch, ctx)
     thresholds.check(label, len(listed))
-    loop = ctx._execution.loop
+    shown = names if ctx._execution.loop.semantics > 1 else ("",) * len(listed)
 
     def begin(index: int) -> asyncio.Future[Any]:
-        return loop.create_task(_awaited(partial(form.called, listed[index], ctx)))
+        return _branch(ctx, partial(form.called, listed[index], ctx), shown[index])
 
     return Batch(ctx._execution, begin, names, thresholds).run(label, name)
 
@@ -260,6 +266,28 @@ class Batch(Generic[T]):
             with suppress(BaseException):
                 future.exception()  # it has been looked at
         return interrupted
+
+
+def _branch(ctx: Context, begin: Callable[[], Awaitable[T]], name: str) -> asyncio.Task[T]:
+    """A task for one item or branch; what it starts is shown under its name, if it has one."""
+    execution = ctx._execution
+    task: Any = execution.loop.create_task(_awaited(begin))
+    if name and not execution.loop.frozen:
+        shown = clipped(encodable(name), STEP_NAME_CHARACTERS_MAX)
+        execution.ledger.groups[task.path.name] = f"branch `{shown}`"
+        execution.ledger.add(OpenScope(task.path.name, shown, "branch"))
+    begun: asyncio.Task[T] = task
+    return begun
+
+
+def _names(label: str, items: Sequence[Any], namer: Callable[[Any], str]) -> tuple[str, ...]:
+    """What the items are called.
+
+    Raises:
+        ConfigurationError: the namer is no plain function, or gives no legal name.
+    """
+    check_plain(namer, f"{label}: item_name", "a plain function of an item that gives its name")
+    return tuple(check_name(f"{label} item", namer(item)) for item in items)
 
 
 async def _awaited(begin: Callable[[], Awaitable[T]]) -> T:

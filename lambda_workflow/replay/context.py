@@ -52,19 +52,25 @@ class Context(Calls, Inbox, Patterns):
         self._logger: logging.LoggerAdapter[Any] | None = None
         apply_rules_to_anyio()  # before the code runs that may use them
 
-    async def sleep(self, duration: timedelta | datetime) -> None:
+    async def sleep(self, duration: timedelta | datetime, *, name: str = "") -> None:
         """Wait, durably and without a process: for a duration, or until a moment.
 
         Args:
             duration: at most 366 days; what is over already returns at once. A datetime needs a
                 time zone. Timers are exact to a millisecond on a laptop, to about a second up to
                 15 minutes and to about a minute beyond on AWS.
+            name: what the history shows.
         """
+        if name:
+            check_name("sleep", name)
         if isinstance(duration, datetime):
             check_moment(duration, "ctx.sleep: moment")
             duration = duration - self.now()
         check_duration(duration, "the duration of ctx.sleep")
-        await asyncio.sleep(max(0.0, duration.total_seconds()))
+        seconds = max(0.0, duration.total_seconds())
+        if seconds:  # else there is no timer that would take the name
+            self._execution.ledger.timer_name = name
+        await asyncio.sleep(seconds)
 
     def now(self) -> datetime:
         """The time of the fact that woke the workflow, in UTC; stands still while code runs."""

@@ -40,20 +40,20 @@ class Patterns(ContextBase):
         items: Iterable[Req], *,
         limit: int | None = ..., min_successful: int | None = ...,
         tolerated_failures: int | None = ..., tolerated_failure_percentage: float | None = ...,
-        name: str = ...,
+        name: str = ..., item_name: Callable[[Req], str] | None = ...,
     ) -> Coroutine[Any, Any, BatchResult[Res]]: ...  # fmt: skip
     @overload
     def map(
         self, target: Callable[[Context, Req], Awaitable[Res]], items: Iterable[Req], *,
         limit: int | None = ..., min_successful: int | None = ...,
         tolerated_failures: int | None = ..., tolerated_failure_percentage: float | None = ...,
-        name: str = ...,
+        name: str = ..., item_name: Callable[[Req], str] | None = ...,
     ) -> Coroutine[Any, Any, BatchResult[Res]]: ...  # fmt: skip
     def map(
         self, target: Any, items: Iterable[Any], *,
         limit: int | None = None, min_successful: int | None = None,
         tolerated_failures: int | None = None, tolerated_failure_percentage: float | None = None,
-        name: str = "",
+        name: str = "", item_name: Callable[[Any], str] | None = None,
     ) -> Coroutine[Any, Any, BatchResult[Any]]:  # fmt: skip
         """Do the same for each item, side by side; the outcomes come in the items' order.
 
@@ -69,6 +69,8 @@ class Patterns(ContextBase):
             tolerated_failures: end as soon as more have failed; 0 ends at the first failure.
             tolerated_failure_percentage: end as soon as a larger share of all items has failed.
             name: what messages call it, and the name of its group in the history.
+            item_name: gives each item's name, 1 to 64 letters, digits, '-' and '_'. The history has
+                it beside the item's call, or over what its function starts; so has `BatchItem`.
 
         Raises:
             ConfigurationError: a threshold or the target has no meaning; says what to give.
@@ -77,7 +79,7 @@ class Patterns(ContextBase):
         thresholds = Thresholds(
             limit, min_successful, tolerated_failures, tolerated_failure_percentage
         )
-        return map_items(self._asked(), target, items, thresholds, name=name)
+        return map_items(self._asked(), target, items, thresholds, name=name, item_name=item_name)
 
     @overload
     def parallel(
@@ -102,7 +104,8 @@ class Patterns(ContextBase):
         """Do different things side by side; the outcomes come in the branches' order.
 
         Args:
-            branches: async functions of the context, by name or in a list.
+            branches: async functions of the context, by name or in a list. What a branch starts is
+                shown under its name.
             limit, min_successful, tolerated_failures, tolerated_failure_percentage: see `map`.
             name: what messages call it, and the name of its group in the history.
 
@@ -120,14 +123,14 @@ class Patterns(ContextBase):
         check: Service[T, T] | Callable[[Context, T], Awaitable[T]] | Callable[[T], Awaitable[T]],
         state: T, *, until: Callable[[T], bool], every: timedelta | None = ...,
         backoff: Backoff | None = ..., timeout: timedelta | None = ...,
-        carry: Literal[True] = ..., name: str = ...,
+        attempts: int | None = ..., carry: Literal[True] = ..., name: str = ...,
     ) -> Coroutine[Any, Any, T]: ...  # fmt: skip
     @overload
     def poll(
         self, check: Callable[[T], T],
         state: T, *, until: Callable[[T], bool], every: timedelta | None = ...,
         backoff: Backoff | None = ..., timeout: timedelta | None = ...,
-        carry: Literal[True] = ..., name: str = ...,
+        attempts: int | None = ..., carry: Literal[True] = ..., name: str = ...,
     ) -> Coroutine[Any, Any, T]: ...  # fmt: skip
     @overload
     def poll(
@@ -137,19 +140,20 @@ class Patterns(ContextBase):
         | Callable[[Req], Awaitable[Res]],
         state: Req, *, until: Callable[[Res], bool], every: timedelta | None = ...,
         backoff: Backoff | None = ..., timeout: timedelta | None = ...,
-        carry: Literal[False], name: str = ...,
+        attempts: int | None = ..., carry: Literal[False], name: str = ...,
     ) -> Coroutine[Any, Any, Res]: ...  # fmt: skip
     @overload
     def poll(
         self, check: Callable[[Req], Res],
         state: Req, *, until: Callable[[Res], bool], every: timedelta | None = ...,
         backoff: Backoff | None = ..., timeout: timedelta | None = ...,
-        carry: Literal[False], name: str = ...,
+        attempts: int | None = ..., carry: Literal[False], name: str = ...,
     ) -> Coroutine[Any, Any, Res]: ...  # fmt: skip
     def poll(
         self, check: Any, state: Any, *, until: Callable[[Any], bool],
         every: timedelta | None = None, backoff: Backoff | None = None,
-        timeout: timedelta | None = None, carry: bool = True, name: str = "",
+        timeout: timedelta | None = None, attempts: int | None = None,
+        carry: bool = True, name: str = "",
     ) -> Coroutine[Any, Any, Any]:  # fmt: skip
         """Check at once and then again after each pause, until a condition holds.
 
@@ -161,6 +165,7 @@ class Patterns(ContextBase):
             every: the pause after each check; give this or `backoff`.
             backoff: pauses that grow.
             timeout: how long to go on in all; for ever if not given.
+            attempts: how many checks there are at most; any number if not given.
             carry: give each check what the last one gave; False gives all of them `state`.
             name: what messages call it, and the name of its group in the history.
 
@@ -169,10 +174,11 @@ class Patterns(ContextBase):
 
         Raises:
             ConfigurationError: an option has no meaning; says what to give.
-            PollTimedOut: (when awaited) the condition did not hold in time.
+            PollTimedOut: (when awaited) the condition did not hold in time, or in so many checks.
         """
         how = plan(
-            until, every=every, backoff=backoff, timeout=timeout, carry=carry, name=name
+            until, every=every, backoff=backoff, timeout=timeout, attempts=attempts, carry=carry,
+            name=name,
         )  # fmt: skip
         return begin_poll(self._asked(), check, state, how)
 

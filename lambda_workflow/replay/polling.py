@@ -83,6 +83,7 @@ class Plan:
         until: whether what a check gave ends the poll.
         pauses: a Backoff, or one duration for all pauses.
         carry: whether the next check gets what the last one gave.
+        attempts: how many checks there are at most; None for any number.
     """
 
     until: Callable[[Any], bool]
@@ -90,6 +91,12 @@ class Plan:
     timeout: timedelta | None
     carry: bool
     name: str
+    attempts: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call the poll."""
+        return f"poll {self.name!r}" if self.name else "poll"
 
 
 def plan(
@@ -98,6 +105,7 @@ def plan(
     every: timedelta | None,
     backoff: Backoff | None,
     timeout: timedelta | None,
+    attempts: int | None,
     carry: bool,
     name: str,
 ) -> Plan:
@@ -110,6 +118,8 @@ def plan(
         check_name("poll", name)
     label = f"poll {name!r}" if name else "poll"
     check_timeout(timeout, label)
+    if attempts is not None and (type(attempts) is not int or attempts < 1):
+        raise ConfigurationError(f"{label}: attempts is {attempts!r}: give a whole number from 1")
     check_plain(until, f"{label}: until", "a plain function of what the check gives")
     if (every is None) == (backoff is None):
         raise ConfigurationError(
@@ -120,7 +130,7 @@ def plan(
         check_timeout(every, f"{label}, its `every`,")
         backoff = Backoff(initial=every, cap=every, factor=1)
     assert backoff is not None
-    return Plan(until, backoff, timeout, carry, name)
+    return Plan(until, backoff, timeout, carry, name, attempts)
 
 
 def begin_poll(ctx: Context, check: Any, state: Any, how: Plan) -> Coroutine[Any, Any, Any]:
@@ -145,18 +155,23 @@ async def _poll(ctx: Context, look: Callable[[Any], Awaitable[Any]], state: Any,
                     checks += 1
                     if how.until(last):
                         return last
+                    if checks == how.attempts:
+                        raise _ended(ctx, how, f"in {checks} checks", state=last, checks=checks)
                     luck = chance(ctx.execution_id, f"{path.name}check{checks}")
                     await asyncio.sleep(how.pauses.delay_ms(checks, luck) / 1000)
         except TimeoutError as error:
             if not limit.expired() or isinstance(error, PollTimedOut):
                 raise
-            shown = f"poll {how.name!r}" if how.name else "poll"
-            raise PollTimedOut(
-                f"{shown}: its condition did not hold within {how.timeout}, in {checks} checks "
-                f"(execution {ctx.execution_id})",
-                state=last,
-                checks=checks,
-            ) from None
+            within = f"within {how.timeout}, in {checks} checks"
+            raise _ended(ctx, how, within, state=last, checks=checks) from None
+
+
+def _ended(ctx: Context, how: Plan, limit: str, *, state: Any, checks: int) -> PollTimedOut:
+    return PollTimedOut(
+        f"{how.label}: its condition did not hold {limit} (execution {ctx.execution_id})",
+        state=state,
+        checks=checks,
+    )
 
 
 def _look(ctx: Context, check: Any) -> Callable[[Any], Awaitable[Any]]:

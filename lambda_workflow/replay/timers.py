@@ -57,6 +57,8 @@ class Timers:
         self.misfit: Misfit | None = None
         self.changed: dict[str, Changed] = {}
 
+    timer_name = ""  # of the timer that the code starts next
+
     def _count(self) -> None:
         raise NotImplementedError
 
@@ -158,7 +160,8 @@ class Timers:
         self._sites[handle.operation] = caller(3)
         duration_ms = handle.due - self.loop.now
         origin = origin_of(handle, self.loop, duration_ms)
-        command = c.StartTimer(handle.operation, handle.due, "", duration_ms, origin)
+        name, self.timer_name = self.timer_name, ""
+        command = c.StartTimer(handle.operation, handle.due, name, duration_ms, origin)
         self.intents[f"+{handle.operation}"] = command
         if self._recorded is None:
             if self.changed:

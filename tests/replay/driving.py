@@ -57,13 +57,18 @@ def answer(command: Asked, at: int) -> e.Event:
 
 
 def drive(
-    code: Workflow[int, Any], choose: Choose = calls_first, *, together: int = 1, n: int = 3
+    code: Workflow[int, Any],
+    choose: Choose = calls_first,
+    *,
+    together: int = 1,
+    n: int = 3,
+    semantics: int = 1,
 ) -> list[Turn]:
     """Run the code to its end, `together` answers a turn."""
     execution = Execution(code, "e", tools(code))
     asked: list[Asked] = []
     turns: list[Turn] = []
-    events: list[e.Event] = [e.Started(START, "flow", n, 1)]
+    events: list[e.Event] = [e.Started(START, "flow", n, semantics)]
     for number in range(1, TURNS_MAX):
         execution.advance(events)
         commands = execution.ledger.settle()
