@@ -13,6 +13,7 @@ import botocore.loaders
 import pytest
 
 from lambda_workflow.model.payload_shown import values_shown
+from tests.patience import patience
 
 # Each test opens a session of its own: what botocore reads from its files is read once a process.
 botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
@@ -41,6 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The limit after which a test counts as hung; pytest has no public way to change it here.
+    limit = patience(float(config.getini("faulthandler_timeout")))
+    config._inicache["faulthandler_timeout"] = str(limit)
     config.addinivalue_line("markers", "thorough: long, and run only with --thorough")
     config.addinivalue_line("markers", "sam: needs the SAM CLI, which `make sam` installs")
 

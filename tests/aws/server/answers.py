@@ -26,7 +26,9 @@ class OneWriteHandler(MotoRequestHandler):
         self.close_connection = True
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]]) -> Callable[..., Any]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], error: Any = None, /
+        ) -> Callable[[bytes], object]:
             started.append((status, headers))
             return self.wfile.write
 
