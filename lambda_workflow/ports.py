@@ -121,12 +121,16 @@ class SendResponse:
 
 @dataclass(frozen=True, slots=True)
 class ArmTimer:
-    """Send a Timer message to the execution at `due` (milliseconds since the epoch) or later."""
+    """Send a Timer message to the execution at `due` (milliseconds since the epoch) or later.
+
+    `again` says that its message has come before its time: that timer is gone, or about to be.
+    """
 
     execution_id: str
     operation: str
     due: int
     deduplication: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class AwsTimers:
             Entry(
                 render(timer),
                 timer.execution_id,
-                deduplication_id(timer.execution_id, timer.operation, "fired"),
+                deduplication_id(timer.execution_id, timer.operation, "fired", timer.due),
             )
             for timer in due
         ]
@@ -99,7 +99,7 @@ class AwsTimers:
                 await self._aws.call(
                     "scheduler",
                     "CreateSchedule",
-                    Name=schedule_name(timer.execution_id, timer.operation),
+                    Name=_name(timer),
                     GroupName=self._config.scheduler_group,
                     ScheduleExpression=f"at({at:%Y-%m-%dT%H:%M:%S})",
                     ScheduleExpressionTimezone="UTC",
@@ -127,6 +127,15 @@ class AwsTimers:
 def schedule_name(execution_id: str, operation: str) -> str:
     """A schedule's name: up to 64 characters of [0-9A-Za-z-_.], the same for the same timer."""
     return hashlib.sha256(f"{execution_id}/{operation}".encode()).hexdigest()[:48]
+
+
+def _name(timer: ArmTimer) -> str:
+    """The schedule of one that is armed again has a name of its own: the first may still be there.
+
+    It is not withdrawn with the timer: it then fires late, which does no harm.
+    """
+    again = f"@{timer.due}" if timer.again else ""
+    return schedule_name(timer.execution_id, f"{timer.operation}{again}")
 
 
 def _seconds_until(due: int, now: int) -> int:

@@ -22,6 +22,7 @@ from lambda_workflow.aws.config import AwsConfig, read_config
 from lambda_workflow.aws.handlers import AsyncHandler, task_handler, workflow_handler
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.failures import words_of
+from lambda_workflow.ports import Clock
 from lambda_workflow.runtime.app import App
 
 BATCH_MAX: Final = 10  # of a FIFO queue's event source mapping
@@ -114,24 +115,31 @@ class Poller:
 
 
 async def run_worker(
-    app: App, config: AwsConfig | None = None, *, wait_seconds: int = WAIT_SECONDS
+    app: App,
+    config: AwsConfig | None = None,
+    *,
+    wait_seconds: int = WAIT_SECONDS,
+    clock: Clock | None = None,
 ) -> None:
     """Run an App until cancelled.
+
+    Args:
+        wait_seconds: of a poll.
+        clock: whose time counts, the machine's if not given: an emulator may have another.
 
     Raises:
         ConfigurationError: variables are missing; names them.
     """
     chosen = config or read_config()
     aws = Aws()
-    handle = workflow_handler(app, chosen)
+    handle = workflow_handler(app, chosen, clock=clock)
     sources = {chosen.queue_url: handle}
     if chosen.delay_queue_url:
         sources[chosen.delay_queue_url] = handle
     for name, adapter in app.adapters.items():
         url = chosen.service_queue_url(name)
-        sources[url] = task_handler(
-            adapter, config=replace(chosen, own_queue_url=url), show_values=app.show_values
-        )
+        own = replace(chosen, own_queue_url=url)
+        sources[url] = task_handler(adapter, config=own, clock=clock, show_values=app.show_values)
     try:
         async with asyncio.TaskGroup() as tasks:
             for url, handler in sources.items():

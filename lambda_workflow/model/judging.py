@@ -29,10 +29,14 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """The message's operation is settled, withdrawn or unknown; `reason` says which."""
+    """The message's operation is settled, withdrawn or unknown; `reason` says which.
+
+    Or a timer's message came before its time, and is to come `again`, at that moment.
+    """
 
     reason: str
     expected: bool = False  # the ordinary end of a race, not worth a warning; later turns keep it
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Wake:
 
 
 Acceptance = e.Event | Duplicate | Late | Wake
+EARLY_MS_MAX: Final = 2_000  # clocks differ by so much, and a timer is not armed again for less
 REPLACED: Final = "another start took its id"  # the reason of an end
 _ENDED: Final = Late("the execution has ended", True)
 _UNKNOWN: Final = Late("no such execution")
@@ -148,6 +153,10 @@ def _timer(history: History, message: m.Timer, now: int) -> Acceptance:
     opened = history.open.get(operation)
     if not isinstance(opened, c.StartTimer) or _is_over(history):
         return _too_late(history, operation, "")
+    if opened.due - history.clock(now) > EARLY_MS_MAX:
+        # a millisecond later than before: no host takes it for the timer that has fired
+        again = min(max(opened.due, message.due) + 1, opened.due + EARLY_MS_MAX)
+        return Late("its time has not come: it is armed again", again=again)
     # never before its time, whatever the clock of the host that delivers it says
     return e.TimerFired(history.clock(max(now, opened.due)), operation)
 

@@ -22,7 +22,7 @@ from lambda_workflow.model.messages import (
     Update,
 )
 from lambda_workflow.model.references import is_answer_owned, stray
-from lambda_workflow.ports import Backend, Happening, SendMessage
+from lambda_workflow.ports import ArmTimer, Backend, Effect, Happening
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.kin import refusal
 from lambda_workflow.runtime.living import Live
@@ -54,7 +54,7 @@ class Intake:
     events: list[e.Event] = field(default_factory=list)
     duplicates: set[int] = field(default_factory=set)
     wake: str = ""  # what a redrive is known by
-    refusals: list[SendMessage] = field(default_factory=list)
+    replies: list[Effect] = field(default_factory=list)  # to what is not taken in
 
 
 def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App) -> Intake:
@@ -82,14 +82,14 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
                     intake.duplicates |= _without_facts(history)
                 facts["turn_number"] = judged.turn
                 backend.observer.notify(Happening("duplicate", history.execution_id, fields=facts))
-            case Late() if live.cached and not judged.expected:
+            case Late() if live.cached and not (judged.expected or judged.again):
                 # another worker may have gone on: only the store can say that it is too late
                 raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
             case Late() if history.started is None and _is_of_parent(arrival.message):
                 raise _not_begun(history.execution_id)
             case Late():
                 facts |= {"reason": judged.reason, "expected": judged.expected}
-                intake.refusals += _refusals(arrival.message, judged.reason)
+                intake.replies += _replies(arrival.message, judged)
                 backend.observer.notify(Happening("late", history.execution_id, fields=facts))
             case Wake() if live.cached:
                 raise Conflict("a redrive starts from the store")
@@ -131,8 +131,12 @@ def _not_begun(execution_id: str) -> BackendError:
     )
 
 
-def _refusals(message: Message, reason: str) -> list[SendMessage]:
-    refused = refusal(message, reason) if isinstance(message, Request) else None
+def _replies(message: Message, late: Late) -> list[Effect]:
+    """What a message that is not taken in causes: a refusal to its sender, a timer armed again."""
+    if isinstance(message, Timer) and late.again:
+        dedup = f"again{late.again}"
+        return [ArmTimer(message.execution_id, message.operation, late.again, dedup, again=True)]
+    refused = refusal(message, late.reason) if isinstance(message, Request) else None
     return [refused] if refused else []
 
 

@@ -203,8 +203,8 @@ class Turns:
         history = live.history
         if unsure := {number for number in intake.duplicates if number <= live.loaded}:
             await self._committer.repeat(history, unsure)
-        if intake.refusals:
-            await dispatch(intake.refusals, self.backend)
+        if intake.replies:
+            await dispatch(intake.replies, self.backend)
         blocked = history.status is Status.BLOCKED
         held = history.status.stalled or history.status.closed
         abandoned = not live.cached and not held and history.has_open_steps()

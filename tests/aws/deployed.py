@@ -15,6 +15,7 @@ from lambda_workflow.aws.config import PREFIX, AwsConfig, variable_of
 from lambda_workflow.aws.dynamodb import table_definition
 from lambda_workflow.aws.worker import run_worker
 from lambda_workflow.runtime.client import Client
+from tests.aws.server.process import Server
 from tests.patience import patient
 
 ARN: Final = "arn:aws:sqs:us-east-1:123456789012:"
@@ -32,6 +33,13 @@ class ShiftedClock(SystemClock):
 
     def now(self) -> int:
         return super().now() + self.shift
+
+
+class ServerClock(SystemClock):
+    """The server's clock, which `Server.advance` moves."""
+
+    def now(self) -> int:
+        return super().now() + Server.moved_ms
 
 
 async def create_queue(aws: Aws, name: str, **attributes: str) -> str:
@@ -108,7 +116,7 @@ def environment(config: AwsConfig) -> dict[str, str]:
 @asynccontextmanager
 async def working(app: App, config: AwsConfig) -> AsyncIterator[Client]:
     """A worker of an App in this process, and a client."""
-    worker = asyncio.create_task(run_worker(app, config, wait_seconds=1))
+    worker = asyncio.create_task(run_worker(app, config, wait_seconds=1, clock=ServerClock()))
     client = client_for(app, config)
     try:
         yield client

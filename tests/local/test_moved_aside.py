@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambda_workflow import App, Context, Signal, workflow
-from lambda_workflow.local import Engine
+from lambda_workflow.local import Engine, SkippingClock
 from lambda_workflow.local import change as c
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.events import BlobRef
@@ -85,3 +85,25 @@ async def test_what_cannot_be_parsed_is_moved_aside_at_once(body: str, told: str
         ((_, reason, kept),) = await letters(engine)
     assert told in reason
     assert kept == body
+
+
+@workflow
+async def naps(ctx: Context, n: int) -> float:
+    begin = ctx.now()
+    await ctx.sleep(timedelta(hours=n))
+    return (ctx.now() - begin) / timedelta(hours=1)
+
+
+async def test_a_timer_s_message_an_hour_early_wakes_nothing(tmp_path: Path) -> None:
+    notes = Notes()
+    clock = SkippingClock()
+    app = App("early", workflows=[naps])
+    async with asyncio.timeout(20), Engine(app, tmp_path / "f.db", observer=notes) as engine:
+        await engine.client.start(naps, 1, execution_id="e")
+        while (timer := engine._alarm.next_due()) is None:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.01)
+        await put(engine, ("e", render(m.Timer("e", "1", timer))))
+        while not notes.of("late"):  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(20), Engine(app, tmp_path / "f.db", clock=clock) as engine:
+        assert await engine.client.result("e") >= 1

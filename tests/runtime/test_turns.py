@@ -224,15 +224,35 @@ async def test_a_timer_fires_at_its_time_and_not_before(make_host: MakeHost) -> 
     assert host.sent() == [("2", 1)]
 
 
-async def test_a_timer_that_is_delivered_early_is_stamped_with_its_time(
+async def test_a_timer_that_is_delivered_a_little_early_is_stamped_with_its_time(
     make_host: MakeHost,
 ) -> None:
     host = make_host(APP)
     await host.start(sleeper, 1)
     (turn,) = host.history().turns
+    await host.memory.clock.advance(58.5)
     await host.send(Timer("e", "1", 0))
     (fired,) = host.history().turns[1].events
     assert fired.at == turn.at + 60_000
+
+
+@pytest.mark.parametrize("live_max", [0, 10])
+@pytest.mark.parametrize("due", [0, 60_000, 10**14])
+async def test_a_timer_that_is_delivered_far_too_early_is_armed_again_and_wakes_nothing(
+    make_host: MakeHost, live_max: int, due: int
+) -> None:
+    host = make_host(APP, live_max=live_max)
+    await host.start(sleeper, 1)
+    host.timers._armed.clear()  # it has fired, an hour early
+    for _ in range(3):
+        assert (await host.send(Timer("e", "1", due))).commits == 0
+        (note,) = host.notes.of("late")
+        assert "armed again" in note.fields["reason"]
+        host.notes.happenings.clear()
+    assert await host.wait(59.9) is None
+    assert host.sent() == []
+    assert await host.wait(3) is not None
+    assert host.sent() == [("2", 1)]
 
 
 async def test_the_observer_is_told_of_turns_and_of_the_end(make_host: MakeHost) -> None:
