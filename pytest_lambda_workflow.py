@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+_LINES_SHOWN = 25  # of the beginning, and as many of the end
+_WIDTH_MAX = 160
 _SIMULATING: Final = "lambda_workflow.testing.simulating"
 
 
@@ -79,8 +81,18 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         if simulating := sys.modules.get(_SIMULATING):
             for simulation in simulating.RECENT:
                 title = f"simulation of {simulation.workflow.name}"
-                item.add_report_section("call", title, "\n".join(simulation.look().timeline))
+                told = _bounded(list(simulation.look().timeline))
+                item.add_report_section("call", title, "\n".join(told))
         raise
     finally:
         if simulating := sys.modules.get(_SIMULATING):
             simulating.RECENT.clear()
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    """The beginning and the end of what happened, where it is long; long lines are cut."""
+    lines = [line if len(line) <= _WIDTH_MAX else f"{line[:_WIDTH_MAX]} …" for line in lines]
+    if (left_out := len(lines) - 2 * _LINES_SHOWN) <= 0:
+        return lines
+    note = f"… {left_out} lines are left out; `simulation.look().timeline` has all of them …"
+    return [*lines[:_LINES_SHOWN], note, *lines[-_LINES_SHOWN:]]

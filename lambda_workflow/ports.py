@@ -310,6 +310,7 @@ KINDS = {
     "step": "inline work begins; `operation`, `name`, `attempt`, `at`",
     "blocked": "an execution is BLOCKED, told at each try; `reason`, `workflow`, `version`",
     "slow": "workflow code runs and does not wait; `line`, `seconds`; from another thread",
+    "repeats": "workflow code does what each replay repeats, such as print; `line`, `call`",
     "closed": "an execution ended; `status`",
     "duplicate": "a message was seen before; `message`, `turn_number`",
     "late": "a message came too late and was dropped; `message`, `reason`",

@@ -34,6 +34,7 @@ VARIABLES: Final = {
     "SERVICE": "the service whose queue this is: its adapter alone gets the events of a bus",
     "TURN_WARNING_SECONDS": "how long workflow code may run without waiting before it is named",
     "TURN_SECONDS_MAX": "how long it may run before it is cut off, and its execution BLOCKED",
+    "GUARD": "1 refuses the clock, chance and I/O in workflow code, at its line",
     "DEDUPLICATE": "1 makes service functions answer a repeated task from its first result",
 }
 
@@ -62,6 +63,7 @@ class AwsConfig:
     own_service: str = ""
     scheduler_dlq_arn: str = ""
     turn_limits: TurnLimits = TURN_LIMITS
+    guard: bool = False
 
     def service_queue_url(self, service: str) -> str:
         """The queue of a service.
@@ -161,6 +163,7 @@ def read_config(
         given["SERVICE"],
         given["SCHEDULER_DLQ_ARN"],
         turn_limits,
+        given["GUARD"] == "1",
     )
 
 
@@ -183,8 +186,11 @@ def _wrong_of(given: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
         wrong.append(
             f"{PREFIX}SCHEDULER_GROUP needs {PREFIX}SCHEDULER_ROLE_ARN and {PREFIX}QUEUE_ARN too"
         )
-    if given["DEDUPLICATE"] not in ("", "0", "1"):
-        wrong.append(f"{PREFIX}DEDUPLICATE is {given['DEDUPLICATE']!r}: it must be 1 or 0")
+    wrong += [
+        f"{PREFIX}{name} is {given[name]!r}: it must be 1 or 0"
+        for name in ("DEDUPLICATE", "GUARD")
+        if given[name] not in ("", "0", "1")
+    ]
     if given["DEDUPLICATE"] == "1" and not given["TABLE"] and "TABLE" not in required:
         wrong.append(f"{PREFIX}DEDUPLICATE needs {PREFIX}TABLE too, where results are kept")
     days = given["RETENTION_DAYS"] or str(RETENTION_DAYS)

@@ -83,7 +83,7 @@ def workflow_handler(
     """The same as a coroutine function, for hosts that have an event loop (the worker, tests)."""
     chosen, aws = config or read_config(), aws or Aws()
     backend = aws_backend(app, chosen, aws, observer=observer or LogObserver(), clock=clock)
-    turns = Turns(app, backend, limits=chosen.turn_limits)
+    turns = Turns(app, backend, guard=chosen.guard, limits=chosen.turn_limits)
     letters = DeadLetterQueue(aws, chosen.dlq_url)
 
     async def handle(event: Event, seconds_max: float | None = None) -> dict[str, Any]:

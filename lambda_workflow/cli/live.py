@@ -55,7 +55,7 @@ class LiveTable(Progress):
 
     def notify(self, happening: Happening) -> None:
         """Bring the rows up to date."""
-        if happening.execution_id != self.execution_id:
+        if happening.execution_id not in (self.execution_id, ""):
             return
         if (turn := happening.turn) is None:
             if happening.kind == "step":

@@ -45,7 +45,7 @@ class Progress:
 
     def notify(self, happening: Happening) -> None:
         """Write what a turn took in and caused."""
-        if happening.execution_id != self.execution_id:
+        if happening.execution_id not in (self.execution_id, ""):
             return
         if (turn := happening.turn) is not None:
             self.turns += 1
@@ -89,6 +89,8 @@ class Progress:
         if happening.kind == "slow":
             fields = happening.fields
             return f"{fields['line']}: has run for {fields['seconds']} s without waiting"
+        if happening.kind == "repeats":
+            return f"{happening.fields['line']} calls {happening.fields['call']}"
         if happening.kind not in ("blocked", "failed", "unawaited", "unseen", "stubborn"):
             return ""
         return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"

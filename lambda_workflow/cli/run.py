@@ -21,6 +21,7 @@ from lambda_workflow.cli.live import progress_of
 from lambda_workflow.cli.loading import load_app, read_input
 from lambda_workflow.cli.place import add_values
 from lambda_workflow.cli.progress import Progress, history_rows
+from lambda_workflow.cli.run_surroundings import refuse_to_skip_for_others, workflow_logs
 from lambda_workflow.errors import ConfigurationError, ExecutionFailed, ExecutionNotFound
 from lambda_workflow.local import Engine, SkippingClock
 from lambda_workflow.local.schema import DEFAULT_PATH
@@ -29,7 +30,7 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client, Handle
 
-FLAGS = ("skip_time", "history", "check", "values")
+FLAGS = ("skip_time", "history", "check", "values", "no_guard")
 COMMAND = "lambda-workflow"
 SILENCE_SECONDS = 0.3  # after which an interrupted command says what it waits for
 INTERRUPTED = 130  # as a shell reports a process that SIGINT ended
@@ -49,6 +50,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--history", action="store_true", help="print the history at the end")
     parser.add_argument("--check", action="store_true", help="replay at every turn, and compare")
     add_values(parser)
+    parser.add_argument(
+        "--no-guard", action="store_true", help="let workflow code use the clock, chance and I/O"
+    )
     parser.set_defaults(command=run)
 
 
@@ -74,9 +78,14 @@ async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: 
     progress = progress_of(arguments.id)
     progress.resume = f"{_program()} {shlex.join(['resume', arguments.id, '--db', arguments.db])}"
     clock = SkippingClock() if arguments.skip_time else None
-    engine = Engine(app, arguments.db, clock=clock, observer=progress, check=arguments.check)
+    engine = Engine(
+        app, arguments.db, clock=clock, observer=progress, check=arguments.check,
+        guard=not arguments.no_guard,
+    )  # fmt: skip
     async with engine:
-        with progress.shown():
+        if arguments.skip_time:
+            await refuse_to_skip_for_others(engine.client, arguments.id, arguments.db)
+        with progress.shown(), workflow_logs(progress):
             earlier = await _earlier(engine.client, arguments.id)
             if earlier is not None:
                 progress.recall(earlier.turns)

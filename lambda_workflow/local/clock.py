@@ -33,6 +33,11 @@ class SkippingClock:
         """Milliseconds since the epoch, and what has been skipped on top."""
         return time.time_ns() // 1_000_000 + self._skipped
 
+    @property
+    def skipped(self) -> int:
+        """Milliseconds that `now` is ahead of the wall's time."""
+        return self._skipped
+
     async def sleep(self, seconds: float) -> None:
         """Wait for real, or until a jump has gone past the end of the wait."""
         end = self.now() + seconds * 1000

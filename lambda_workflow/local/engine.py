@@ -77,7 +77,9 @@ class Engine:
         service_concurrency: service adapters at work at the same time.
         responses: keep each outcome in the file, for `SqliteFile.receive_responses`.
         check: replay from the start at every turn and compare; for development.
-        guard: the strict guard; for development. A call that nobody awaited fails the execution.
+        guard: refuse the clock, chance, I/O and what blocks in workflow code, at its line; see
+            `docs/workflows.md`. It costs about a twentieth of a turn.
+        strict: a call that nobody awaited fails the execution; for development.
         turn_warning_seconds, turn_seconds_max: how long workflow code may run without waiting,
             before its line is named and before it is cut off and BLOCKED; None is for ever.
         lease_seconds: how long another engine may give no sign of life before it is taken for dead,
@@ -100,7 +102,8 @@ class Engine:
         service_concurrency: int = 100,
         responses: bool = False,
         check: bool = False,
-        guard: bool = False,
+        guard: bool = True,
+        strict: bool = False,
         turn_warning_seconds: float | None = WARNING_SECONDS,
         turn_seconds_max: float | None = SECONDS_MAX,
         lease_seconds: float = 15.0,
@@ -123,7 +126,7 @@ class Engine:
         self._grace_seconds = grace_seconds
         limits = TurnLimits(turn_warning_seconds, turn_seconds_max)
         self._checks: dict[str, Any] = {
-            "check": check, "guard": guard, "strict": guard, "limits": limits
+            "check": check, "guard": guard, "strict": strict, "limits": limits
         }  # fmt: skip
 
     async def __aenter__(self) -> Self:

@@ -28,14 +28,20 @@ class ContextBase:
         """Whether the code is only unwinding, and nothing that it does counts.
 
         Raises:
-            UsageError: a query tries to change something.
+            UsageError: a query tries to change something; or see `Loop.check_caller`.
         """
         execution = self._execution
         if execution.read_only:
             raise UsageError(
                 "a query can change nothing: it may read what the workflow keeps, and return it"
             )
+        execution.loop.check_caller()
         return execution.loop.frozen
+
+    def _check_reader(self) -> None:
+        """What only tells something is for queries, too; raises as `Loop.check_caller`."""
+        if not self._execution.read_only:
+            self._execution.loop.check_caller()
 
     def _never(self) -> Any:
         """What a frozen context answers with: nobody will ever resolve it."""

@@ -86,6 +86,23 @@ class Calls(Children):
         if not isinstance(target, Service):
             options |= {"timeout": timeout, "name": name, "retry": retry}
             return self.call_child(target, payload, **options)
+        guard = self._execution.loop.guard
+        if guard is None:
+            return self._call_service(
+                target, payload, timeout=timeout, name=name, retry=retry, options=options
+            )
+        guard.pause()
+        try:
+            return self._call_service(
+                target, payload, timeout=timeout, name=name, retry=retry, options=options
+            )
+        finally:
+            guard.resume()
+
+    def _call_service(
+        self, target: Service[Any, Any], payload: Any, *, timeout: timedelta | None, name: str,
+        retry: RetryPolicy | None, options: dict[str, Any],
+    ) -> Call[Any]:  # fmt: skip
         execution = self._execution
         if execution.loop.frozen and self._is_frozen():
             return cast("Call[Any]", self._never())

@@ -61,6 +61,7 @@ class Context(Calls, Inbox, Patterns):
                 15 minutes and to about a minute beyond on AWS.
             name: what the history shows.
         """
+        self._check_reader()
         if name:
             check_name("sleep", name)
         if isinstance(duration, datetime):
@@ -74,6 +75,7 @@ class Context(Calls, Inbox, Patterns):
 
     def now(self) -> datetime:
         """The time of the fact that woke the workflow, in UTC; stands still while code runs."""
+        self._check_reader()
         return datetime.fromtimestamp(self._execution.loop.now / 1000, UTC)
 
     def uuid(self) -> UUID:
@@ -83,6 +85,7 @@ class Context(Calls, Inbox, Patterns):
     @property
     def random(self) -> random.Random:
         """A generator seeded by the execution id: the same numbers on every replay."""
+        self._check_reader()
         if self._random is None:
             seed = (
                 self.execution_id if self.info.run == 1 else f"{self.execution_id}~{self.info.run}"
@@ -93,6 +96,7 @@ class Context(Calls, Inbox, Patterns):
     @property
     def logger(self) -> logging.LoggerAdapter[Any]:
         """A standard logger that knows the execution and is silent on replay."""
+        self._check_reader()
         if self._logger is None:
             execution = self._execution
             self._logger = execution.tools.make_logger(self.info, lambda: execution.live)
@@ -101,6 +105,7 @@ class Context(Calls, Inbox, Patterns):
     @property
     def history_length(self) -> int:
         """How many facts this run has taken in; a reason to `continue_as_new` at some thousands."""
+        self._check_reader()
         return self._execution.facts
 
     @asynccontextmanager

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from contextvars import Context as Variables
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -143,28 +143,37 @@ class Execution:
         if not self.loop.ready:
             return
         around = self.tools.around
-        with around() if around is not None else nullcontext() as watch:
-            try:
-                self._run_to_rest()
-            except LimitExceeded as limit:
-                self.fault = limit
+        if around is None:
+            self._run_limited()
+        else:
+            with around() as guard:
+                guard.pause()
+                self.loop.guard = guard
+                self._run_limited()
+                self.loop.guard = None
         if (found := self.ledger.misfit) is not None and self.fault is None:
             with texts_for(values=self._shows_values):
                 self.fault = found[0](self, found[1])
-        if (refused := getattr(watch, "refused", None)) is not None:
-            self.fault = refused  # whether or not the code let it through
+        if around is not None and guard.refused is not None:
+            self.fault = guard.refused  # whether or not the code let it through
         if self.root is not None and self.root.done() and self.outcome is None and not self.bug:
             finish(self, self.root)
         if self.bug is not None and self.fault is None:
             with texts_for(values=self._shows_values):
                 self.fault = bug_fault(self, self.bug)
 
+    def _run_limited(self) -> None:
+        try:
+            self._run_to_rest()
+        except LimitExceeded as limit:
+            self.fault = limit
+
     def _run_to_rest(self) -> None:
         while self.loop.ready and not self.loop.stopped:
             with suppress(SystemExit):  # its task holds it as its exception
                 self.loop.drain()
             if self.state.conditions and not self.loop.ready and not self.loop.stopped:
-                self.state.try_conditions()
+                self.loop.run_here(self.state.try_conditions)
 
     def _peek(self) -> e.Event | None:
         while not self._inbox:
@@ -209,6 +218,17 @@ class Execution:
 
     def hurry(self, operation: Operation[Any]) -> None:
         """Law 4: feed the facts that answer an operation about to be awaited."""
+        guard = self.loop.guard
+        if guard is None:
+            self._hurry(operation)
+            return
+        guard.pause()
+        try:
+            self._hurry(operation)
+        finally:
+            guard.resume()
+
+    def _hurry(self, operation: Operation[Any]) -> None:
         loop, answered = self.loop, operation.operation
         while not loop.ready and not loop.frozen and not operation.done():
             if self.state.conditions:

@@ -20,17 +20,20 @@ from dataclasses import dataclass
 from itertools import count
 from math import ceil
 from types import FrameType
-from typing import Any, Final, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeVar
 from weakref import WeakSet
 
 from lambda_workflow.errors import LimitExceeded, UsageError
 from lambda_workflow.model.events import SEMANTICS
+from lambda_workflow.replay.asyncio_frames import asyncio_caller
 from lambda_workflow.replay.closing import finish
+
+if TYPE_CHECKING:
+    from lambda_workflow.replay.tools import Guards
 
 T = TypeVar("T")
 
 STEPS_PER_DRAIN_MAX: Final = 10_000_000  # a loop that never waits is a bug; this is minutes of it
-_ASYNCIO_TASKS: Final = asyncio.tasks.__file__
 
 
 class Path:
@@ -133,6 +136,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.next_order = count(1).__next__  # the creation number of a task or future
         self._batch: _Batch | None = None
         self._draining = False
+        self.guard: Guards | None = None  # around the code that drains, paused but for its steps
 
     def path(self) -> Path:
         """The path of the task that is running; what a frozen loop numbers counts nowhere."""
@@ -145,15 +149,24 @@ class Loop(asyncio.AbstractEventLoop):
         """The id of the operation that the running code starts.
 
         Raises:
-            UsageError: it is not workflow code that runs, but a step, or code of somebody else.
+            UsageError: see `check_caller`.
         """
-        path = self.path()
-        if path is self.callbacks and asyncio._get_running_loop() is not self:
+        if asyncio._get_running_loop() is not self:  # the usual case costs no call
+            self.check_caller()
+        return self.path().operation()
+
+    def check_caller(self) -> None:
+        """Whether it is this workflow's code that runs: the one place that refuses all other code.
+
+        Raises:
+            UsageError: it is a step, another thread, or whoever kept the context for later.
+        """
+        if asyncio._get_running_loop() is not self:
             raise UsageError(
-                "the context was used outside of workflow code, such as inside of a step: a step "
-                "takes values and returns one; make the operation in the workflow itself"
+                "the context was used outside of its workflow's code, such as inside of a step, in "
+                "another thread, or after the execution has ended: a step takes values and returns "
+                "one; ask the context in the workflow itself, and hand over what it says"
             )
-        return path.operation()
 
     def drain(self) -> None:
         """Run what is ready until nothing is, or until `stopped`.
@@ -167,13 +180,17 @@ class Loop(asyncio.AbstractEventLoop):
         sys.set_asyncgen_hooks(firstiter=None, finalizer=self._finish_generator)
         self._draining = True
         try:
-            ready = self.ready
+            ready, guard = self.ready, self.guard
             for _ in range(STEPS_PER_DRAIN_MAX):
                 if not ready or self.stopped:
                     return
                 handle = ready.popleft()
                 if not handle.cancelled():
+                    if guard is not None:
+                        guard.resume()
                     handle._run()
+                    if guard is not None:  # after an error `drain` is not asked again
+                        guard.pause()
                 del handle  # else an exception's frames hold its task, and nobody hears of it
             raise LimitExceeded(
                 f"the workflow ran {STEPS_PER_DRAIN_MAX} steps without waiting for anything: "
@@ -182,6 +199,19 @@ class Loop(asyncio.AbstractEventLoop):
         finally:
             self._draining = False
             sys.set_asyncgen_hooks(*hooks)
+            asyncio._set_running_loop(before)
+
+    def run_here(self, code: Callable[[], None]) -> None:
+        """Run code of the workflow that no task runs, such as a condition."""
+        before, guard = asyncio._get_running_loop(), self.guard
+        asyncio._set_running_loop(self)
+        if guard is not None:
+            guard.resume()
+        try:
+            code()
+        finally:
+            if guard is not None:
+                guard.pause()
             asyncio._set_running_loop(before)
 
     # what asyncio and anyio call
@@ -266,7 +296,7 @@ class Loop(asyncio.AbstractEventLoop):
         addresses: they are numbered by their place in the caller's sequence instead.
         """
         parent = self.path()
-        frame = _asyncio_caller()
+        frame = asyncio_caller()
         if frame is None:
             return parent.child()
         if frame.f_code.co_name == "wait_for":
@@ -368,18 +398,3 @@ def refuse_replay(what: str) -> NoReturn:
         f"workflow code asked for {what}, which a replay cannot repeat: put the work into "
         "`await ctx.step(function)` or into a service"
     )
-
-
-def _asyncio_caller() -> FrameType | None:
-    """The frame of `wait_for` or `as_completed`, when it is asyncio that creates the task."""
-    frame: FrameType | None = sys._getframe(3)
-    for _ in range(5):
-        if frame is None or frame.f_code.co_filename != _ASYNCIO_TASKS:
-            return None
-        name = frame.f_code.co_name
-        if name == "wait_for":
-            return frame if sys.version_info < (3, 12) else None
-        if name == "as_completed" or (name == "__init__" and "aws" in frame.f_locals):
-            return frame
-        frame = frame.f_back
-    return None

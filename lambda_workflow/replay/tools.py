@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model.bugs import BUGS
@@ -40,6 +40,20 @@ class Info:
     memo: Json = None
 
 
+class Guards(Protocol):
+    """What watches the code that it is entered around.
+
+    Attributes:
+        refused: what it has refused since it was entered.
+        pause: do not watch what follows: it is this package's own code.
+        resume: watch again.
+    """
+
+    refused: WorkflowError | None
+    pause: Callable[[], None]
+    resume: Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Lent by the runtime.
@@ -50,7 +64,7 @@ class Tools:
         services: the App's services, by name; None lets every service pass.
         workflows: the names of the App's workflows; None lets every one pass.
         bugs: the exceptions of workflow code that block it; a workflow's own set counts first.
-        around: entered around each drain of workflow code (the strict guard).
+        around: entered around each drain of workflow code (the guard); it can be paused.
         strict: a call that nobody awaited fails the execution instead of a warning.
         watched: runs the code of an execution under the watchdog; what it returns blocks the
             execution.
@@ -60,7 +74,7 @@ class Tools:
     make_random: Callable[[str], random.Random]
     make_logger: Callable[[Info, Callable[[], bool]], logging.LoggerAdapter[Any]]
     services: Mapping[str, Service[Any, Any]] | None = None
-    around: Callable[[], AbstractContextManager[object]] | None = None
+    around: Callable[[], AbstractContextManager[Guards]] | None = None
     strict: bool = field(default=False)
     workflows: frozenset[str] | None = None
     bugs: tuple[type[BaseException], ...] = BUGS

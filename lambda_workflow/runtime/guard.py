@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from types import FrameType, TracebackType
 from typing import Any, Final
 
@@ -29,28 +29,40 @@ from lambda_workflow.runtime.guard_rules import Rule, rules
 
 __all__ = ["Guard"]
 
+LINES_MAX: Final = 1000  # that are told of; generated code may have no end of them
 _INSTALLED: Final = ("site-packages", "dist-packages")
 
 
 class Guard:
     """Watches the code that runs inside `with guard:`; enter and leave it as often as you like.
 
+    The watch costs a Python call for each call that is made. `pause` and `resume` take it away from
+    code of this package that runs often; they are C code alone, which the watch does not see.
+
     Not reentrant, and of one thread at a time.
 
     Args:
         own: files and folders whose code is the user's although it is installed, such as the
             package of the workflows themselves.
+        told: hears of what is allowed and better not done, once for each line.
 
     Attributes:
         refused: the first refusal since the guard was last entered, or None.
     """
 
-    def __init__(self, own: Iterable[str] = ()) -> None:
+    def __init__(
+        self, own: Iterable[str] = (), told: Callable[[str, str], None] | None = None
+    ) -> None:
         self.refused: NonDeterministicCall | None = None
         self._own = tuple(own)
+        self._told = told or _nobody
+        self._lines: set[str] = set()
         self._before: Callable[[FrameType, str, Any], object] | None = None
         self._outermost: FrameType | None = None
         self._watch: Final = self._watcher()
+        self._on: Final = partial(sys.setprofile, self._watch)
+        self.pause: Callable[[], None] = _stand_aside
+        self.resume: Callable[[], None] = _stand_aside
 
     def __enter__(self) -> Guard:
         self.refused = None
@@ -58,7 +70,11 @@ class Guard:
         if before is None or callable(before):
             self._before = before
             self._outermost = sys._getframe(1)
+            self.pause = _OFF if before is None else partial(sys.setprofile, before)
+            self.resume = self._on
             sys.setprofile(self._watch)
+        else:
+            self.pause = self.resume = _stand_aside
         return self
 
     def __exit__(
@@ -90,7 +106,12 @@ class Guard:
 
     def _judge(self, rule: Rule, caller: FrameType) -> None:
         blamed = self._blamed(caller, rule.however_deep)
-        if blamed is not None:
+        if blamed is not None and rule.allowed:
+            line = _line(blamed)
+            if line not in self._lines and len(self._lines) < LINES_MAX:
+                self._lines.add(line)
+                self._told(line, rule.words)
+        elif blamed is not None:
             refused = NonDeterministicCall(f"{_line(blamed)} calls {rule.words}")
             self.refused = self.refused or refused
             raise refused
@@ -110,6 +131,17 @@ class Guard:
                 return None
             frame = frame.f_back
         return blamed
+
+
+def _stand_aside() -> None:
+    """A profiler written in C is at work."""
+
+
+_OFF: Final = partial(sys.setprofile, None)
+
+
+def _nobody(line: str, words: str) -> None:
+    """Nobody wants to know."""
 
 
 def _line(frame: FrameType) -> str:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from lambda_workflow.ports import Happening, Quiet
 from lambda_workflow.replay.tools import Info, Tools
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.watchdog import Watch
@@ -43,7 +44,12 @@ def tools_for(
     if guard:
         from lambda_workflow.runtime.guard import Guard
 
-        guarding = Guard()
+        observer = watch.observer if watch is not None else Quiet()
+
+        def told(line: str, words: str) -> None:
+            observer.notify(Happening("repeats", "", fields={"line": line, "call": words}))
+
+        guarding = Guard(told=told)
 
         def around() -> Guard:
             return guarding

@@ -43,6 +43,7 @@ class Live:
     spent: Usage = Usage()
     cached: bool = False
     is_long: bool = False
+    compared: int = 0  # facts at the last comparison of `check`
     is_spoilt: bool = False
 
 

@@ -22,6 +22,8 @@ from lambda_workflow.runtime.step_timers import StepTimers
 from lambda_workflow.runtime.steps import StepOutcome, Steps, interrupted
 
 FACTS_MAX: Final = 100_000  # of one run: a replay of them takes seconds
+COMPARED_ALWAYS: Final = 64  # facts: `check` compares after each turn
+COMPARED_GROWTH: Final = 1.5
 FACTS_WARNING: Final = FACTS_MAX * 4 // 5
 
 
@@ -67,7 +69,8 @@ class Player:
             return None
         self._check_length(live)
         turn = await self._made(work, execution)
-        if self._check:
+        if self._check and _is_to_be_compared(live):
+            live.compared = live.history.facts
             await _compare(live, turn, blobs)
         return turn
 
@@ -165,6 +168,17 @@ class Player:
 def renews(live: Live) -> bool:
     """Whether the code has ended its run, and another one follows."""
     return live.execution is not None and isinstance(live.execution.outcome, c.ContinueAsNew)
+
+
+def _is_to_be_compared(live: Live) -> bool:
+    """Each turn of a short history, then at growing lengths, and at the end of the run.
+
+    A comparison takes in all turns before it, so that nothing is left out; at each turn it would
+    cost a long history the square of its length.
+    """
+    facts = live.history.facts
+    at_its_end = live.execution is not None and live.execution.outcome is not None
+    return at_its_end or facts <= COMPARED_ALWAYS or facts >= live.compared * COMPARED_GROWTH
 
 
 async def _compare(live: Live, turn: Turn, blobs: Blobs) -> None:

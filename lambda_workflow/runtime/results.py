@@ -126,7 +126,7 @@ class _Looks:
     ) -> None:
         self._backend = backend
         self._execution_id = execution_id
-        begun = backend.clock.now()
+        begun = self._now()
         if timeout is not None:
             check_duration(timeout, "timeout")
         self._deadline = None if timeout is None else begun + timeout / timedelta(milliseconds=1)
@@ -136,12 +136,18 @@ class _Looks:
     def __aiter__(self) -> Self:
         return self
 
+    def _now(self) -> float:
+        """The host's time, less what a clock has skipped: nobody has waited for that."""
+        clock = self._backend.clock
+        skipped: int = getattr(clock, "skipped", 0)
+        return clock.now() - skipped
+
     async def __anext__(self) -> Header | None:
         first, longest = POLL_SECONDS
         if self._seconds:
             left = longest
             if self._deadline is not None:
-                left = (self._deadline - self._backend.clock.now()) / 1000
+                left = (self._deadline - self._now()) / 1000
                 if left <= 0:
                     raise StopAsyncIteration
             await self._pause(self._execution_id, min(self._seconds, left))

@@ -22,12 +22,8 @@ Out = TypeVar("Out")
 Req = TypeVar("Req")
 
 TOLD_MAX: Final = 20  # facts, and commands, of a turn in its line of the timeline
-WARNINGS: Final = (
-    "unawaited",
-    "unseen",
-    "stubborn",
-    "set_aside",
-)  # the kinds of happenings that tell of a slip
+# the kinds of happenings that tell of a slip
+WARNINGS: Final = ("unawaited", "unseen", "stubborn", "set_aside", "repeats")
 
 
 @dataclass(frozen=True, slots=True)

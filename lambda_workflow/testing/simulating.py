@@ -60,6 +60,8 @@ class Simulation(Generic[In, Out]):
         turns_max: how many turns are made before the simulation counts as endless.
         turn_seconds_max: how long workflow code may run without waiting, in real time, before it
             is cut off as TurnTimedOut; None is for ever.
+        check: replay from the start and compare: after every turn of a short history, then at
+            growing lengths, and at the end.
 
     Raises:
         ConfigurationError: two parts play one service; a fault's code cannot be read.
@@ -78,6 +80,7 @@ class Simulation(Generic[In, Out]):
         strict: bool = True,
         turns_max: int = TURNS_MAX,
         turn_seconds_max: float | None = SECONDS_MAX,
+        check: bool = True,
     ) -> None:
         check_kind(workflow, Workflow, "what is to be simulated", WORKFLOW)
         cast = Cast.of(parts)
@@ -85,9 +88,10 @@ class Simulation(Generic[In, Out]):
         self._schedule = Schedule(decide)
         self.workflow: Final = workflow
         self.execution_id: Final = f"{workflow.name}-{seed}"
-        troubled = decide is not never
         limits = TurnLimits(seconds_max=turn_seconds_max)
-        habits = Habits(visibility=VISIBILITY_SECONDS, guard=strict, strict=strict, limits=limits)
+        habits = Habits(
+            visibility=VISIBILITY_SECONDS, guard=strict, strict=strict, limits=limits, check=check
+        )
         self._stage = Stage.create(
             workflow,
             self.execution_id,
@@ -96,7 +100,7 @@ class Simulation(Generic[In, Out]):
             app=app or _app(workflow, cast),
             habits=habits,
             turns_max=turns_max,
-            workers=2 if troubled else 1,
+            workers=1 if decide is never else 2,
         )
         try:
             self._stage.start(request)
@@ -211,6 +215,7 @@ def simulate(
     strict: bool = True,
     turns_max: int = TURNS_MAX,
     turn_seconds_max: float | None = SECONDS_MAX,
+    check: bool = True,
 ) -> Simulated[Out]:
     """Run a workflow to its end in virtual time, where a wait of three days takes no time.
 
@@ -223,6 +228,7 @@ def simulate(
     with Simulation(
         workflow, request, *parts, seed=seed, app=app, chaos=chaos, faults=faults,
         strict=strict, turns_max=turns_max, turn_seconds_max=turn_seconds_max,
+        check=check,
     ) as simulation:  # fmt: skip
         return simulation.run()
 

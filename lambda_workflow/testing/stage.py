@@ -25,6 +25,7 @@ from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.client import Client
+from lambda_workflow.runtime.offload import inflate_commands
 from lambda_workflow.testing.acts import Act
 from lambda_workflow.testing.cast import Cast
 from lambda_workflow.testing.fakes import FakeCallback
@@ -224,7 +225,10 @@ class Stage:
         if not finish(self.world.store.load(execution_id)).texts:
             return None
         history: History = finish(self.client.history(execution_id))
-        return history
+        turns: list[Turn] | None = finish(
+            inflate_commands(history.turns, self.client.backend.blobs)
+        )
+        return history if turns is None else History(execution_id, turns)
 
     def _is_open(self, execution_id: str, operation: str) -> bool:
         history = self._history_of(execution_id)

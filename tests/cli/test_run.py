@@ -22,12 +22,15 @@ from lambda_workflow import App, Context, RetryPolicy, Service, ServiceError, Ta
 QUICK = RetryPolicy(attempts=3, initial=timedelta(milliseconds=5))
 FIRST = Service("first", list[str], list[str], retry=QUICK)
 OTHER = Service("other", list[str], list[str])
+CHANGED = os.environ.get("CHANGED")
+SLEEP = float(os.environ.get("SLEEP", "0.01"))
 
 @workflow
 async def flow(ctx: Context, words: list[str]) -> list[str]:
-    service = OTHER if os.environ.get("CHANGED") else FIRST
+    service = OTHER if CHANGED else FIRST
+    ctx.logger.info("asks %s", service.name)
     words = await ctx.call(service, words)
-    await asyncio.sleep(float(os.environ.get("SLEEP", "0.01")))
+    await asyncio.sleep(SLEEP)
     return await ctx.step(sorted, words)
 
 @serve(FIRST)
@@ -188,7 +191,7 @@ def test_a_changed_workflow_is_blocked_and_goes_on_once_it_is_mended(folder: Pat
     interrupt(folder, "--id", "one", after="timer until", SLEEP="1")
     blocked = run(folder, "--id", "one", CHANGED="1")
     assert blocked.returncode == 1
-    assert "flow.py:13 calls `other` where the history has `first`" in blocked.stderr
+    assert "flow.py:16 calls `other` where the history has `first`" in blocked.stderr
     assert "one: BLOCKED" in blocked.stderr
     assert "--id one" in blocked.stderr.rpartition("go on where it stopped:")[2]
     mended = run(folder, "--id", "one")
@@ -241,3 +244,17 @@ def test_a_long_step_is_shown_while_it_runs_and_once(folder: Path) -> None:
     assert process.returncode == 0
     assert sum("→  1      step waits" in line for line in lines) == 1
     assert any("✓  1      waits = int" in line for line in lines)
+
+
+def test_what_the_workflow_logs_is_shown_once(folder: Path) -> None:
+    done = run(folder)
+    assert done.stderr.count("asks first\n") == 1
+
+
+def test_time_is_not_skipped_for_others(folder: Path) -> None:
+    interrupt(folder, "--id", "sleeper", after="timer", SLEEP="172800")
+    refused = run(folder, "--id", "mine", "--skip-time")
+    assert refused.returncode == 2
+    assert "also holds execution sleeper, which is RUNNING" in refused.stderr
+    own = run(folder, "--id", "mine", "--skip-time", "--db", "own.db", SLEEP="172800")
+    assert own.returncode == 0

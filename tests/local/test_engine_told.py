@@ -54,13 +54,13 @@ async def test_a_call_of_a_service_that_is_not_listed_is_logged_with_the_line_to
     assert "services=[" in record.getMessage()
 
 
-async def test_a_call_that_nobody_awaits_is_a_warning_live_and_an_error_under_the_guard(
+async def test_a_call_that_nobody_awaits_is_a_warning_live_and_an_error_if_strict(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with Engine(APP, ":memory:") as engine:
         assert await (await engine.client.start(forgets, 1)).result() == 1
     assert "unawaited" in caplog.text
-    async with Engine(APP, ":memory:", guard=True) as engine:
+    async with Engine(APP, ":memory:", strict=True) as engine:
         with pytest.raises(ExecutionFailed, match="nobody awaits it"):
             await (await engine.client.start(forgets, 1)).result()
 
