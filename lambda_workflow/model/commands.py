@@ -98,6 +98,8 @@ class OpenCallback:
     Attributes:
         answer: the type of the answer; empty in records of earlier versions.
         branch: of the code, as a timer's origin has it.
+        schema: the JSON Schema of the answer, for clients without the workflow's code; it is not
+            compared.
     """
 
     operation: str
@@ -105,6 +107,7 @@ class OpenCallback:
     answer: str = ""
     branch: str = ""
     heartbeat_ms: int = 0
+    schema: Json = None
 
 
 @dataclass(frozen=True, slots=True)

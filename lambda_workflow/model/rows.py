@@ -143,7 +143,8 @@ def _rarer_row(command: c.Rarer) -> list[Any]:
     match command:
         case c.OpenCallback():
             row = ["callback", command.operation, command.name, command.answer]
-            return _without_usual([*row, command.branch, command.heartbeat_ms], ("", "", 0))
+            rest = [command.branch, command.heartbeat_ms, command.schema]
+            return _without_usual([*row, *rest], ("", "", 0, None))
         case c.StartChild():
             row = ["child", command.operation, command.workflow, pack(command.payload)]
             rest = [command.child, command.app, command.policy, command.detached, command.name]

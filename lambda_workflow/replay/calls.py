@@ -15,6 +15,7 @@ from lambda_workflow.model.ids import check_name
 from lambda_workflow.model.limits import STEP_NAME_CHARACTERS_MAX
 from lambda_workflow.model.payload import Codec, Json, codec_for
 from lambda_workflow.model.payload_bounds import bounded
+from lambda_workflow.model.payload_schema import schema_of
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.base import checked_retry, limit_ms
@@ -206,8 +207,9 @@ class Calls(Children):
         codec.prepare()  # here, not where somebody answers
         execution = self._execution
         operation = execution.loop.operation()
+        schema = schema_of(answer) if execution.live and answer is not Any else None
         command = OpenCallback(
-            operation, name, name_of_type(answer), branch_of(execution.loop), beat_ms
+            operation, name, name_of_type(answer), branch_of(execution.loop), beat_ms, schema
         )
         callback: Callback[Any] = Callback(execution, command, caller(2), codec)
         execution.ledger.register(callback, command)

@@ -28,6 +28,7 @@ from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import deduplication_id, run_of
 from lambda_workflow.model.messages import Heartbeat, Update
 from lambda_workflow.model.payload import Codec, Json, codec_for, fingerprint
+from lambda_workflow.model.payload_schema import contradiction
 from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.model.tokens import is_genuine, read_token
 from lambda_workflow.replay.execution import Execution
@@ -65,6 +66,8 @@ class Callbacks(ClientBase):
         codec = await self._codec_of(history, operation)
         with self._within():
             payload = _encoded(codec, result, f"answer to callback {operation}")
+        if codec.type is Any:  # this App lacks the workflow's code
+            _check_schema(history, operation, payload)
         kept = await deposit(payload, history.execution_id, self.backend.blobs, place=CLIENT_PLACE)
         dedup = _dedup(history, operation, fingerprint(payload))
         await self._send(Update(history.execution_id, operation, kept, token=token), dedup)
@@ -161,6 +164,16 @@ class Callbacks(ClientBase):
         except WorkflowError:  # the deployment's trouble: the execution itself tells of it
             return codec_for(Any)
         return found.codec if isinstance(found, Callback) else codec_for(Any)
+
+
+def _check_schema(history: History, operation: str, payload: Json) -> None:
+    """Refuse what contradicts the schema that the execution keeps, for who has no code of it."""
+    opened = history.opening(operation, OpenCallback)
+    if opened is None or opened.schema is None:
+        return
+    told = contradiction(payload, opened.schema, f"answer to callback {operation}")
+    if told is not None:
+        raise EncodeError(f"{told}; nothing is changed")
 
 
 def _encoded(codec: Codec[Any], result: Any, where: str) -> Json:

@@ -51,6 +51,8 @@ async def test_the_answer_reaches_the_workflow(
         handle = await engine.client.start(approve_expense, EXPENSE)
         token = await tokens.get()
         assert await answer(path, "--heartbeat", "--", token) == (0, "the heartbeat is sent\n")
+        code, told = await answer(path, "--result", '{"approved": "perhaps"}', "--", token)
+        assert (code, "approved: found string, allowed boolean" in told) == (2, True)
         code, told = await answer(path, *arguments, "--", token)
         assert (code, "the answer is sent" in told) == (0, True)
         if decision is not None:
