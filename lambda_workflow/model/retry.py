@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -36,7 +37,8 @@ class RetryPolicy:
             4 seconds is one of 2 to 4 seconds, so that what failed together does not come back
             together.
         non_retryable: the errors that end a call at once, as exception classes or names. Compared
-            by name, with or without the module: a subclass has a name of its own.
+            by name, with or without the module; a class takes in those below it, where the class
+            of the error is known to the process.
         retryable: where it is given, only these errors are followed by another attempt; compared
             likewise. An attempt that took too long is an `AttemptTimedOut`, a silent one a
             `HeartbeatTimedOut`.
@@ -95,6 +97,12 @@ class RetryPolicy:
 
 
 def _is_named(error: type[BaseException] | str, name: str) -> bool:
+    """Whether a failure is of this class or name, or of a class below it that is known here."""
+    if isinstance(error, type):
+        module, _, last = name.rpartition(".")
+        found = getattr(sys.modules.get(module or "builtins"), last, None)
+        if isinstance(found, type) and issubclass(found, error):
+            return True
     own = error if isinstance(error, str) else f"{error.__module__}.{error.__qualname__}"
     return own == name or own.endswith(f".{name}") or name.endswith(f".{own}")
 

@@ -254,8 +254,8 @@ class Calls(Children):
                 like any error. An `async def` function is cancelled; a thread goes on, unheeded.
 
         Raises:
-            The function's own exception (when awaited), or StepFailed where its class cannot be
-            rebuilt from its message.
+            The function's own exception (when awaited); where it cannot be made again, a StepFailed
+            that is of the nearest class above as well.
         """
         if self._is_frozen():
             return cast("Step[Any]", self._never())

@@ -10,13 +10,10 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from lambda_workflow.errors import StepFailed, StepInterrupted, StepTimedOut
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, StartChild
-from lambda_workflow.model.events import Failure
 from lambda_workflow.model.payload import Codec, codec_for
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
@@ -112,6 +109,11 @@ class Step(Operation[T]):
         """The execution that the step belongs to."""
         return self._execution.execution_id
 
+    @property
+    def loop_semantics(self) -> int:
+        """The engine-semantics version that the execution keeps to."""
+        return self._execution.loop.semantics
+
     def resolve(self, payload: Any) -> None:
         """The work is done; what it gave comes back as it would from the history."""
         self.set_result(self.codec.decode(payload, self.name))
@@ -158,31 +160,6 @@ class Child(Operation[T]):
     def resolve(self, payload: Any) -> None:
         """The child completed."""
         self.set_result(self.codec.decode(payload, f"result of {self.workflow}"))
-
-
-def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
-    """A step's own exception, where its class can be found and made from its message."""
-    module, _, name = failure.type.rpartition(".")
-    found = getattr(sys.modules.get(module or "builtins"), name, None)
-    kind = {StepInterrupted: StepInterrupted, StepTimedOut: StepTimedOut}.get(found, StepFailed)
-    carried = isinstance(found, type) and issubclass(found, Exception)
-    if kind is StepFailed and carried and not issubclass(found, StopIteration | StopAsyncIteration):
-        try:
-            error = found(*([failure.message] if failure.message else []))
-        except Exception:  # noqa: BLE001  # a constructor of its own: the facts go on in StepFailed
-            error = None
-        if error is not None and str(error) == failure.message:
-            return error
-    return kind(
-        f"step {step.name!r} (operation {step.operation}) failed with {failure.type}: "
-        f"{failure.message}",
-        type=failure.type,
-        message=failure.message,
-        details=failure.details,
-        stack=failure.stack,
-        attempts=attempts,
-        operation=step.operation,
-    )
 
 
 def pending_leaf(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:

@@ -16,7 +16,8 @@ from lambda_workflow.errors import (
 )
 from lambda_workflow.model.events import Failure
 from lambda_workflow.replay.bugs import mark_outcome
-from lambda_workflow.replay.operations import Call, Callback, Child, Operation, Step, rebuilt
+from lambda_workflow.replay.operations import Call, Callback, Child, Operation, Step
+from lambda_workflow.replay.rebuilding import rebuilt
 
 
 def error_of(

@@ -1,0 +1,77 @@
+"""A step's own exception, made again from what the history has of it.
+
+Laws
+ 1. Where the class takes its own words, the exception is of that class and says the same.
+ 2. Else it is a StepFailed that is of the nearest class above as well, so that `except ValueError`
+    takes a JSONDecodeError.
+ 3. Histories of semantics 1 get what they got: the class, or a plain StepFailed.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from typing import Any, Final
+
+from lambda_workflow.errors import StepFailed, StepInterrupted, StepTimedOut
+from lambda_workflow.model.events import Failure
+from lambda_workflow.replay.operations import Step
+
+_NEVER: Final = (StopIteration, StopAsyncIteration)  # no future can carry them
+
+
+def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
+    """The exception that the workflow's code gets."""
+    module, _, name = failure.type.rpartition(".")
+    found: Any = getattr(sys.modules.get(module or "builtins"), name, None)
+    kind = {StepInterrupted: StepInterrupted, StepTimedOut: StepTimedOut}.get(found, StepFailed)
+    carried = isinstance(found, type) and issubclass(found, Exception)
+    facts = {
+        "type": failure.type,
+        "message": failure.message,
+        "details": failure.details,
+        "stack": failure.stack,
+        "attempts": attempts,
+        "operation": step.operation,
+    }
+    text = (
+        f"step {step.name!r} (operation {step.operation}) failed with {failure.type}: "
+        f"{failure.message}"
+    )
+    if kind is not StepFailed or not carried or issubclass(found, _NEVER):
+        return kind(text, **facts)
+    is_new = step.loop_semantics > 1
+    same = _same(found, failure.message, is_new=is_new)
+    if same is not None:
+        return same
+    return (_stand_in(found, text, facts) if is_new else None) or StepFailed(text, **facts)
+
+
+def _same(found: type[Exception], message: str, *, is_new: bool) -> Exception | None:
+    """Law 1; a KeyError's message is the `repr` of its key."""
+    args: list[Any] = [message] if message else []
+    if is_new and found.__str__ is KeyError.__str__ and message:
+        try:
+            args = [ast.literal_eval(message)]
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+    try:
+        error = found(*args)
+        return error if str(error) == message else None
+    except Exception:  # noqa: BLE001  # a constructor of its own: see law 2
+        return None
+
+
+def _stand_in(found: type[Exception], text: str, facts: dict[str, Any]) -> Exception | None:
+    """Law 2."""
+    for base in found.__mro__:
+        if base is Exception:
+            return None
+        try:
+            kind: Any = type(found.__name__, (StepFailed, base), {"__str__": Exception.__str__})
+            error: Exception = kind(text, **facts)
+            if str(error) == text:
+                return error
+        except Exception:  # noqa: BLE001  # it takes other arguments: the next one may not
+            continue
+    return None
