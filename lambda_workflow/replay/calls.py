@@ -254,8 +254,7 @@ class Calls(Children):
                 like any error. An `async def` function is cancelled; a thread goes on, unheeded.
 
         Raises:
-            The function's own exception (when awaited); where it cannot be made again, a StepFailed
-            that is of the nearest class above as well.
+            The function's own exception, else a StepFailed that is of the nearest class above too.
         """
         if self._is_frozen():
             return cast("Step[Any]", self._never())
