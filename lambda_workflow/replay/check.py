@@ -92,7 +92,10 @@ def _step(execution: Execution, ours: c.RunStep, theirs: c.RunStep) -> bool:
 def _callback(execution: Execution, ours: c.OpenCallback, theirs: c.OpenCallback) -> bool:
     if (ours.operation, ours.name) != (theirs.operation, theirs.name):
         return False
-    return not theirs.answer or (ours.answer, ours.branch) == (theirs.answer, theirs.branch)
+    if not theirs.answer:
+        return True
+    # a name tells callbacks apart: an answer that its changed type cannot read is `UnreadableFact`
+    return ours.branch == theirs.branch and (bool(ours.name) or ours.answer == theirs.answer)
 
 
 def _scope(execution: Execution, ours: c.OpenScope, theirs: c.OpenScope) -> bool:

@@ -212,6 +212,16 @@ async def asks_for_another_type(ctx: Context, item: str) -> str:
     return str(await ctx.callback(int | bool, name="approve"))
 
 
+async def asks_without_a_name(ctx: Context, item: str) -> str:
+    await ctx.call(RESERVE, item)
+    return str(await ctx.callback(bool))
+
+
+async def asks_without_a_name_for_another_type(ctx: Context, item: str) -> str:
+    await ctx.call(RESERVE, item)
+    return str(await ctx.callback(int | bool))
+
+
 async def calls_where_it_asked(ctx: Context, item: str) -> str:
     await ctx.call(RESERVE, item)
     return await ctx.call(CHARGE, item)
@@ -231,6 +241,7 @@ def asking(name: str, *people: str) -> Code:
 TIMEOUTS = "a `timeout=` added to, removed from or changed on a service, call, child or callback"
 LIMITS = "an `attempt_timeout=` or `heartbeat_timeout=` added, removed or changed"
 ORDER_OF = "operations that change places, or are put before, between or away from others"
+QUESTION = "the name of a callback, or the answer's type of one without a name"
 DEFAULT = "a field with a default added to a request"
 NO_DEFAULT = "a field without a default added to a request"
 CHILD = "the name, timeout or close policy of a child"
@@ -276,7 +287,8 @@ CHANGES: Final = [
     Change(CHILD, calls_a_child_with_a_name, calls_a_child),
     Change("another workflow or id of a child", calls_a_child, calls_another_child),
     Change("another workflow or id of a child", calls_a_child, calls_a_child_by_id),
-    Change("the name or the answer's type of a callback", asks, asks_by_another_name),
-    Change("the name or the answer's type of a callback", asks, asks_for_another_type),
+    Change(QUESTION, asks, asks_by_another_name),
+    Change(QUESTION, asks_without_a_name, asks_without_a_name_for_another_type),
+    Change("the answer's type of a callback that has a name", asks, asks_for_another_type),
     Change(PLACES, asking("ann_bob", "ann", "bob"), asking("bob_ann", "bob", "ann")),
 ]  # fmt: skip

@@ -145,5 +145,4 @@ def test_words_for_a_log_never_hold_the_object_of_an_error() -> None:
     with pytest.raises(UnicodeEncodeError) as caught:
         f"{secret}\udcff".encode()
     assert secret in repr(caught.value)
-    assert secret not in words_of(caught.value)
-    assert "surrogates not allowed" in words_of(caught.value)
+    assert words_of(caught.value) == "UnicodeEncodeError"

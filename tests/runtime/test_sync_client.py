@@ -11,6 +11,7 @@ from lambda_workflow import (
     App,
     Client,
     Context,
+    ExecutionClosed,
     Signal,
     Status,
     Update,
@@ -87,7 +88,8 @@ def test_start_to_end_without_an_event_loop(client: Client) -> None:
     listed = [header.execution_id for header in client.sync.list_all("double", limit=2)]
     assert sorted(listed) == ids
     assert client.sync.history("d2").status is Status.COMPLETED
-    client.sync.redrive("d2")
+    with pytest.raises(ExecutionClosed, match="nothing is done"):
+        client.sync.redrive("d2")
     client.sync.close()
 
 

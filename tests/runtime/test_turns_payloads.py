@@ -162,7 +162,8 @@ async def test_an_outcome_is_sent_to_who_called_and_to_the_response_queue(
     assert (message.execution_id, message.operation, message.attempt) == ("parent", "4", 0)
     if n:
         assert (message.payload, message.failure) == (12, None)
-        assert response == Response("e", "twice", "COMPLETED", 12)
+        assert response == Response("e", "twice", "COMPLETED", 12, id=response.id)
+        assert response.id
     else:
         assert message.failure == response.failure
         assert response.failure is not None
