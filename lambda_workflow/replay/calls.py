@@ -84,26 +84,9 @@ class Calls(Children):
             ChildFailed, ChildTimedOut: (when awaited, of a workflow) it did not complete.
             LimitExceeded: children of children, more than 16 deep.
         """
-        if not isinstance(target, Service):
+        if self._execution.loop.guard is not None or not isinstance(target, Service):
             options |= {"timeout": timeout, "name": name, "retry": retry}
-            return self.call_child(target, payload, **options)
-        guard = self._execution.loop.guard
-        if guard is None:
-            return self._call_service(
-                target, payload, timeout=timeout, name=name, retry=retry, options=options
-            )
-        guard.pause()
-        try:
-            return self._call_service(
-                target, payload, timeout=timeout, name=name, retry=retry, options=options
-            )
-        finally:
-            guard.resume()
-
-    def _call_service(
-        self, target: Service[Any, Any], payload: Any, *, timeout: timedelta | None, name: str,
-        retry: RetryPolicy | None, options: dict[str, Any],
-    ) -> Call[Any]:  # fmt: skip
+            return _call_otherwise(self, target, payload, options)
         execution = self._execution
         if execution.loop.frozen and self._is_frozen():
             return cast("Call[Any]", self._never())
@@ -289,6 +272,22 @@ class Calls(Children):
                 f"({line_of(caller(2))}; {of_execution(execution)})"
             )
             raise execution.fault
+
+
+def _call_otherwise(
+    ctx: Calls, target: Any, payload: Any, options: dict[str, Any]
+) -> Call[Any] | Child[Any]:
+    """A call of a workflow; or one while the guard is away: what runs is this package's code."""
+    loop = ctx._execution.loop
+    guard, loop.guard = loop.guard, None
+    if guard is None:
+        return ctx.call_child(target, payload, **options)
+    guard.pause()
+    try:
+        return ctx.call(target, payload, **options)
+    finally:
+        loop.guard = guard
+        guard.resume()
 
 
 class _NoCallback:

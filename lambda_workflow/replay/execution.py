@@ -218,17 +218,6 @@ class Execution:
 
     def hurry(self, operation: Operation[Any]) -> None:
         """Law 4: feed the facts that answer an operation about to be awaited."""
-        guard = self.loop.guard
-        if guard is None:
-            self._hurry(operation)
-            return
-        guard.pause()
-        try:
-            self._hurry(operation)
-        finally:
-            guard.resume()
-
-    def _hurry(self, operation: Operation[Any]) -> None:
         loop, answered = self.loop, operation.operation
         while not loop.ready and not loop.frozen and not operation.done():
             if self.state.conditions:

@@ -53,7 +53,14 @@ class Operation(OrderedFuture[T], Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         self._execution.ledger.unawaited.pop(self.operation, None)
         if not self.done():
-            self._execution.hurry(self)
+            if (guard := self._execution.loop.guard) is None:
+                self._execution.hurry(self)
+            else:
+                guard.pause()
+                try:
+                    self._execution.hurry(self)
+                finally:
+                    guard.resume()
         return (yield from super().__await__())
 
     def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
