@@ -12,7 +12,7 @@ NPM_INSTALL := npm install --no-package-lock --include=dev --ignore-scripts --no
 	--loglevel=error --fetch-retries=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node sam demo test test-all test-sam lint format bench dist clean
+.PHONY: help setup node sam demo test test-all test-sam mutants lint format bench dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -60,6 +60,9 @@ test-all: setup node  ## run the longest tests as well
 
 test-sam: setup sam  ## validate every template, build what is deployed, run it, and follow the README
 	$(BIN)/python -m pytest -n auto --dist worksteal --thorough tests/sam
+
+mutants: setup  ## break a line at a time: a named test must notice each
+	$(BIN)/python -m tests.mutants
 
 lint: setup  ## check style, formatting, types and import contracts
 	$(BIN)/ruff check .

@@ -55,7 +55,19 @@ async def abandons(ctx: Context, n: int) -> str:
     return "never"
 
 
-APP = App("family", workflows=[child, slow, parent, patient, many, abandons], services=[DOUBLE])
+@workflow
+async def gives_up(ctx: Context, n: int) -> str:
+    try:
+        async with asyncio.timeout(60):
+            await ctx.call(slow, n, id="c")
+    except TimeoutError:
+        return "gave up"
+    return "never"
+
+
+APP = App(
+    "family", workflows=[child, slow, parent, patient, many, abandons, gives_up], services=[DOUBLE]
+)
 
 
 @pytest.fixture
@@ -161,3 +173,13 @@ async def test_a_thousand_children(make_host: MakeHost) -> None:
     assert await host.finish() == MANY * (MANY - 1)
     starts: list[Any] = [s.message for s in host.queue.messages if isinstance(s.message, m.Request)]
     assert len({start.execution_id for start in starts}) == MANY
+
+
+async def test_who_gives_a_child_up_sends_its_start_once_more_before_the_end(host: Host) -> None:
+    """The start may have been lost with a worker; after its end nobody would tell the child."""
+    await host.start(gives_up)
+    host.queue.messages.clear()
+    host.queue.take_messages()
+    await host.wait(61)
+    told = [send.message for send in host.queue.messages if send.message.execution_id == "c"]
+    assert [type(message) for message in told] == [m.Request, m.Cancel]

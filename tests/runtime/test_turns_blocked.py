@@ -10,6 +10,7 @@ import pytest
 
 from lambda_workflow import App, Context, Service, Status, Workflow, workflow
 from lambda_workflow.model import events as e
+from lambda_workflow.model.events import StartOptions
 from lambda_workflow.model.messages import Redrive, Request, Update
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER, Host
@@ -251,3 +252,12 @@ async def test_an_execution_that_is_blocked_at_every_turn_retries_and_ends_all_t
     fits()
     await host.redrive()
     assert await host.finish() == [10, 20, 1]
+
+
+async def test_the_time_of_an_execution_runs_while_its_code_is_unknown(make_host: MakeHost) -> None:
+    host = make_host(App("flows", workflows=[renamed]))
+    options = StartOptions("start", timeout_ms=60_000)
+    await host.send(Request("e", "flow", 1, options=options))
+    assert host.status() is Status.BLOCKED
+    await host.wait(60)
+    assert host.status() is Status.TIMED_OUT

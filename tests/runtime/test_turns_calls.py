@@ -359,3 +359,40 @@ async def test_an_error_that_the_workflow_lets_through_ends_it_as_failed(
     assert host.status() is Status.FAILED
     assert (failure.type, failure.details) == ("CallFailed", {"card": 3})
     assert "test_turns_calls.py" in failure.stack
+
+
+PROMPT: Service[int, int] = Service(
+    "prompt",
+    int,
+    int,
+    attempt_timeout=60 * SECOND,
+    retry=RetryPolicy(attempts=3, initial=timedelta(0)),
+)
+
+
+@workflow
+async def prompted(ctx: Context, n: int) -> int:
+    return await ctx.call(PROMPT, n)
+
+
+async def test_an_error_of_an_attempt_that_timed_out_costs_no_attempt(make_host: MakeHost) -> None:
+    """No error of attempt 1 is recorded: that it is over is known by the retry."""
+    host = make_host(App("prompt", workflows=[prompted], services=[PROMPT]))
+    await host.start(prompted)
+    await host.wait(60)
+    await host.wait(0)
+    assert host.sent() == [("1", 1), ("1", 2)]
+    assert (await host.fail("1", REFUSED, attempt=1)).commits == 0
+    assert host.sent() == [("1", 1), ("1", 2)]
+    await host.answer("1", 7, attempt=2)
+    assert host.outcome() == 7
+
+
+async def test_a_task_knows_when_its_attempt_is_over(make_host: MakeHost) -> None:
+    host = make_host(App("prompt", workflows=[prompted], services=[PROMPT]))
+    begin = host.clock.now()
+    await host.start(prompted)
+    await host.wait(60)
+    await host.wait(0)
+    deadlines = [task.deadline_ms for task in host.tasks()]
+    assert deadlines == [begin + 60_000, begin + 120_000]
