@@ -38,5 +38,5 @@ def _places(old: Any, new: Any, path: str) -> Iterator[str]:
         for index, pair in enumerate(zip(old, new, strict=True)):
             yield from _places(*pair, f"{path}[{index}]")
     elif type(old) is not type(new) or old != new:
-        pair = f"{payload_digest(old)} in the history, {payload_digest(new)} in the code"
-        yield f"{path or 'payload'}: {pair}"
+        both = f"{payload_digest(old)} in the history, {payload_digest(new)} in the code"
+        yield f"{path or 'payload'}: {both}"

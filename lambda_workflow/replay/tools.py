@@ -49,9 +49,11 @@ class Guards(Protocol):
         resume: watch again.
     """
 
-    refused: WorkflowError | None
     pause: Callable[[], None]
     resume: Callable[[], None]
+
+    @property
+    def refused(self) -> WorkflowError | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def _environment() -> list[tuple[FunctionType, Rule]]:
     found += [getattr(environ, name) for name in own.split()]
     rule = Rule(f"`os.environ`, which {_ENVIRONMENT}", is_environment)
     asked = _rule("os.getenv", _ENVIRONMENT, _always)
-    return [(function, rule) for function in found] + [(os.getenv, asked)]  # type: ignore[list-item]
+    return [(function, rule) for function in found] + [(os.getenv, asked)]
 
 
 def _network() -> list[tuple[str, Rule]]:

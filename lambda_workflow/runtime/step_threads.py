@@ -115,7 +115,7 @@ class StepThreads:
                 self._freed()
 
 
-def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException]:
+def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
         return work(), None
     except BaseException as error:  # noqa: BLE001  # it is the caller's

@@ -87,14 +87,14 @@ class Steps:
         Args:
             sleep: waits for no longer than this takes.
         """
-        if sleep is None:
-            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            alarm = asyncio.ensure_future(sleep())
-            try:
-                waited = {alarm, *self._running}
-                done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)  # type: ignore[type-var]  # tasks of two types
-            finally:
+        waited: set[asyncio.Future[Any]] = {*self._running}
+        alarm = asyncio.ensure_future(sleep()) if sleep is not None else None
+        if alarm is not None:
+            waited.add(alarm)
+        try:
+            done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if alarm is not None:
                 alarm.cancel()
         ended = [(task, self._running.pop(task)) for task in list(self._running) if task in done]
         return [(step, task.result()) for task, step in ended if not task.cancelled()]
