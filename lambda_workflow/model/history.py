@@ -40,6 +40,7 @@ class History:
         open: operations that wait for a fact, by id.
         opened: all that were ever open in this run, by id.
         taken: what each fact is known by, and the number of the turn that took it.
+        told: the signals and updates of this run, by what they are known by.
         attempts: the attempt under way, where it is not the first.
         details: of the last heartbeat, by operation.
         ended: the fact that ends the execution without its code, once it is taken.
@@ -171,7 +172,7 @@ class History:
 
     def _begin(self, started: e.Started | None, number: int = 0) -> None:
         self.started = started
-        self.run_begins = number
+        self.run_begins, self.facts = number, 0
         self.open: dict[str, c.Opening] = {}
         self.opened: dict[str, c.Opening] = {}
         self.attempts: dict[str, int] = {}
@@ -180,8 +181,8 @@ class History:
         self.ended = None
         self.renewal: c.ContinueAsNew | None = None
         self.paused = self.cancelling = False
-        self.facts = 0
         self._undecided: list[str] = []  # what erred at its last attempt, retry not yet known
+        self.told: dict[str, e.Told] = {}
         self._heard: list[str] = []  # what signals, updates and orders are known by
 
     def _take(self, event: e.Event, number: int) -> None:
@@ -201,10 +202,10 @@ class History:
                 self.taken[""] = number
                 for known in event.run.seen:
                     self._hear(known, number)
-            case e.Signalled():
-                self._hear(f"signal:{event.id}", number)
-            case e.UpdateRequested():
-                self._hear(f"update:{event.id}", number)
+            case e.Signalled() | e.UpdateRequested():
+                key = f"{'signal' if isinstance(event, e.Signalled) else 'update'}:{event.id}"
+                self._hear(key, number)
+                self.told[key] = event
             case e.Heartbeat():
                 self.details[event.operation] = event.details
             case e.CancelRequested():

@@ -162,14 +162,37 @@ def _timer(history: History, message: m.Timer, now: int) -> Acceptance:
 
 
 def _signal(history: History, message: m.Signal, now: int) -> Acceptance:
-    return _once(history, f"signal:{message.id}", message.start) or e.Signalled(
-        history.clock(now), message.name, message.payload, message.id, message.checked
+    key = f"signal:{message.id}"
+    return (
+        _other(history, key, message)
+        or _once(history, key, message.start)
+        or e.Signalled(
+            history.clock(now), message.name, message.payload, message.id, message.checked
+        )
     )
 
 
 def _update_request(history: History, message: m.UpdateRequest, now: int) -> Acceptance:
-    return _once(history, f"update:{message.id}", message.start) or e.UpdateRequested(
-        history.clock(now), message.name, message.payload, message.id, message.checked
+    key = f"update:{message.id}"
+    return (
+        _other(history, key, message)
+        or _once(history, key, message.start)
+        or e.UpdateRequested(
+            history.clock(now), message.name, message.payload, message.id, message.checked
+        )
+    )
+
+
+def _other(history: History, key: str, message: m.Signal | m.UpdateRequest) -> Late | None:
+    """Of two with one id and other contents the first counts; the second is no repetition."""
+    first = history.told.get(key)
+    if first is None or (
+        first.name == message.name and digest(first.payload) == digest(message.payload)
+    ):
+        return None
+    kind = key.partition(":")[0]
+    return Late(
+        f"another {kind}, of another name or payload, has come with its id: give each its own"
     )
 
 

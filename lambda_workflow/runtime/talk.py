@@ -23,10 +23,10 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.arguments import check_kind
-from lambda_workflow.model.history import History
+from lambda_workflow.model.history import History, digest
 from lambda_workflow.model.ids import check_text, deduplication_id
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.payload import Json
+from lambda_workflow.model.payload import Json, fingerprint
 from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.model.signal import Signal, Update, is_typed
 from lambda_workflow.ports import Header, SendMessage
@@ -292,7 +292,10 @@ def _closed(execution_id: str, status: Status, what: str) -> ExecutionClosed:
 def send_once(message: m.Signal | m.UpdateRequest) -> SendMessage:
     """A signal or an update on its way; sent again, it is one."""
     kind = "signal" if isinstance(message, m.Signal) else "update"
-    return SendMessage(message, deduplication_id(message.execution_id, kind, message.id))
+    # a queue must not drop another message that has the same id
+    contents = fingerprint([message.name, digest(message.payload)])
+    known = deduplication_id(message.execution_id, kind, message.id, contents)
+    return SendMessage(message, known)
 
 
 def telling(execution_id: str, signal: Signal[T], payload: T, id: str | None) -> m.Signal:
