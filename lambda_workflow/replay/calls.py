@@ -284,7 +284,8 @@ def _call_otherwise(
         return ctx.call_child(target, payload, **options)
     guard.pause()
     try:
-        return ctx.call(target, payload, **options)
+        call: Call[Any] = ctx.call(target, payload, **options)
+        return call
     finally:
         loop.guard = guard
         guard.resume()

@@ -104,9 +104,9 @@ class StepThreads:
                         self._idle.remove(inbox)
                         return
                 continue  # a job is on its way
-            result, error = _outcome(job.work)
+            outcome = _outcome(job.work)
             with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
-                job.loop.call_soon_threadsafe(_resolve, job.future, result, error)
+                job.loop.call_soon_threadsafe(_resolve, job.future, *outcome)
             with self._lock:
                 if job.abandoned:
                     return  # another thread has taken its place
