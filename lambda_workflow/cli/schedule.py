@@ -24,7 +24,10 @@ from lambda_workflow.runtime.timetable import zone_of
 
 Act = Callable[[argparse.Namespace, Schedules], Awaitable[None]]
 
-COLUMNS: Final = ("name", "workflow", "when", "overlap", "state", "started", "failed", "skipped")
+COLUMNS: Final = (
+    "name", "workflow", "when", "overlap", "state", "started", "failed", "skipped", "missed",
+    "options",
+)  # fmt: skip
 
 
 def add_to(commands: Any) -> None:
@@ -148,8 +151,16 @@ def _next(info: ScheduleInfo) -> list[datetime]:
 
 def _row(info: ScheduleInfo) -> tuple[str, ...]:
     state = info.status.value if info.paused is None else f"paused {info.paused}".rstrip()
-    counts = (info.started, info.failed, info.skipped)
-    return (info.name, info.workflow, str(info.timetable), info.overlap, state, *map(str, counts))
+    counts = (info.started, info.failed, info.skipped, info.missed)
+    when = str(info.timetable)
+    return (info.name, info.workflow, when, info.overlap, state, *map(str, counts), _options(info))
+
+
+def _options(info: ScheduleInfo) -> str:
+    """What its author has chosen beside the timetable, as the code has it."""
+    given = {"jitter": info.jitter, "catch_up": info.catch_up}
+    chosen = [f"{name}={value}" for name, value in given.items() if value is not None]
+    return " ".join([*chosen, *(["pause_on_failure"] if info.pause_on_failure else [])])
 
 
 def _in_full(info: ScheduleInfo) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from lambda_workflow.model.signal import Signal
 from lambda_workflow.replay.context import Context
 from lambda_workflow.replay.operations import Child
 from lambda_workflow.replay.workflow import Workflow, workflow
-from lambda_workflow.runtime.due import Start, began, ended, look, obey, triggered
+from lambda_workflow.runtime.due import Start, began, ended, look, obey, stopped, triggered
 from lambda_workflow.runtime.schedule import Order, Schedule, Shown, Standing
 
 WORKFLOW: Final = "lambda-workflow-schedule"
 ORDER: Final = Signal("schedule-order", Order)
+_STOPPED: Final = ("ExecutionCancelled", "ExecutionTerminated")  # by someone: no failure
 FACTS_MAX: Final = 100  # of one run, so that a cold start reads little: then the next begins
 
 RequestAt = Callable[[str, datetime], Any]
@@ -74,10 +75,18 @@ class _Keeper:
             look, standing, now, self._running is not None, self._is_freed, name="look"
         )
         self._is_freed = False
-        skipped = standing.skipped + found.skipped
         self._standing = replace(
-            standing, after=found.after, backfills=found.backfills, skipped=skipped
+            standing,
+            after=found.after,
+            backfills=found.backfills,
+            skipped=standing.skipped + found.skipped,
+            missed=standing.missed + found.missed,
         )
+        if found.missed:
+            self._ctx.logger.warning(
+                "schedule %s: %d due times were missed: they could not be started within "
+                "catch_up=%s", standing.plan.name, found.missed, standing.plan.catch_up,
+            )  # fmt: skip
         await self._begin(found.starts)
         is_lost = self._running is None and any(start.followed for start in found.starts)
         return self._ctx.now() if is_lost else found.wake
@@ -106,7 +115,7 @@ class _Keeper:
                 request = plan.request if making is None else await making
             except Exception as error:  # noqa: BLE001  # the author's function: it is its outcome
                 self._ctx.logger.warning("no request for %s: %r", start.execution_id, error)
-                self._standing = ended(self._standing, start.execution_id, type(error).__name__)
+                self._note_failure(start, type(error).__name__)
                 continue
             target = _named(plan.workflow)
             if start.followed:
@@ -118,12 +127,19 @@ class _Keeper:
                 self._ctx.start(target, request, id=start.execution_id)
 
     def _note_end(self, start: Start, child: Child[Any]) -> None:
-        error = child.exception()
-        failed_as = getattr(error, "type", "") or type(error).__name__
-        outcome = "completed" if error is None else failed_as
-        self._standing = ended(self._standing, start.execution_id, outcome)
+        if (error := child.exception()) is None:
+            self._standing = ended(self._standing, start.execution_id, "completed")
+        else:
+            self._note_failure(start, getattr(error, "type", "") or type(error).__name__)
         self._running = None
         self._is_freed = ":backfill" not in start.execution_id
+
+    def _note_failure(self, start: Start, kind: str) -> None:
+        before = ended(self._standing, start.execution_id, kind)
+        reason = f"pause_on_failure: {start.execution_id} failed with {kind}"
+        self._standing = before if kind in _STOPPED else stopped(before, reason)
+        if self._standing is not before:
+            self._ctx.logger.warning("schedule %s is paused: %s", before.plan.name, reason)
 
     async def _is_deleted_by(self, given: asyncio.Future[Order]) -> bool:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lambda_workflow.errors import (
@@ -54,6 +54,8 @@ class ScheduleInfo:
             run at the same time are not waited for, and count as started only.
         skipped: due times at which the run before was still going on.
         recent: the last five executions, with `due`, `execution_id` and `outcome`.
+        jitter, catch_up, pause_on_failure: as the schedule has them.
+        missed: due times that could not be started within `catch_up`.
     """
 
     name: str
@@ -67,9 +69,13 @@ class ScheduleInfo:
     failed: int
     skipped: int
     recent: tuple[Run, ...]
+    jitter: timedelta | None = None
+    catch_up: timedelta | None = None
+    pause_on_failure: bool = False
+    missed: int = 0
 
     def next_times(self, count: int, after: datetime) -> list[datetime]:
-        """The due times after a moment, in UTC; whether or not it is paused."""
+        """The due times after a moment, in UTC; whether or not it is paused, and without jitter."""
         return self.timetable.next_times(count, after)
 
 
@@ -119,7 +125,7 @@ class Schedules:
         await self._start(schedule, is_again=header is not None)
 
     async def update(self, schedule: Schedule[Any]) -> None:
-        """Give a schedule another workflow, request, timetable or policy, from now on.
+        """Give a schedule another workflow, request, timetable or options, from now on.
 
         Raises:
             ExecutionNotFound: there is none of this name.
@@ -289,4 +295,8 @@ def _info(header: Header, shown: Shown) -> ScheduleInfo:
         failed=shown.failed,
         skipped=shown.skipped,
         recent=shown.recent,
+        jitter=shown.jitter,
+        catch_up=shown.catch_up,
+        pause_on_failure=shown.pause_on_failure,
+        missed=shown.missed,
     )

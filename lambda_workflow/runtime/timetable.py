@@ -100,6 +100,24 @@ class Timetable:
         """All due times from a moment on, that moment included, in order."""
         return self.due_after(start.astimezone(UTC) - timedelta(microseconds=1))
 
+    def count_due(self, after: datetime, until: datetime, most: int) -> tuple[int, datetime]:
+        """How many due times are later than `after` and not than `until`, and the last of them.
+
+        A fixed distance is counted at once; of a cron no more than `most` are.
+        """
+        if self.every is None or (first := self.next_after(after)) is None or first > until:
+            count, last = 0, after
+            for due in islice(self.due_after(after), most):
+                if due > until:
+                    break
+                count, last = count + 1, due
+            return count, last
+        end = self._moment(self.end)
+        if end is not None:
+            until = min(until, end - timedelta(microseconds=1))
+        further = (until - first) // self.every
+        return further + 1, first + further * self.every
+
     def next_times(self, count: int, after: datetime) -> list[datetime]:
         """The next due times after a moment."""
         return list(islice(self.due_after(after), count))

@@ -20,8 +20,10 @@ from lambda_workflow import App, Context, Schedule, workflow
 async def report(ctx: Context, kind: str) -> str:
     return kind
 
-nightly = Schedule("nightly", report, "full", cron="0 8 * * *", timezone="Europe/Berlin")
-hourly = Schedule("hourly", report, "short", every=timedelta(hours=1), overlap="allow")
+nightly = Schedule("nightly", report, "full", cron="0 8 * * *", timezone="Europe/Berlin",
+                   pause_on_failure=True)
+hourly = Schedule("hourly", report, "short", every=timedelta(hours=1), overlap="allow",
+                  jitter=timedelta(minutes=5), catch_up=timedelta(hours=3))
 app = App("shop", workflows=[report], schedules=[nightly, hourly])
 plain = App("plain", workflows=[report])
 """
@@ -89,9 +91,11 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
         line.split("\t") for line in done(folder, "schedule", "list", "--db", "db").splitlines()
     ]
     assert rows == [
-        ["hourly", "report", "every 1:00:00", "allow", "RUNNING", "0", "0", "0"],
-        ["nightly", "report", "cron 0 8 * * * Europe/Berlin", "skip", "RUNNING", "0", "0", "0"],
-    ]
+        ["hourly", "report", "every 1:00:00", "allow", "RUNNING", "0", "0", "0", "0",
+         "jitter=0:05:00 catch_up=3:00:00"],
+        ["nightly", "report", "cron 0 8 * * * Europe/Berlin", "skip", "RUNNING", "0", "0", "0",
+         "0", "pause_on_failure"],
+    ]  # fmt: skip
     paused = run(folder, "schedule", "pause", "nightly", "--note", "holidays", "--db", "db")
     assert paused.stderr == "nightly: pause is sent; its engine or worker obeys it\n"
     triggered = run(folder, "schedule", "trigger", "nightly", "--db", "db")
@@ -104,8 +108,8 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
     assert shown[1].endswith("started\tnightly:trigger1")
     assert len(shown) == 2, "paused: no times to come"
     found = json.loads(done(folder, "schedule", "list", "--db", "db", "--json"))
-    assert [(one["name"], one["started"], one["paused"]) for one in found] == [
-        ("hourly", 3, None), ("nightly", 1, "holidays"),
+    assert [(one["name"], one["started"], one["paused"], one["jitter"]) for one in found] == [
+        ("hourly", 3, None, "0:05:00"), ("nightly", 1, "holidays", None),
     ]  # fmt: skip
     assert len(found[0]["next"]) == 3
     resumed = run(folder, "schedule", "resume", "nightly", "--db", "db")

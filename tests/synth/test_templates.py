@@ -205,6 +205,11 @@ def test_the_apps_schedules_are_a_resource_that_changes_with_them() -> None:
 
     daily = Schedule("weekly", weekly.workflow, "sheets", every=timedelta(days=1))
     assert schedules(weekly) == schedules(weekly) != schedules(daily)
+    day = timedelta(days=1)
+    options: list[dict[str, Any]] = [{"jitter": day}, {"catch_up": day}, {"pause_on_failure": True}]
+    for option in options:
+        other = Schedule("weekly", weekly.workflow, "sheets", every=timedelta(days=7), **option)
+        assert schedules(weekly) != schedules(other)
     assert list(schedules(weekly)) == ["weekly"]
     assert "Schedules" not in template(stack_of())["Resources"]
     configured = json.loads(to_terraform(stack_of(timed), ""))["resource"]

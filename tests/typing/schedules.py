@@ -34,7 +34,14 @@ async def right(client: Client) -> None:
     made = Schedule("b", report, lambda due: Report(f"{due:%F}"), cron="0 8 * * *", overlap="queue")
     assert_type(made, Schedule[Report])
     App("reports", workflows=[report, report_2], schedules=[plain, made])
-    assert_type(await client.schedules.describe("a"), ScheduleInfo)
+    Schedule(
+        "c", report, Report("x"), every=HOUR, jitter=HOUR, catch_up=HOUR, pause_on_failure=True
+    )
+    info = await client.schedules.describe("a")
+    assert_type(info, ScheduleInfo)
+    assert_type(info.jitter, timedelta | None)
+    assert_type(info.catch_up, timedelta | None)
+    assert_type(info.missed, int)
     assert_type(await client.schedules.apply(), dict[str, str])
     assert_type(plain.next_times(3, datetime.now().astimezone()), list[datetime])
 
@@ -44,3 +51,6 @@ def wrong() -> None:
     Schedule("a", report, lambda due: 7, every=HOUR)  # type: ignore[arg-type, return-value]
     Schedule("a", report, Report("x"), every=HOUR, overlap="never")  # type: ignore[arg-type]
     Schedule("a", report, Report("x"), every=60)  # type: ignore[arg-type]
+    Schedule("a", report, Report("x"), every=HOUR, jitter=60)  # type: ignore[arg-type]
+    Schedule("a", report, Report("x"), every=HOUR, catch_up="1h")  # type: ignore[arg-type]
+    Schedule("a", report, Report("x"), every=HOUR, pause_on_failure="x")  # type: ignore[arg-type]
