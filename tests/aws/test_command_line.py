@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from lambda_workflow import App, Context, workflow
@@ -13,9 +10,7 @@ from lambda_workflow.aws.config import AwsConfig
 from lambda_workflow.testing import assert_replays
 from tests.aws.deployed import SOON, deploy, environment, working
 from tests.aws.server.process import Server
-from tests.patience import patience
-
-ROOT = Path(__file__).parents[2]
+from tests.cli.command import ROOT, call
 
 
 @workflow
@@ -50,14 +45,7 @@ async def test_an_execution_is_started_from_the_command_line(server: Server) -> 
 
 async def command(server: Server, config: AwsConfig, *words: str) -> str:
     """What a command that succeeds writes."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "lambda_workflow.cli", *words],
-        env={**os.environ, **server.environment, **environment(config), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=patience(60),
-        check=False,
-    )
+    given = {**server.environment, **environment(config)}
+    done = await asyncio.to_thread(call, ROOT, *words, variables=given)
     assert done.returncode == 0, done.stderr
-    return str(done.stdout)
+    return done.stdout

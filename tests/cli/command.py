@@ -6,7 +6,8 @@ import asyncio
 import io
 import os
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,12 +26,19 @@ class Done:
     stderr: str
 
 
-def call(folder: Path, *words: str) -> Done:
-    """Run a command in a folder; modules that it imports from there are forgotten afterwards."""
+def call(folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> Done:
+    """Run a command in a folder; modules that it imports from there are forgotten afterwards,
+    unless it is this repository's.
+    """
     out, err = io.StringIO(), io.StringIO()
     path, known = sys.path.copy(), set(sys.modules)
     try:
-        with chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        with (
+            environment(variables or {}),
+            chdir(folder),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
             try:
                 code = main(words)
             except SystemExit as end:  # argparse's
@@ -39,9 +47,24 @@ def call(folder: Path, *words: str) -> Done:
         sys.path[:] = path
         for name in set(sys.modules) - known:
             file = getattr(sys.modules[name], "__file__", None) or ""
-            if file.startswith(f"{folder}{os.sep}"):
+            if folder != ROOT and file.startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
     return Done(code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for as long as the block lasts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 async def called(folder: Path, *words: str, code: int = 0) -> str:

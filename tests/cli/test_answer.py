@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,16 @@ import pytest
 from examples.expense_approval.workflow import ASK, Decision, Expense, Question, approve_expense
 from lambda_workflow import App, serve
 from lambda_workflow.local import Engine
+from tests.cli.command import call
+from tests.patience import patient
 
-ROOT = Path(__file__).parents[2]
 EXPENSE = Expense("ada", "books", 300, "grace", "alan")
 
 
 async def answer(path: Path, *arguments: str) -> tuple[int, str]:
     """The exit code and standard error of the command."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lambda_workflow.cli", "answer", "--db", str(path), *arguments,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, told = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, told.decode()
+    done = await asyncio.to_thread(call, path.parent, "answer", "--db", str(path), *arguments)
+    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -56,10 +50,10 @@ async def test_the_answer_reaches_the_workflow(
         code, told = await answer(path, *arguments, "--", token)
         assert (code, "the answer is sent" in told) == (0, True)
         if decision is not None:
-            assert await handle.result(timedelta(seconds=30)) == decision
+            assert await handle.result(patient(30)) == decision
         else:
             with pytest.raises(Exception, match="Refused: no budget"):
-                await handle.result(timedelta(seconds=30))
+                await handle.result(patient(30))
         code, told = await answer(path, "--result", "1", "--", token)
         assert code == 2
         assert "has ended" in told

@@ -16,6 +16,8 @@ from examples.greeter.app import app, greet
 from lambda_workflow.local import Engine
 from lambda_workflow.model.exported import read_history
 from lambda_workflow.testing.histories import assert_replays
+from tests.cli.command import Done, call
+from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "lambda_workflow.cli", "history"]
@@ -33,11 +35,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=False, encoding="utf-8",
-    )  # fmt: skip
+def run(folder: Path, *words: str) -> Done:
+    return call(folder, "history", *words)
 
 
 def test_show_gives_a_line_for_each_thing_that_happened(folder: Path) -> None:
@@ -82,7 +81,7 @@ def test_show_on_a_terminal_is_a_table(folder: Path) -> None:
         [*COMMAND, "show", "g1", "--db", "db", "--values"], cwd=folder, stdout=follower,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "120"},
     )  # fmt: skip
-    assert process.wait(60) == 0
+    assert process.wait(patience(60)) == 0
     os.close(follower)
     told = os.read(leader, 65536).decode()
     os.close(leader)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import call
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "lambda_workflow.cli"]
 FLOW = """
@@ -34,17 +36,6 @@ RUN = [*COMMAND, "run", "flow:app", "flow", "--input", "1", "--id", "e"]
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "flow.py").write_text(FLOW)
     return tmp_path
-
-
-def order(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words],
-        cwd=folder,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def _environment() -> dict[str, str]:
@@ -75,14 +66,14 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
 def test_a_run_says_that_it_is_paused_and_how_to_go_on(
     running: subprocess.Popen[str], folder: Path
 ) -> None:
-    assert order(folder, "pause", "e", "--reason", "lunch").returncode == 0
+    assert call(folder, "pause", "e", "--reason", "lunch").returncode == 0
     assert "asked to pause: lunch" in read_until(running, "lunch")
     told = read_until(running, "paused; to go on: ")
     words = shlex.split(told.partition(": ")[2])
     assert words[1:] == ["resume", "e", "--db", "lambda-workflow.db"]
-    assert order(folder, *words[1:]).returncode == 0
+    assert call(folder, *words[1:]).returncode == 0
     assert "asked to resume" in read_until(running, "resume")
-    assert order(folder, "cancel", "e", "--reason", "enough", "--grace", "1").returncode == 0
+    assert call(folder, "cancel", "e", "--reason", "enough", "--grace", "1").returncode == 0
     read_until(running, "failed: ExecutionCancelled: enough")
     assert "e: CANCELLED" in read_until(running, "CANCELLED in")
     assert running.wait() == 1
@@ -91,16 +82,16 @@ def test_a_run_says_that_it_is_paused_and_how_to_go_on(
 def test_a_paused_execution_that_is_run_again_says_so(
     running: subprocess.Popen[str], folder: Path
 ) -> None:
-    order(folder, "pause", "e")
+    call(folder, "pause", "e")
     read_until(running, "paused")
     running.terminate()
     running.wait()
     with begin(folder) as again:
         read_until(again, "paused; to go on: ")
-        assert order(folder, "terminate", "e", "--reason", "fire").returncode == 0
+        assert call(folder, "terminate", "e", "--reason", "fire").returncode == 0
         read_until(again, "failed: ExecutionTerminated: fire")
         assert again.wait() == 1
-    ended = order(folder, "resume", "e")
+    ended = call(folder, "resume", "e")
     assert ended.returncode == 2
     assert "has ended (TERMINATED)" in ended.stderr
 
@@ -115,15 +106,15 @@ def test_a_blocked_execution_is_redriven_once_the_code_is_mended(folder: Path) -
         other, cwd=folder, env=_environment(), text=True, stdout=-1, stderr=-1
     ) as engine:
         read_until(engine, "timer")
-        redriven = order(folder, "redrive", "e")
+        redriven = call(folder, "redrive", "e")
         assert (redriven.returncode, redriven.stderr.strip()) == (
             0,
             "e: redrive is sent; its engine or worker obeys it",
         )
-        while "status\tCOMPLETED" not in order(folder, "describe", "e").stdout:
+        while "status\tCOMPLETED" not in call(folder, "describe", "e").stdout:
             assert engine.poll() is None
         engine.kill()
-    assert order(folder, "redrive", "nobody").returncode == 2
-    ended = order(folder, "redrive", "e")
+    assert call(folder, "redrive", "nobody").returncode == 2
+    ended = call(folder, "redrive", "e")
     assert ended.returncode == 2
     assert "has ended (COMPLETED): there is nothing to redrive, and nothing is done" in ended.stderr

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.cli.command import Done, call
+
 FLOW = """
 from lambda_workflow import App, Context, ServiceError, workflow
 from pydantic import BaseModel
@@ -33,12 +31,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lambda_workflow.cli", *words, "--db", "db"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+def command(folder: Path, *words: str) -> Done:
+    return call(folder, *words, "--db", "db")
 
 
 def test_the_result_is_printed_as_json_and_a_failure_is_told(folder: Path) -> None:

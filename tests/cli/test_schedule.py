@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
-import subprocess
-import sys
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "lambda_workflow.cli"]
+from lambda_workflow import App
+from lambda_workflow.local import Engine
+from tests.cli.command import call
+
 SHOP = """
 from datetime import timedelta
 from lambda_workflow import App, Context, Schedule, workflow
@@ -29,41 +32,24 @@ plain = App("plain", workflows=[report])
 """
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=False, encoding="utf-8",
-    )  # fmt: skip
-
-
 def done(folder: Path, *words: str) -> str:
-    finished = run(folder, *words)
+    finished = call(folder, *words)
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 
 
-WORK = """
-import asyncio, sqlite3
-from shop import app
-from lambda_workflow.local import Engine
-
-async def work():
-    async with Engine(app, "db"):
-        with sqlite3.connect("db") as file:
-            while file.execute("SELECT count(*) FROM messages").fetchone()[0]:
-                await asyncio.sleep(0.01)
-        file.close()
-
-asyncio.run(work())
-"""
-
-
 def work(folder: Path) -> None:
     """Let an engine make the turns that are waiting."""
-    subprocess.run(
-        [sys.executable, "-c", WORK], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=60, check=True,
-    )  # fmt: skip
+    shop = ModuleType("shop")
+    exec(SHOP, shop.__dict__)
+    asyncio.run(_work(shop.app, folder / "db"))
+
+
+async def _work(app: App, path: Path) -> None:
+    async with Engine(app, path):
+        with closing(sqlite3.connect(path)) as file:
+            while file.execute("SELECT count(*) FROM messages").fetchone()[0]:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -96,9 +82,9 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
         ["nightly", "report", "cron 0 8 * * * Europe/Berlin", "skip", "RUNNING", "0", "0", "0",
          "0", "pause_on_failure"],
     ]  # fmt: skip
-    paused = run(folder, "schedule", "pause", "nightly", "--note", "holidays", "--db", "db")
+    paused = call(folder, "schedule", "pause", "nightly", "--note", "holidays", "--db", "db")
     assert paused.stderr == "nightly: pause is sent; its engine or worker obeys it\n"
-    triggered = run(folder, "schedule", "trigger", "nightly", "--db", "db")
+    triggered = call(folder, "schedule", "trigger", "nightly", "--db", "db")
     assert triggered.stderr == "nightly: trigger is sent; its engine or worker obeys it\n"
     span = ["2026-01-01T00:00Z", "2026-01-01T03:00Z"]
     assert done(folder, "schedule", "backfill", "hourly", *span, "--db", "db") == "3 times\n"
@@ -112,9 +98,9 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
         ("hourly", 3, None, "0:05:00"), ("nightly", 1, "holidays", None),
     ]  # fmt: skip
     assert len(found[0]["next"]) == 3
-    resumed = run(folder, "schedule", "resume", "nightly", "--db", "db")
+    resumed = call(folder, "schedule", "resume", "nightly", "--db", "db")
     assert resumed.stderr == "nightly: resume is sent; its engine or worker obeys it\n"
-    deleted = run(folder, "schedule", "delete", "hourly", "--db", "db")
+    deleted = call(folder, "schedule", "delete", "hourly", "--db", "db")
     assert deleted.stderr == "hourly: delete is sent; its engine or worker obeys it\n"
     work(folder)
     (left,) = done(folder, "schedule", "list", "--db", "db").splitlines()
@@ -136,7 +122,7 @@ def test_schedules_are_made_looked_at_and_steered(folder: Path) -> None:
 def test_wrong_use_is_exit_code_2_and_says_what_to_do(
     folder: Path, words: list[str], told: str
 ) -> None:
-    finished = run(folder, "schedule", *words)
+    finished = call(folder, "schedule", *words)
     assert finished.returncode == 2
     assert told in finished.stderr
     assert "Traceback" not in finished.stderr

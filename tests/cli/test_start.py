@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +11,8 @@ import pytest
 
 from lambda_workflow import ExecutionTimedOut
 from lambda_workflow.local import Engine, SkippingClock
+from tests.cli.command import Done, call
 
-ROOT = Path(__file__).parents[2]
 FLOW = """
 from datetime import timedelta
 from lambda_workflow import App, Context, workflow
@@ -35,21 +33,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *words: str, hours: object = 3) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lambda_workflow.cli", "start", "flow:app", "naps"]
-    return subprocess.run(
-        [*command, "--input", str(hours), "--db", "db", *words],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+def start(folder: Path, *words: str, hours: object = 3) -> Done:
+    return call(folder, "start", "flow:app", "naps", "--input", str(hours), "--db", "db", *words)
 
 
 async def test_what_is_started_runs_when_an_engine_comes(folder: Path) -> None:
     told = ["--tag", "of=me", "--tag", "as=a=b", "--memo", '{"why": "rest"}', "--delay", "3600"]
-    begun = start(folder, "--id", "e", *told)
+    begun = await asyncio.to_thread(start, folder, "--id", "e", *told)
     assert (begun.returncode, begun.stdout) == (0, "e\n"), begun.stderr
     assert begun.stderr == "e: its start is sent; an engine or worker of its App runs it\n"
-    limited = start(folder, "--execution-timeout", "60.5")
+    limited = await asyncio.to_thread(start, folder, "--execution-timeout", "60.5")
     assert limited.stdout.startswith("naps-")
     flow = ModuleType("flow")
     exec(FLOW, flow.__dict__)
@@ -62,11 +55,13 @@ async def test_what_is_started_runs_when_an_engine_comes(folder: Path) -> None:
         assert header.closed_at - header.started_at > 3.9 * 3_600_000
         with pytest.raises(ExecutionTimedOut):
             await client.result(limited.stdout.strip(), timeout=SOON)
-    assert start(folder, "--id", "e").returncode == 0, "the same once more changes nothing"
-    other = start(folder, "--id", "e", hours=4)
+    same = await asyncio.to_thread(start, folder, "--id", "e")
+    assert same.returncode == 0, "the same once more changes nothing"
+    other = await asyncio.to_thread(start, folder, "--id", "e", hours=4)
     assert other.returncode == 2
     assert "execution id e belongs to another" in other.stderr
-    assert start(folder, "--id", "e", "--on-conflict", "use_existing", hours=4).returncode == 0
+    words = ("--id", "e", "--on-conflict", "use_existing")
+    assert (await asyncio.to_thread(start, folder, *words, hours=4)).returncode == 0
 
 
 @pytest.mark.parametrize(

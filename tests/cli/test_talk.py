@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,9 +14,8 @@ import pytest
 
 from lambda_workflow import Client
 from lambda_workflow.local import Engine
+from tests.cli.command import called
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "lambda_workflow.cli"]
 FLOW = """
 from lambda_workflow import App, Context, Signal, Update, workflow
 
@@ -57,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def summing(folder: Path) -> AsyncIterator[Client]:
-    """An engine with two executions, in this process; the commands are in their own."""
+    """An engine with two executions, while the commands run in another thread."""
     flow = ModuleType("flow")
     exec(FLOW, flow.__dict__)
     async with Engine(flow.app, folder / "lambda-workflow.db") as engine:
@@ -69,62 +65,48 @@ async def summing(folder: Path) -> AsyncIterator[Client]:
         yield engine.client
 
 
-async def run(folder: Path, *words: str, code: int = 0) -> str:
-    """Standard output of a command that succeeds, else what it says of its failure."""
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [*COMMAND, *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        encoding="utf-8",
-    )
-    assert done.returncode == code, done.stderr
-    return str(done.stderr if code else done.stdout)
-
-
 async def test_executions_are_listed_and_described(folder: Path) -> None:
     async with summing(folder):
-        rows = [line.split("\t") for line in (await run(folder, "list", "--values")).splitlines()]
+        rows = [
+            line.split("\t") for line in (await called(folder, "list", "--values")).splitlines()
+        ]
         assert [row[:3] for row in rows] == [["s2", "sums", "RUNNING"], ["s1", "sums", "RUNNING"]]
         assert rows[0][4:] == ['{"total [b]": 2}', "n=2", ""]
-        found = json.loads(await run(folder, "list", "--tag", "n=1", "--json"))
+        found = json.loads(await called(folder, "list", "--tag", "n=1", "--json"))
         assert [one["id"] for one in found] == ["s1"]
-        assert await run(folder, "list", "--status", "failed") == ""
-        assert (await run(folder, "list", "--limit", "1")).startswith("s2\t")
-        shown = await run(folder, "describe", "s1", "--values")
+        assert await called(folder, "list", "--status", "failed") == ""
+        assert (await called(folder, "list", "--limit", "1")).startswith("s2\t")
+        shown = await called(folder, "describe", "s1", "--values")
         assert 'memo\t["ä", 1]\n' in shown
         assert "closed" not in shown
-        plain = await run(folder, "describe", "s1")
+        plain = await called(folder, "describe", "s1")
         assert "memo\tlist of 2, 8 bytes\n" in plain
         assert "custom\tdict of 1, 15 bytes\n" in plain
-        whole: Any = json.loads(await run(folder, "describe", "s1", "--json"))
+        whole: Any = json.loads(await called(folder, "describe", "s1", "--json"))
         assert (whole["tags"], whole["closed"], whole["usage"]["writes"]) == ({"n": "1"}, None, 1)
-        assert "no execution s3" in await run(folder, "describe", "s3", code=2)
+        assert "no execution s3" in await called(folder, "describe", "s3", code=2)
 
 
 async def test_a_workflow_is_asked_and_told(folder: Path) -> None:
     async with summing(folder) as client:
-        assert await run(folder, "update", "s1", "add", "--input", "10", "--once", "a") == "11\n"
-        assert await run(folder, "update", "s1", "add", "--input", "10", "--once", "a") == "11\n"
-        assert "less than nothing" in await run(
+        assert await called(folder, "update", "s1", "add", "--input", "10", "--once", "a") == "11\n"
+        assert await called(folder, "update", "s1", "add", "--input", "10", "--once", "a") == "11\n"
+        assert "less than nothing" in await called(
             folder, "update", "s1", "add", "--input", "-1", code=2
         )
-        assert await run(folder, "query", "flow:app", "s1", "before", "--input", "1") == "1\n"
-        assert "has no query 'after'" in await run(
+        assert await called(folder, "query", "flow:app", "s1", "before", "--input", "1") == "1\n"
+        assert "has no query 'after'" in await called(
             folder, "query", "flow:app", "s1", "after", code=2
         )
-        await run(folder, "signal", "s1", "go", "--input", '"four"')
-        assert await run(folder, "update", "s1", "add", "--input", "100") == "111\n"
+        await called(folder, "signal", "s1", "go", "--input", '"four"')
+        assert await called(folder, "update", "s1", "add", "--input", "100") == "111\n"
         assert await client.result("s1") == 115
-        assert "it takes no signal 'go'" in await run(folder, "signal", "s1", "go", code=2)
+        assert "it takes no signal 'go'" in await called(folder, "signal", "s1", "go", code=2)
 
 
 async def test_what_is_written_wrongly_is_said(folder: Path) -> None:
     async with summing(folder):
-        assert "'gone' is no status" in await run(folder, "list", "--status", "gone", code=2)
-        assert "write NAME=TEXT" in await run(folder, "list", "--tag", "n", code=2)
-        assert "not JSON" in await run(folder, "signal", "s1", "go", "--input", "{", code=2)
-        assert "name a --workflow" in await run(folder, "list", "--aws", code=2)
+        assert "'gone' is no status" in await called(folder, "list", "--status", "gone", code=2)
+        assert "write NAME=TEXT" in await called(folder, "list", "--tag", "n", code=2)
+        assert "not JSON" in await called(folder, "signal", "s1", "go", "--input", "{", code=2)
+        assert "name a --workflow" in await called(folder, "list", "--aws", code=2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from lambda_workflow import Task
 from lambda_workflow.aws.config import PREFIX, VARIABLES
 from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.wire import render_task
+from tests.cli.command import call
 from tests.docs.blocks import PAGES, ROOT
 from tests.docs.reference import reference
 
@@ -62,10 +61,8 @@ ACTIONS = ("preview", "apply", "list", "show", "pause", "resume", "trigger", "ba
     ],
 )
 def test_the_command_lines_help_is_in_its_page(command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lambda_workflow.cli", *command.split(), "--help"],
-        capture_output=True, text=True, check=True, cwd=ROOT, env={"COLUMNS": "100"},
-    )  # fmt: skip
+    done = call(ROOT, *command.split(), "--help", variables={"COLUMNS": "100"})
+    assert done.returncode == 0
     page = (ROOT / "docs" / "cli.md").read_text()
     action = command.split()[-1]
     assert f"## `lambda-workflow {command}" in page or f"| `{action}" in page

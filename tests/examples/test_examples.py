@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import ROOT, Done, call
 from tests.patience import patience
 
-ROOT = Path(__file__).parents[2]
 RESULTS = {
     "bank_transaction": '"amount": "250.00"}',
     "expense_approval": '"nobody has answered"}',
@@ -25,23 +25,15 @@ RESULTS = {
 }
 
 
-def command(line: str, folder: Path) -> list[str]:
-    words = line.split()[1:]
-    return [sys.executable, "-m", "lambda_workflow.cli", *words, "--db", str(folder / "db")]
+def command(line: str, folder: Path, *words: str) -> Done:
+    return call(ROOT, *line.split()[1:], "--db", str(folder / "db"), *words)
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_the_command_of_the_readme_gives_the_result(name: str, tmp_path: Path) -> None:
     readme = (ROOT / "examples" / name / "README.md").read_text()
     (line,) = re.findall(r"^    (lambda-workflow run .*)$", readme, re.MULTILINE)
-    done = subprocess.run(
-        command(line, tmp_path),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=patience(60),
-        check=False,
-    )
+    done = command(line, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith(RESULTS[name])
     assert "COMPLETED" in done.stderr
@@ -50,10 +42,7 @@ def test_the_command_of_the_readme_gives_the_result(name: str, tmp_path: Path) -
 def test_a_failure_is_exit_code_1_and_says_why(tmp_path: Path) -> None:
     order = json.dumps({"source": "nobody", "target": "bob", "amount": "1"})
     line = "lambda-workflow run examples.bank_transaction.app:app transfer"
-    done = subprocess.run(
-        [*command(line, tmp_path), "--input", order],
-        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
-    )  # fmt: skip
+    done = command(line, tmp_path, "--input", order)
     assert done.returncode == 1
     assert "UnknownAccount" in done.stderr
 
@@ -69,21 +58,19 @@ def test_a_failure_is_exit_code_1_and_says_why(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_use_is_exit_code_2_and_says_what_to_do(words: list[str], told: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lambda_workflow.cli", "run", *words],
-        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
-    )  # fmt: skip
+    done = call(ROOT, "run", *words)
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_interrupted_run_says_how_to_resume_and_resumes(tmp_path: Path) -> None:
-    base = [sys.executable, "-m", "lambda_workflow.cli", "run", "examples.remind_user.app:app"]
-    rest = ["remind", "--input", "@examples/remind_user/reminder.json", "--id", "r1"]
-    database = ["--db", str(tmp_path / "db")]
+    words = [
+        "run", "examples.remind_user.app:app", "remind", "--id", "r1",
+        "--input", "@examples/remind_user/reminder.json", "--db", str(tmp_path / "db"),
+    ]  # fmt: skip
     child = subprocess.Popen(
-        [*base, *rest, *database],
+        [sys.executable, "-m", "lambda_workflow.cli", *words],
         cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
@@ -96,10 +83,7 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(tmp_path: Path) -> No
     assert child.returncode == 130
     assert "--id r1" in told
     before = time.monotonic()
-    done = subprocess.run(
-        [*base, *rest, *database, "--skip-time"],
-        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
-    )  # fmt: skip
+    done = call(ROOT, *words, "--skip-time")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "2"
     assert time.monotonic() - before < 60

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +12,8 @@ from examples.trip_saga.services import book_car, book_flight, book_hotel
 from examples.trip_saga.workflow import CANCEL, Booking, Itinerary, Trip, book_trip
 from lambda_workflow import App, ExecutionFailed, Task, serve
 from lambda_workflow.local import Engine, SkippingClock
-from tests.patience import patience
+from tests.cli.command import ROOT, call
 
-ROOT = Path(__file__).parents[2]
 TRIP = Trip("ada", "Lisbon", 3)
 
 
@@ -69,13 +66,9 @@ async def test_what_was_booked_is_cancelled_in_reverse_however_long_that_takes(
 
 
 def test_the_rollback_of_the_readme_can_be_seen(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "lambda_workflow.cli", "run", "examples.trip_saga.app:app",
-            app.workflow("book_trip").name, "--input", "@examples/trip_saga/no_car.json",
-            "--skip-time", "--db", str(tmp_path / "db"),
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=False,
+    done = call(
+        ROOT, "run", "examples.trip_saga.app:app", app.workflow("book_trip").name,
+        "--input", "@examples/trip_saga/no_car.json", "--skip-time", "--db", str(tmp_path / "db"),
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.index("cancelled: hotel") < done.stderr.index("cancelled: flight")

@@ -25,6 +25,10 @@ FAILURES = 2
 flaws: list[str] = []
 
 
+class NoSeatsError(Exception):
+    """What a trip is given up for."""
+
+
 @serve(DOUBLE)
 async def double(number: int) -> int:
     return 2 * number
@@ -76,8 +80,8 @@ async def undone(ctx: Context, number: int) -> str:
     try:
         async with ctx.saga() as saga:
             saga.on_rollback(fragile, number)
-            raise LookupError("no seats")
-    except LookupError:
+            raise NoSeatsError("no seats")
+    except NoSeatsError:
         return "undone"
 
 
