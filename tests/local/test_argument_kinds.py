@@ -75,14 +75,20 @@ async def parent(ctx: Context, n: int) -> list[str]:
 app = App("kinds", workflows=[wait, leaky, parent], adapters=[double])
 
 WRONG: dict[str, tuple[Callable[[Any], Awaitable[Any]], str]] = {
-    "a workflow's name": (lambda c: c.start("wait", 1), "what to start is 'wait': give a workflow"),
+    "a workflow's name": (
+        lambda c: c.start("wait", 1),
+        "is str of 4: give a workflow",
+    ),
     "an empty id": (lambda c: c.start(wait, 1, execution_id=""), "execution id of 0 characters"),
     "a number as an id": (lambda c: c.start(wait, 1, execution_id=7), "give text, such as str(id)"),
     "a delay's number": (lambda c: c.start(wait, 1, delay=5), "delay is 5: give a timedelta"),
     "a timeout's number": (lambda c: c.start(wait, 1, execution_timeout=5), "timedelta(seconds=5)"),
-    "tags in a list": (lambda c: c.start(wait, 1, tags=["a"]), "tags is ['a']: give texts by name"),
+    "tags in a list": (
+        lambda c: c.start(wait, 1, tags=["a"]),
+        "is list of 1: give texts by name",
+    ),
     "a bare signal": (lambda c: c.start(wait, 1, signal=ADD), "signal=(SIGNAL, payload)"),
-    "a signal's name": (lambda c: c.signal("w", "add", 1), "is 'add': give a Signal"),
+    "a signal's name": (lambda c: c.signal("w", "add", 1), "is str of 3: give a Signal"),
     "an update as a signal": (
         lambda c: c.signal("w", CHANGE, 1),
         "Update('change'): give a Signal",
@@ -136,7 +142,7 @@ async def test_a_step_that_uses_the_context_fails_and_leaves_no_operation() -> N
         handle = await engine.client.start(leaky, 4)
         told = await handle.result(timedelta(seconds=10))
     assert told.startswith(
-        "the context was used outside of workflow code, such as inside of a step"
+        "the context was used outside of its workflow's code, such as inside of a step"
     )
     assert told.endswith(" 8")
 
@@ -145,7 +151,7 @@ async def test_a_child_id_that_is_empty_or_no_text_is_refused() -> None:
     async with Engine(app, ":memory:", check=True, guard=True) as engine:
         empty, number = await (await engine.client.start(parent, 1)).result()
     assert empty.startswith("execution id of 0 characters")
-    assert number == "execution id is 3: give text, such as str(id)"
+    assert number == "execution id is int: give text, such as str(id)"
 
 
 async def test_a_rejected_update_says_why_in_the_workflows_own_words() -> None:

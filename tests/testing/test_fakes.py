@@ -154,5 +154,5 @@ def test_arguments_of_a_wrong_kind_are_refused_with_the_kind_to_give() -> None:
         any_moment(3)
     with pytest.raises(ConfigurationError, match="give a timedelta"):
         any_fake(ADD).returns(1, after=3)
-    with pytest.raises(ConfigurationError, match="the callback is 1: give the name"):
+    with pytest.raises(ConfigurationError, match="the callback is int: give the name"):
         any_callback(1)
