@@ -44,6 +44,12 @@ class Form:
         except TypeError:
             found = _parameters(signature)
             self._refuse(f"{named(function)} takes {found}, and is called with {self.takes}")
+        first = next(iter(signature.parameters.values()), None)
+        if first is not None and first.default not in (inspect.Parameter.empty, None):
+            self._refuse(
+                f"{named(function)} takes {_parameters(signature)}, and the context would replace "
+                f"the default of '{first.name}': let the context be the first parameter"
+            )
 
     def awaitable(self, given: T, function: Any) -> T:
         """What a function has given, if it can be awaited.

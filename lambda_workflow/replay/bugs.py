@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from lambda_workflow.errors import LimitExceeded, OperationFailed, ServiceError, WorkflowBug
-from lambda_workflow.model.failures import clipped
+from lambda_workflow.model.failures import clipped, leaves_of
 from lambda_workflow.model.payload_shown import words_of_error
 from lambda_workflow.replay.places import shown_path
 
@@ -46,12 +46,11 @@ def bug_in(execution: Execution, error: BaseException) -> BaseException | None:
 
 
 def _bug_in(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):
-        found = (_bug_in(leaf, kinds) for leaf in error.exceptions)
-        return next((leaf for leaf in found if leaf is not None), None)
-    if not isinstance(error, kinds) or isinstance(error, _OUTCOMES) or _MARK in error.__dict__:
-        return None
-    return error
+    for leaf in leaves_of(error):
+        is_outcome = isinstance(leaf, _OUTCOMES) or _MARK in leaf.__dict__
+        if isinstance(leaf, kinds) and not is_outcome:
+            return leaf
+    return None
 
 
 def blocks(execution: Execution, error: BaseException) -> bool:

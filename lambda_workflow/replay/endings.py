@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_workflow.errors import EncodeError, PayloadTooLarge
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.failures import failure_of, stack_of
+from lambda_workflow.model.failures import failure_of, leaves_of, stack_of
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.bugs import block_on, bug_in
@@ -69,10 +69,7 @@ def _has_failed(execution: Execution) -> bool:
 
 def _renewal(error: BaseException) -> RunEnded | None:
     """A run may be ended within task groups, which wrap what is raised in them."""
-    if isinstance(error, BaseExceptionGroup):
-        found = (_renewal(inner) for inner in error.exceptions)
-        return next((one for one in found if one is not None), None)
-    return error if isinstance(error, RunEnded) else None
+    return next((leaf for leaf in leaves_of(error) if isinstance(leaf, RunEnded)), None)
 
 
 def _strict_outcome(execution: Execution) -> c.Fail | None:

@@ -2,8 +2,9 @@
 
 Laws
  1. Where the class takes its own words, the exception is of that class and says the same.
- 2. Else it is a StepFailed that is of the nearest class above as well, so that `except ValueError`
-    takes a JSONDecodeError.
+ 2. Else it is a StepFailed that is of the class as well, without the attributes which its own
+    constructor sets, so that `except JSONDecodeError` takes it; where no class can be derived from
+    it, as from pydantic's ValidationError, of the nearest one above.
  3. Histories of semantics 1 get what they got: the class, or a plain StepFailed.
 """
 
@@ -22,8 +23,8 @@ _NEVER: Final = (StopIteration, StopAsyncIteration)  # no future can carry them
 
 def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     """The exception that the workflow's code gets."""
-    module, _, name = failure.type.rpartition(".")
-    found: Any = getattr(sys.modules.get(module or "builtins"), name, None)
+    is_new = step.loop_semantics > 1
+    found = _class_named(failure.type, nested=is_new)
     kind = {StepInterrupted: StepInterrupted, StepTimedOut: StepTimedOut}.get(found, StepFailed)
     carried = isinstance(found, type) and issubclass(found, Exception)
     facts = {
@@ -40,11 +41,23 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     )
     if kind is not StepFailed or not carried or issubclass(found, _NEVER):
         return kind(text, **facts)
-    is_new = step.loop_semantics > 1
     same = _same(found, failure.message, is_new=is_new)
     if same is not None:
         return same
     return (_stand_in(found, text, facts) if is_new else None) or StepFailed(text, **facts)
+
+
+def _class_named(name: str, *, nested: bool) -> Any:
+    """What a failure's type names; `nested`: also within a class, as `orders.Order.NotFound`."""
+    module, _, rest = name.rpartition(".")
+    path = [rest]
+    while nested and module and module not in sys.modules:
+        module, _, outer = module.rpartition(".")
+        path.insert(0, outer)
+    found: Any = sys.modules.get(module or "builtins")
+    for part in path:
+        found = getattr(found, part, None)
+    return found
 
 
 def _same(found: type[Exception], message: str, *, is_new: bool) -> Exception | None:
@@ -68,10 +81,19 @@ def _stand_in(found: type[Exception], text: str, facts: dict[str, Any]) -> Excep
         if base is Exception:
             return None
         try:
-            kind: Any = type(found.__name__, (StepFailed, base), {"__str__": Exception.__str__})
+            kind: Any = type(found.__name__, (StepFailed, base), dict(_PLAIN))
             error: Exception = kind(text, **facts)
             if str(error) == text:
                 return error
-        except Exception:  # noqa: BLE001  # it takes other arguments: the next one may not
+        except Exception:  # noqa: BLE001  # a class that cannot be derived from, or made so
             continue
     return None
+
+
+def _plain_init(self: StepFailed, text: str, **facts: Any) -> None:
+    """Keep the words and the facts, and let the class's own constructor be: it takes others."""
+    Exception.__init__(self, text)
+    self.__dict__.update(facts)
+
+
+_PLAIN: Final = {"__init__": _plain_init, "__str__": Exception.__str__}

@@ -4,13 +4,15 @@ Laws
  1. How a function ends crosses threads, tasks and futures as a value. A Future cannot carry a
     StopIteration, and an event loop ends at a SystemExit.
  2. The end of one function is no end of anything else: not of the turn, not of its batch. Only a
-    KeyboardInterrupt, and the cancellation of the task that awaits the function, are let through.
+    KeyboardInterrupt of the main thread, and the cancellation of the task that awaits the function,
+    are let through.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,8 +26,8 @@ from lambda_workflow.runtime.later import Later, later_of
 class Ended:
     """How a function ended: `error` is None when it returned `value`.
 
-    `error` is never a KeyboardInterrupt, and never the cancellation of the awaiting task. It may
-    be any other BaseException: report it, do not raise it.
+    `error` is never the main thread's KeyboardInterrupt, and never the cancellation of the awaiting
+    task. It may be any other BaseException: report it, do not raise it.
     """
 
     value: Any = None
@@ -85,8 +87,10 @@ def without_later(error: BaseException, name: str) -> BaseException:
 def _called(function: Callable[..., Any], args: tuple[Any, ...], name: str) -> Ended:
     try:
         return Ended(function(*args))
-    except KeyboardInterrupt:
-        raise
+    except KeyboardInterrupt as end:
+        if threading.current_thread() is threading.main_thread():
+            raise
+        return _ended(end, name)  # Ctrl-C reaches the main thread alone: the function raised it
     except BaseException as end:  # noqa: BLE001  # law 1
         return _ended(end, name)
 

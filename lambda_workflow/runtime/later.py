@@ -7,6 +7,7 @@ from typing import Any, Final, final
 
 from lambda_workflow.errors import ConfigurationError, LimitExceeded
 from lambda_workflow.model.arguments import check_duration
+from lambda_workflow.model.failures import leaves_of
 from lambda_workflow.model.payload import Json, codec_for, dumps
 from lambda_workflow.model.service import TIMEOUT_MAX
 
@@ -54,10 +55,13 @@ def later_of(group: BaseExceptionGroup) -> BaseException:
 
     Its errors, where it has others: they are the answer. Otherwise the Later.
     """
-    laters, errors = group.split(Later)
-    if errors is not None or laters is None:
-        return errors or group
-    first: BaseException = laters
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
+    leaves = leaves_of(group)
+    laters = [leaf for leaf in leaves if isinstance(leaf, Later)]
+    if not laters:
+        return group
+    if len(laters) == len(leaves):
+        return laters[0]
+    try:
+        return group.split(Later)[1] or group
+    except RecursionError:  # groups in groups, a thousand deep
+        return group.derive([leaf for leaf in leaves if not isinstance(leaf, Later)])

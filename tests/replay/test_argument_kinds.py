@@ -160,6 +160,18 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
             "alone: write `lambda ctx: ctx.call(SERVICE, payload)`"
         ),
     ),
+    "a branch with a default": (
+        lambda ctx: ctx.parallel([lambda n=1: ctx.call(DOUBLE, n)]),
+        "takes (n=1), and the context would replace the default of 'n'",
+    ),
+    "a block with a default": (
+        lambda ctx: ctx.retry(lambda n=1: ctx.call(DOUBLE, n)),
+        "ctx.retry: the function '<lambda>' takes (n=1), and the context would replace",
+    ),
+    "undoing with a default": (
+        lambda ctx: ctx.saga().on_rollback(lambda n=1: ctx.call(DOUBLE, n)),
+        "on_rollback: the function '<lambda>' takes (n=1), and the context would replace",
+    ),
     "a workflow as a branch": (
         lambda ctx: ctx.parallel({"a": child}, name="p"),
         "is called with the context alone",

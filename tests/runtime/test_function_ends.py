@@ -10,7 +10,16 @@ from typing import Any, NoReturn
 
 import pytest
 
-from lambda_workflow import App, Context, Service, ServiceError, StepFailed, Task, serve, workflow
+from lambda_workflow import (
+    App,
+    Context,
+    Service,
+    ServiceError,
+    StepFailed,
+    Task,
+    serve,
+    workflow,
+)
 from lambda_workflow.errors import WorkflowError
 from lambda_workflow.ports import Happening
 from lambda_workflow.runtime.functions import run_function, run_handler
@@ -45,6 +54,17 @@ def half() -> NoReturn:
 
 def carried() -> NoReturn:
     raise ServiceError("named so", type="StopIteration")
+
+
+def interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def deep() -> NoReturn:
+    error: Exception = ValueError("innermost")
+    for _ in range(2_000):  # more than Python's own methods of groups can go down
+        error = ExceptionGroup("one", [error])
+    raise error
 
 
 ENDS: dict[str, Callable[[], Any]] = {
@@ -130,6 +150,34 @@ async def test_a_handler_of_withdrawals_that_ends_oddly_has_failed(kind: str) ->
     async with asyncio.timeout(10):
         with pytest.raises((WorkflowError, ValueError)):
             await shop.do(work, withdrawal)
+
+
+async def test_a_step_in_a_thread_that_raises_what_ctrl_c_does_has_failed(
+    make_host: MakeHost,
+) -> None:
+    """Ctrl-C itself comes to the main thread: what a step's thread raises must not end the host."""
+    ended = await run_function(interrupt)
+    assert isinstance(ended.error, KeyboardInterrupt)
+    ENDS["KeyboardInterrupt"] = interrupt
+    try:
+        host = make_host(App("ends", workflows=[steps]), check=True)
+        await host.start(steps, "KeyboardInterrupt/thread")
+        assert await host.finish() == "KeyboardInterrupt"
+    finally:
+        del ENDS["KeyboardInterrupt"]
+
+
+@pytest.mark.parametrize("where", ["step", "code"])
+async def test_groups_in_groups_are_an_error_like_any_other(
+    make_host: MakeHost, where: str
+) -> None:
+    @workflow
+    async def flow(ctx: Context, n: int) -> None:
+        await ctx.step(deep) if where == "step" else deep()
+
+    host = make_host(App("ends", workflows=[flow]))
+    await host.start(flow)
+    assert "ValueError: innermost" in (await host.finish()).message
 
 
 async def test_ctrl_c_stays_one() -> None:

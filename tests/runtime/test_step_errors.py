@@ -24,6 +24,15 @@ class Odd(OSError):
         super().__init__(f"{one} and {two}")
 
 
+class Order:
+    class NotFound(Exception):
+        """Within a class, as Django has them."""
+
+
+def not_found() -> None:
+    raise Order.NotFound("order 7")
+
+
 def lookup() -> Any:
     return {}["id"]  # type: ignore[index]
 
@@ -42,7 +51,11 @@ CASES: list[tuple[Callable[[], Any], type[BaseException], bool]] = [
     (lambda: json.loads("{"), ValueError, True),
     (lambda: b"\xff".decode(), ValueError, True),
     (lambda: Model.model_validate({}), ValueError, True),
+    (lambda: json.loads("{"), json.JSONDecodeError, True),
+    (lambda: b"\xff".decode(), UnicodeDecodeError, True),
     (odd, OSError, True),
+    (odd, Odd, True),
+    (not_found, Order.NotFound, False),
     (stops, StepFailed, True),
 ]
 
