@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from lambda_workflow.local.backoff import back_off, insist
@@ -109,6 +110,8 @@ class Inbox:
             while arrivals := box[: 1 if is_alone else None]:
                 del box[: len(arrivals)]
                 try:
+                    if failures:
+                        arrivals = [replace(one, receives=failures + 1) for one in arrivals]
                     async with self._slots:
                         acked = await self._turn(execution_id, arrivals)
                     await self._done(arrivals, acked=acked)

@@ -134,7 +134,7 @@ class _Batch:
                     break
                 moved.add(position)
             else:
-                taken = _Taken(position, record, Arrival(message, record.id))
+                taken = _Taken(position, record, Arrival(message, record.id, record.receive_count))
                 arrived.setdefault(message.execution_id, []).append(taken)
         for execution_id, taken_in in arrived.items():
             left = await self._run_turns(execution_id, taken_in, moved)

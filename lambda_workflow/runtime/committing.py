@@ -106,14 +106,19 @@ class Committer:
         if remaining:
             await dispatch(remaining, backend)
 
-    async def repeat(self, history: History, numbers: set[int], fresh: str = "") -> None:
+    async def repeat(
+        self, history: History, numbers: set[int], fresh: str = "", *, until: int | None = None
+    ) -> None:
         """Send again what these turns caused, as far as it is still unanswered.
 
-        The steps of a turn may have made further records: these were caused by it as well.
+        The steps of a turn may have made further records: these were caused by it as well. Turns
+        from number `until` on are left out: this worker has just sent what they cause.
         """
         effects: list[Effect] = []
         caused = False
         for turn in history.turns:
+            if until is not None and turn.number >= until:
+                break
             caused = turn.number in numbers or (caused and is_of_steps(turn))
             if caused:
                 effects += effects_of(turn, history, self._backend.inbox_url, fresh=fresh)

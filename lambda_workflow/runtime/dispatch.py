@@ -171,6 +171,8 @@ def _task(
     attempt = command.attempt if isinstance(command, c.RetryCall) else 1
     if not isinstance(call, c.ScheduleCall) or history.attempt(operation) != attempt:
         return None
+    if f"{operation}#{attempt}" in history.taken:  # it has failed, and waits for the next one
+        return None
     execution_id = history.execution_id
     task = Task(
         execution_id,

@@ -10,6 +10,7 @@ from lambda_workflow.errors import BackendError, Conflict, MessageError
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.judging import REPLACED, Duplicate, Late, Wake
+from lambda_workflow.model.limits import RECEIVES_MAX
 from lambda_workflow.model.messages import (
     Cancel,
     Message,
@@ -31,10 +32,16 @@ from lambda_workflow.runtime.redelivery import LastTurn
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message taken off an execution's queue; `receipt` is the host's own handle of it."""
+    """A message taken off an execution's queue.
+
+    Attributes:
+        receipt: the host's own handle of it.
+        receives: how often it was delivered, this time included.
+    """
 
     message: Message
     receipt: Any = None
+    receives: int = 1
 
 
 class RefusedArrival(MessageError):
@@ -67,7 +74,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
     """
     history, now = live.history, backend.clock.now()
     intake, last = Intake(_next_run(history, app, now)), LastTurn(live)
-    for arrival in _in_order(arrivals):
+    for arrival in _in_order(_starts_first(arrivals)):
         earlier = history.taken.get("resume")
         judged = history.accept(_with_secret(arrival.message, backend), now)
         facts: dict[str, Any] = {"message": (kind := type(arrival.message).__name__)}
@@ -85,7 +92,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
             case Late() if live.cached and not (judged.expected or judged.again):
                 # another worker may have gone on: only the store can say that it is too late
                 raise Conflict(f"a {kind} that this copy does not expect: {judged.reason}")
-            case Late() if history.started is None and _is_of_parent(arrival.message):
+            case Late() if _is_too_early(arrival, history):
                 raise _not_begun(history.execution_id)
             case Late():
                 facts |= {"reason": judged.reason, "expected": judged.expected}
@@ -122,6 +129,35 @@ def _owned(event: e.Event, arrival: Arrival, history: History) -> e.Event:
         reason = stray(history.execution_id, "payload_ref", ref.key)
         raise RefusedArrival(reason, arrival.receipt)
     return event
+
+
+def _is_too_early(arrival: Arrival, history: History) -> bool:
+    """Whether a parent's order to end comes before the start that was sent before it.
+
+    The start stands in the same queue. After some receives of the order the start has been
+    delivered too: the child has ended and expired, or its start was moved aside. Then nothing is
+    left to end, and the order is discarded.
+    """
+    is_new = history.started is None and arrival.receives < RECEIVES_MAX
+    return is_new and _is_of_parent(arrival.message)
+
+
+def _starts_first(arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+    """The arrivals, a start before the order of the same parent to end what it starts.
+
+    A queue has them the other way round where the first send of the start failed.
+    """
+    if len(arrivals) < 2 or not any(_is_of_parent(one.message) for one in arrivals):
+        return arrivals
+    ended = {getattr(one.message, "start", "") for one in arrivals} - {""}
+    starts = [one for one in arrivals if _start_of(one.message) in ended]
+    if not starts:
+        return arrivals
+    return [*starts, *(one for one in arrivals if _start_of(one.message) not in ended)]
+
+
+def _start_of(message: Message) -> str | None:
+    return message.options.id if isinstance(message, Request) else None
 
 
 def _not_begun(execution_id: str) -> BackendError:

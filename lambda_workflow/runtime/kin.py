@@ -49,7 +49,8 @@ def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = ""
     """What tells a child or an adapter that its result is no longer wanted.
 
     The child's start goes before it once more: should it still be on its way, or have been lost
-    with a worker, nobody would tell the child that begins after this.
+    with a worker, nobody would tell the child that begins after this. A redrive sends the end
+    alone: the child may have ended long ago and expired, and its start would run it once more.
     """
     opened = history.opened.get(operation)
     parent = history.execution_id
@@ -60,7 +61,7 @@ def withdrawal(operation: str, history: History, inbox_url: str, fresh: str = ""
         if opened.policy == "terminate":
             message = Terminate(opened.child, reason, start, start)
         end = SendMessage(message, dedup, _queue(opened))
-        return [child_request(opened, history, inbox_url, fresh), end]
+        return [end] if fresh else [child_request(opened, history, inbox_url), end]
     if isinstance(opened, c.ScheduleCall) and opened.heartbeat_ms:
         task = Task(
             parent, task_id(parent, operation), opened.service, None, history.attempt(operation),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from lambda_workflow.errors import BackendError
+from lambda_workflow.errors import WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.limits import INLINE_BYTES_MAX, PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX
@@ -18,8 +19,9 @@ from lambda_workflow.model.turn import Turn, encode_reference, reference_of
 from lambda_workflow.ports import Blobs, Unprocessable
 
 __all__ = [
-    "INLINE_BYTES_MAX", "PAYLOAD_BYTES_MAX", "RECORD_BYTES_MAX", "deposit", "deposit_record",
-    "fetch", "fetch_records", "inflate", "inflate_event", "stored",
+    "INLINE_BYTES_MAX", "PAYLOAD_BYTES_MAX", "RECORD_BYTES_MAX", "PayloadLost", "as_recorded",
+    "check_payloads", "deposit", "deposit_record", "fetch", "fetch_records", "inflate",
+    "inflate_event", "is_next_run", "stored",
 ]  # fmt: skip
 
 Read = Callable[[str], Json]
@@ -85,8 +87,8 @@ async def fetch(payload: Json | e.BlobRef, blobs: Blobs, read: Read = loads) -> 
         read: parses it; `loads_recorded` where it was taken in before.
 
     Raises:
-        Unprocessable: what is stored under its key is no payload, or there is nothing.
-        BackendError: it could not be fetched, or is not the content that was stored.
+        Unprocessable: there is nothing under its key, or not the content that was stored.
+        BackendError: it could not be fetched.
     """
     if not isinstance(payload, e.BlobRef):
         return payload
@@ -100,12 +102,49 @@ async def fetch(payload: Json | e.BlobRef, blobs: Blobs, read: Read = loads) -> 
 async def _content(ref: e.BlobRef, blobs: Blobs) -> bytes:
     content = await blobs.get(ref.key)
     if len(content) != ref.bytes or not is_content(ref.key, content):
-        raise BackendError(
+        raise Unprocessable(
             f"the payload {ref.key} is not what was stored there: it has {len(content)} bytes, the "
             f"reference says {ref.bytes}, and its digest is another one. Something has replaced "
             "it: restore it from a backup or an earlier version, then redrive the execution"
         )
     return content
+
+
+class PayloadLost(WorkflowError):
+    """A payload that the history refers to is gone, or was replaced."""
+
+
+@contextmanager
+def as_recorded() -> Iterator[None]:
+    """What is fetched here stands in the history: no message is to blame where it is gone.
+
+    Raises:
+        PayloadLost: instead of Unprocessable.
+    """
+    try:
+        yield
+    except Unprocessable as error:
+        raise PayloadLost(
+            f"a recorded payload cannot be read: {type(error).__name__}: {error}. Restore it from "
+            "a backup, then redrive the execution: what it is told meanwhile is recorded"
+        ) from error
+
+
+async def check_payloads(events: Iterable[e.Event], blobs: Blobs) -> None:
+    """Fetch the payloads of new facts that are recorded before the code is asked about them.
+
+    Raises:
+        Unprocessable: one is not there, so its message is to be moved aside: once recorded, it
+            would block the execution.
+    """
+    for event in events:
+        if not is_next_run(event):
+            await inflate_event(event, blobs)
+
+
+def is_next_run(event: e.Event) -> bool:
+    """Whether an event follows from the history, and was brought by no message."""
+    return isinstance(event, e.Started) and bool(event.run.origin)
 
 
 async def inflate(turns: Sequence[Turn], blobs: Blobs) -> list[Turn]:

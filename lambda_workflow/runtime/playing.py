@@ -17,7 +17,14 @@ from lambda_workflow.replay.tools import Tools
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.living import Live
-from lambda_workflow.runtime.offload import inflate, inflate_commands, inflate_event, stored
+from lambda_workflow.runtime.offload import (
+    as_recorded,
+    inflate,
+    inflate_commands,
+    inflate_event,
+    is_next_run,
+    stored,
+)
 from lambda_workflow.runtime.step_timers import StepTimers
 from lambda_workflow.runtime.steps import StepOutcome, Steps, interrupted
 
@@ -63,7 +70,7 @@ class Player:
         execution = live.execution or await self._replay(live)
         execution.ledger.present = live.history.clock(self._backend.clock.now())
         execution.complaints()  # those of the replay were told when they were new
-        execution.advance([await inflate_event(event, blobs) for event in events])
+        execution.advance([await _inflated(event, blobs) for event in events])
         await self._run_steps(work, execution)
         if live.history.ended is not None:  # its time was over while steps ran
             return None
@@ -92,11 +99,13 @@ class Player:
 
     async def _replay(self, live: Live) -> Execution:
         blobs, history = self._backend.blobs, live.history
-        turns = await inflate(history.run_turns(), blobs)
+        with as_recorded():
+            turns = await inflate(history.run_turns(), blobs)
         try:
             return self._replay_by(live, turns)
         except NonDeterminismError:
-            whole = await inflate_commands(turns, blobs)
+            with as_recorded():
+                whole = await inflate_commands(turns, blobs)
             if whole is None:
                 raise
             # a request that is stored apart: whether today's type reads it has to be looked at
@@ -163,6 +172,13 @@ class Player:
         events, commands = tuple(work.pending), execution.ledger.settle()
         turn = Turn(history.next_number, at, events, commands, status)
         return await stored(turn, history.execution_id, self._backend.blobs)
+
+
+async def _inflated(event: e.Event, blobs: Blobs) -> e.Event:
+    if not is_next_run(event):
+        return await inflate_event(event, blobs)
+    with as_recorded():
+        return await inflate_event(event, blobs)
 
 
 def renews(live: Live) -> bool:

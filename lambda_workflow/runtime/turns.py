@@ -51,7 +51,7 @@ from lambda_workflow.runtime.intake import (
 )
 from lambda_workflow.runtime.lent import tools_for
 from lambda_workflow.runtime.living import LIVE_MAX, Living
-from lambda_workflow.runtime.offload import stored
+from lambda_workflow.runtime.offload import check_payloads, stored
 from lambda_workflow.runtime.playing import Player, renews
 from lambda_workflow.runtime.turn_limits import TURN_LIMITS, TurnLimits
 from lambda_workflow.runtime.unheeded import tell_unheeded
@@ -215,7 +215,11 @@ class Turns:
         asked = intake.wake and (blocked or not held)  # whether its code fits, for one
         if not (intake.events or abandoned or asked):
             return
+        first = history.next_number
         await self._make(work, intake.events)
+        if intake.wake and blocked and not (history.status.stalled or history.status.closed):
+            everything, fresh = set(range(1, first)), f"redrive{intake.wake}"
+            await self._committer.repeat(history, everything, fresh, until=first)
         for _ in range(RUNS_MAX):
             if history.renewal is None:
                 return
@@ -253,6 +257,7 @@ class Turns:
         """Record facts that the code is not asked about."""
         live, history = work.live, work.live.history
         self._living.unwind(live)
+        await check_payloads(work.pending, self.backend.blobs)
         at = history.clock(self.backend.clock.now())
         commands = commands or _limit_of(history, status)
         turn = Turn(history.next_number, at, tuple(work.pending), commands, status, reason)

@@ -114,7 +114,7 @@ MUTANTS: Final = (
     Mutant(
         "a withdrawn child is not started first",
         RUNTIME + "kin.py",
-        "        return [child_request(opened, history, inbox_url, fresh), end]\n",
+        "        return [end] if fresh else [child_request(opened, history, inbox_url), end]\n",
         "        return [end]\n",
         "a child whose start was lost with a worker begins after it was told to end",
         (

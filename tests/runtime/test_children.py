@@ -65,8 +65,20 @@ async def gives_up(ctx: Context, n: int) -> str:
     return "never"
 
 
+@workflow
+async def gives_up_and_waits(ctx: Context, n: int) -> int:
+    try:
+        async with asyncio.timeout(60):
+            await ctx.call(slow, n, id="c")
+    except TimeoutError:
+        return await ctx.call(DOUBLE, n)
+    return n
+
+
 APP = App(
-    "family", workflows=[child, slow, parent, patient, many, abandons, gives_up], services=[DOUBLE]
+    "family",
+    workflows=[child, slow, parent, patient, many, abandons, gives_up, gives_up_and_waits],
+    services=[DOUBLE],
 )
 
 
@@ -183,3 +195,14 @@ async def test_who_gives_a_child_up_sends_its_start_once_more_before_the_end(hos
     await host.wait(61)
     told = [send.message for send in host.queue.messages if send.message.execution_id == "c"]
     assert [type(message) for message in told] == [m.Request, m.Cancel]
+
+
+async def test_a_redrive_does_not_start_again_a_child_that_was_given_up(host: Host) -> None:
+    """The child may have ended and expired: its start would run it a second time."""
+    await host.start(gives_up_and_waits)
+    host.queue.take_messages()
+    await host.wait(61)
+    host.queue.messages.clear()
+    await host.redrive()
+    told = [send.message for send in host.queue.messages if send.message.execution_id == "c"]
+    assert [type(message) for message in told] == [m.Cancel]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lambda_workflow import App, Context, Service, Status, Workflow, workflow
+from lambda_workflow.errors import BackendError
 from lambda_workflow.model import events as e
 from lambda_workflow.model.events import StartOptions
 from lambda_workflow.model.messages import Redrive, Request, Update
@@ -194,6 +195,42 @@ async def test_a_redrive_of_a_healthy_execution_sends_again_under_new_deduplicat
     await host.redrive()
     assert host.queue.tasks[1].deduplication != first
     assert host.queue.tasks[1].task == host.queue.tasks[0].task  # its idempotency key too
+
+
+async def test_the_redrive_that_ends_a_block_sends_what_is_unanswered_again(
+    make_host: MakeHost,
+) -> None:
+    """A task or a timer may have been lost before; one redrive is enough."""
+    host = make_host(app(right))
+    await host.start(right)
+    host.deploy(app(diverging))
+    await host.answer("1", 10)
+    assert host.status() is Status.BLOCKED
+    old = {send.deduplication for send in host.queue.tasks}
+    host.queue.tasks.clear()
+    host.deploy(app(right))
+    await host.redrive()
+    assert host.status() is Status.RUNNING
+    assert host.sent() == [("2", 1)]
+    assert old.isdisjoint(send.deduplication for send in host.queue.tasks)
+
+
+async def test_the_redrive_that_ends_a_block_comes_again_if_it_could_not_send(
+    make_host: MakeHost,
+) -> None:
+    host = make_host(app(right), live_max=0)
+    await host.start(right)
+    host.deploy(app(diverging), live_max=0)
+    await host.redrive()
+    host.deploy(app(right), live_max=0)
+    host.queue.tasks.clear()
+    host.queue.failing = True
+    with pytest.raises(BackendError):
+        await host.redrive()
+    assert host.status() is Status.RUNNING
+    host.queue.failing = False
+    await host.redrive()
+    assert host.sent() == [("1", 1), ("2", 1)]
 
 
 async def test_a_redrive_and_an_answer_that_come_together_lose_nothing(

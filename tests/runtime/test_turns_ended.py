@@ -10,9 +10,12 @@ from lambda_workflow import App, Context, Status, workflow
 from lambda_workflow.errors import BackendError
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
+from lambda_workflow.model.events import StartOptions
+from lambda_workflow.model.limits import RECEIVES_MAX
 from lambda_workflow.model.messages import Cancel, Message, Redrive, Request, Terminate
 from lambda_workflow.model.signal import Update
 from lambda_workflow.model.tokens import make_token
+from lambda_workflow.runtime.intake import Arrival
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, Host
 
@@ -77,6 +80,31 @@ async def test_a_child_whose_start_was_never_sent_is_started_before_it_is_ended(
     for message in (first, second, first, second):
         await host.send(message)
     assert host.status("kid") is (Status.TERMINATED if policy else Status.CANCELLED)
+
+
+@pytest.mark.parametrize("order", [Cancel, Terminate])
+async def test_a_parent_s_order_to_end_what_has_expired_is_discarded_after_some_receives(
+    make_host: MakeHost, order: type[Cancel | Terminate]
+) -> None:
+    host = make_host(APP)
+    end = order("kid", "its parent e ended", start="e/1")
+    for receives in range(1, RECEIVES_MAX):
+        with pytest.raises(BackendError, match="has not begun"):
+            await host.turns.run("kid", [Arrival(end, receives=receives)])
+    result = await host.turns.run("kid", [Arrival(end, receives=RECEIVES_MAX)])
+    assert (result.status, result.commits) == (None, 0)
+    (told,) = host.notes.of("late")
+    assert not told.fields["expected"]  # a warning
+
+
+async def test_an_order_to_end_that_stands_before_the_start_takes_effect_after_it(
+    make_host: MakeHost,
+) -> None:
+    """The queue had both the wrong way round: the first send of the start had failed."""
+    host = make_host(APP)
+    start = Request("kid", "child", 1, options=StartOptions("e/1"))
+    await host.send(Cancel("kid", "given up", start="e/1"), start)
+    assert host.status("kid") is Status.CANCELLED
 
 
 async def test_who_gives_a_child_up_does_not_end_somebody_else_s(make_host: MakeHost) -> None:

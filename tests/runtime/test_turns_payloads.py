@@ -6,15 +6,25 @@ import asyncio
 
 import pytest
 
-from lambda_workflow import App, Context, Service, serve, workflow
+from lambda_workflow import App, Context, Service, Status, serve, workflow
 from lambda_workflow.errors import BackendError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
-from lambda_workflow.model.messages import Request, Response, Update
-from lambda_workflow.model.references import is_owned
+from lambda_workflow.model import signal
+from lambda_workflow.model.events import BlobRef
+from lambda_workflow.model.messages import (
+    Pause,
+    Redrive,
+    Request,
+    Response,
+    Resume,
+    Signal,
+    Update,
+)
+from lambda_workflow.model.references import CLIENT_PLACE, is_owned, key_of
 from lambda_workflow.model.turn import encode_turn
 from lambda_workflow.model.usage import Usage
-from lambda_workflow.ports import Commit
+from lambda_workflow.ports import BlobMissing, Commit
 from lambda_workflow.runtime.offload import INLINE_BYTES_MAX
 from lambda_workflow.runtime.serve import perform
 from tests.runtime.conftest import MakeHost
@@ -23,6 +33,7 @@ from tests.runtime.harness import DOUBLE, Host
 ECHO: Service[str, str] = Service("echo", str, str)
 LARGE = "x" * INLINE_BYTES_MAX  # with its quotes just over the limit
 SMALL = LARGE[2:]
+WORD: signal.Signal[str] = signal.Signal("word", str)
 
 
 @workflow
@@ -55,7 +66,19 @@ def double(n: int) -> int:
     return 2 * n
 
 
-APP = App("tests", workflows=[echoed, failing, twice, wide], adapters=[echo, double])
+@workflow
+async def renews(ctx: Context, text: str) -> str:
+    if len(text) < len(LARGE):
+        ctx.continue_as_new(LARGE)
+    return str(len(text))
+
+
+@workflow
+async def hears(ctx: Context, n: int) -> str:
+    return await ctx.wait_signal(WORD)
+
+
+APP = App("tests", workflows=[echoed, failing, hears, renews, twice, wide], adapters=[echo, double])
 
 
 async def test_a_payload_at_the_limit_stays_in_the_record(make_host: MakeHost) -> None:
@@ -104,12 +127,72 @@ async def test_content_that_was_replaced_is_not_replayed(make_host: MakeHost) ->
     (task,) = host.tasks()
     with pytest.raises(BackendError, match="is not what was stored there"):
         await perform(echo, task, host.blobs)
-    with pytest.raises(BackendError, match="is not what was stored there"):
-        await host.answer("1", "small")
-    assert len(host.store._texts["e"]) == 1  # the answer comes again
+    await host.answer("1", "small")  # recorded, as a message that is in order
+    assert host.status() is Status.BLOCKED
+    assert "is not what was stored there" in host.history().turns[-1].reason
     await host.blobs.put(key, f'"{LARGE}"'.encode())
-    await host.answer("1", "small")
+    await host.redrive()
     assert await host.finish() == "small"
+
+
+async def test_an_execution_whose_recorded_payload_is_gone_is_blocked_and_keeps_its_facts(
+    make_host: MakeHost,
+) -> None:
+    host = make_host(APP, live_max=0)
+    await host.start(echoed, LARGE)
+    ((key, content),) = host.blobs._contents.items()
+    del host.blobs._contents[key]
+    await host.answer("1", "small")
+    await host.redrive()
+    assert (host.status(), len(host.history().turns)) == (Status.BLOCKED, 2)
+    reason = host.history().turns[-1].reason
+    assert reason.startswith("PayloadLost: a recorded payload cannot be read: BlobMissing: ")
+    assert key in reason
+    await host.blobs.put(key, content)
+    await host.redrive()
+    assert await host.finish() == "small"
+
+
+async def test_the_state_of_a_next_run_that_is_gone_blocks(make_host: MakeHost) -> None:
+    host = make_host(APP, live_max=0)
+
+    def lose(commit: Commit) -> None:  # the last write before its worker dies
+        if commit.turn.number == 1:
+            host.queue.failing = True
+            kept.update(host.blobs._contents)
+            host.blobs._contents.clear()
+
+    kept: dict[str, bytes] = {}
+    host.store.before_commit = lose
+    await host.start(renews, "start")
+    assert host.status() is Status.BLOCKED
+    assert "PayloadLost" in host.history().turns[-1].reason
+    host.queue.failing = False
+    host.blobs._contents.update(kept)
+    await host.redrive()
+    assert await host.finish() == f"{len(LARGE)}"
+
+
+@pytest.mark.parametrize("held", [Status.BLOCKED, Status.PAUSED])
+async def test_a_message_without_its_payload_is_not_recorded_by_what_stands_still(
+    make_host: MakeHost, held: Status
+) -> None:
+    """Once recorded it would block the execution for good, and no message would be to blame."""
+    host = make_host(APP)
+    await host.start(hears)
+    if held is Status.PAUSED:
+        await host.send(Pause("e"))
+    else:
+        host.deploy(App("tests", workflows=[echoed]))
+        await host.redrive()
+    nowhere = BlobRef(key_of(CLIENT_PLACE, "e", b"gone"), "digest", 4)
+    with pytest.raises(BlobMissing):
+        await host.send(Signal("e", "word", nowhere, "s1"))
+    assert host.status() is held
+    await host.send(Signal("e", "word", "here", "s2"))
+    host.deploy(APP)
+    await host.send(Redrive("e") if held is Status.BLOCKED else Resume("e"))
+    assert await host.finish() == "here"
 
 
 async def test_a_child_owns_its_request_and_its_parent_may_read_its_result(
