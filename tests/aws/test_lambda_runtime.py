@@ -137,7 +137,7 @@ async def test_an_unreadable_record_is_moved_away_with_its_reason(bank: Deployed
     assert dead["Body"] == "{no json"
     assert "not JSON" in dead["MessageAttributes"]["reason"]["StringValue"]
     described = await client_for(app, bank.config).describe("e")
-    assert described.status is Status.FAILED  # its request is not a Transfer; that is recorded
+    assert described.status is Status.BLOCKED  # its request is not a Transfer
 
 
 async def test_a_missing_variable_is_named_by_the_function(server: Server) -> None:

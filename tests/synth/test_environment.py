@@ -43,7 +43,8 @@ def test_every_variable_is_one_that_is_read(given: dict[str, Any]) -> None:
 
 def test_every_variable_that_is_read_is_set_by_some_option() -> None:
     written = {n for environment in environments(**EVERYTHING).values() for n in environment}
-    assert {PREFIX + name for name in VARIABLES} <= written
+    mine = {"GUARD"}  # for a stack in which workflows are developed, set by hand
+    assert {PREFIX + name for name in VARIABLES.keys() - mine} <= written
 
 
 @pytest.mark.parametrize("given", [{}, EVERYTHING, {"scheduler": False}], ids=str)
