@@ -1,4 +1,9 @@
-"""Ids: which are legal, and how one is derived from another.
+"""Ids and names: which are legal, and how one is derived from another.
+
+There are two kinds of names. An identifier (`check_name`) is part of a queue's name, an execution's
+id or a message, and is refused where these cannot carry it. A display name (`display_name`) is what
+the history shows of an operation or group: any text, which is made to fit, as it is often made of
+data, and no workflow may fail by it.
 
 An execution id becomes an SQS FIFO MessageGroupId, which allows 128 characters of letters, digits
 and punctuation, and no space (SQS documentation, `SendMessage`). An operation id is the path of the
@@ -17,6 +22,7 @@ from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.model.bounded import encodable
 from lambda_workflow.model.limits import (
+    DISPLAY_NAME_CHARACTERS_MAX,
     EXECUTION_ID_CHARACTERS_MAX,
     ID_CHARACTERS_MAX,
     NAME_CHARACTERS_MAX,
@@ -24,8 +30,8 @@ from lambda_workflow.model.limits import (
 
 __all__ = [
     "BLOB_PREFIX", "EXECUTION_ID_CHARACTERS_MAX", "NAME_CHARACTERS_MAX", "TASK_PREFIX",
-    "check_execution_id", "check_name", "check_text", "deduplication_id", "operation_of",
-    "run_of", "run_prefix", "task_id",
+    "check_execution_id", "check_name", "check_text", "deduplication_id", "display_name",
+    "operation_of", "run_of", "run_prefix", "task_id",
 ]  # fmt: skip
 
 BLOB_PREFIX: Final = "blob:"  # of the items that hold large payloads
@@ -63,7 +69,7 @@ def check_execution_id(execution_id: str) -> str:
 
 
 def check_name(kind: str, name: str) -> str:
-    """Return the name of a workflow, service or app if queues and variables can carry it.
+    """Return the name of a workflow, service, signal, … if queues and messages can carry it.
 
     Raises:
         ConfigurationError: it is empty, too long, or has a character other than A-Z a-z 0-9 - _.
@@ -74,6 +80,26 @@ def check_name(kind: str, name: str) -> str:
             f"{kind} name {name!r}: use 1 to {NAME_CHARACTERS_MAX} letters, digits, '-' and '_'"
         )
     return name
+
+
+def display_name(kind: str, name: str) -> str:
+    r"""The name of a step, call, group, … as the history shows it: printable, of bounded length.
+
+    What cannot be printed is escaped (`\n`, `\x1b`), and a long name ends in `…`. A name that was
+    made so stays as it is.
+
+    Raises:
+        ConfigurationError: it is no text.
+    """
+    if type(name) is str and len(name) <= DISPLAY_NAME_CHARACTERS_MAX and name.isprintable():
+        return name
+    check_kind(name, str, f"{kind} name", "text")
+    if len(name) > DISPLAY_NAME_CHARACTERS_MAX:
+        return display_name(kind, f"{name[: DISPLAY_NAME_CHARACTERS_MAX - 1]}…")
+    shown = "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in name
+    )
+    return display_name(kind, shown)
 
 
 def check_text(what: str, text: str, most: int = ID_CHARACTERS_MAX) -> str:

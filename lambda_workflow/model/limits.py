@@ -28,7 +28,7 @@ RETRY_AFTER_SECONDS_MAX: Final = 365 * 24 * 3_600  # as long as a timer is sure 
 
 EXECUTION_ID_CHARACTERS_MAX: Final = 128  # of an SQS message group id
 NAME_CHARACTERS_MAX: Final = 64  # leaves room for prefixes in queue and schedule names (80, 64)
-STEP_NAME_CHARACTERS_MAX: Final = 1_000  # free text, which the history shows; cut
+DISPLAY_NAME_CHARACTERS_MAX: Final = 200  # of a step, call, branch, …: a line of the history; cut
 ID_CHARACTERS_MAX: Final = 256  # of a start, signal, update or order; a run hands on 200 of them
 OPERATION_CHARACTERS_MAX: Final = 1_000  # a path of tasks within tasks within tasks
 SECRET_CHARACTERS_MAX: Final = 256  # of callback tokens; 43 are drawn

@@ -30,11 +30,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ConfigurationError
 from lambda_workflow.model.arguments import check_kind, check_plain, named
-from lambda_workflow.model.bounded import clipped, encodable
 from lambda_workflow.model.callables import Form, form_of
 from lambda_workflow.model.commands import OpenScope
-from lambda_workflow.model.ids import check_name
-from lambda_workflow.model.limits import STEP_NAME_CHARACTERS_MAX
+from lambda_workflow.model.ids import display_name
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.batch_result import BatchItem, BatchReason, BatchResult, ItemStatus
 from lambda_workflow.replay.bugs import blocks
@@ -96,9 +94,8 @@ def map_items(
     name: str, item_name: Callable[[Any], str] | None = None,
 ) -> Coroutine[Any, Any, BatchResult[Any]]:  # fmt: skip
     """See `Context.map`."""
+    name = display_name("map", name)
     label = f"map {name!r}" if name else "map"
-    if name:
-        check_name("map", name)
     listed = _listed(label, items)
     thresholds.check(label, len(listed))
     names = ("",) * len(listed) if item_name is None else _names(label, listed, item_name)
@@ -135,9 +132,8 @@ def run_branches(
     name: str,
 ) -> Coroutine[Any, Any, BatchResult[Any]]:
     """See `Context.parallel`."""
+    name = display_name("parallel", name)
     label = f"parallel {name!r}" if name else "parallel"
-    if name:
-        check_name("parallel", name)
     names: tuple[str, ...]
     listed: list[Any]
     if isinstance(branches, Mapping):
@@ -273,7 +269,7 @@ def _branch(ctx: Context, begin: Callable[[], Awaitable[T]], name: str) -> async
     execution = ctx._execution
     task: Any = execution.loop.create_task(_awaited(begin))
     if name and not execution.loop.frozen:
-        shown = clipped(encodable(name), STEP_NAME_CHARACTERS_MAX)
+        shown = display_name("branch", name)
         execution.ledger.groups[task.path.name] = f"branch `{shown}`"
         execution.ledger.add(OpenScope(task.path.name, shown, "branch"))
     begun: asyncio.Task[T] = task
@@ -284,10 +280,13 @@ def _names(label: str, items: Sequence[Any], namer: Callable[[Any], str]) -> tup
     """What the items are called.
 
     Raises:
-        ConfigurationError: the namer is no plain function, or gives no legal name.
+        ConfigurationError: the namer is no plain function, or gives no text.
     """
     check_plain(namer, f"{label}: item_name", "a plain function of an item that gives its name")
-    return tuple(check_name(f"{label} item", namer(item)) for item in items)
+    names = tuple(namer(item) for item in items)
+    for name in names:
+        check_kind(name, str, f"{label} item name", "text, such as str(order.number)")
+    return names
 
 
 async def _awaited(begin: Callable[[], Awaitable[T]]) -> T:

@@ -9,10 +9,8 @@ from typing import Any, Final, TypeVar, TypeVarTuple, cast, get_type_hints, over
 
 from lambda_workflow.errors import ConfigurationError, UnknownService
 from lambda_workflow.model.arguments import check_kind, check_type
-from lambda_workflow.model.bounded import clipped, encodable
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
-from lambda_workflow.model.ids import check_name
-from lambda_workflow.model.limits import STEP_NAME_CHARACTERS_MAX
+from lambda_workflow.model.ids import display_name
 from lambda_workflow.model.payload import Codec, Json, codec_for
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.payload_schema import schema_of
@@ -94,7 +92,7 @@ class Calls(Children):
         if services is not None and services.get(target.name) is not target:
             self._check_service(target)
         if name:
-            check_name("call", name)
+            name = display_name("call", name)
         within_ms = target.timeout_ms
         if timeout is not None:
             within_ms = limit_ms(timeout, f"call of {target.name!r}")
@@ -131,7 +129,7 @@ class Calls(Children):
         check_kind(service, Service, "what ctx.send is to send to", "a Service")
         self._check_service(service)
         if name:
-            check_name("send", name)
+            name = display_name("send", name)
         execution = self._execution
         encoded = _encoded(service, payload)
         operation = execution.loop.operation()
@@ -181,7 +179,7 @@ class Calls(Children):
         if self._is_frozen():
             return cast("Callback[Any]", _NoCallback(self._execution.loop))
         if name:
-            check_name("callback", name)
+            name = display_name("callback", name)
         label = f"callback {name!r}" if name else "a callback"
         within_ms = limit_ms(timeout, label)
         beat_ms = limit_ms(heartbeat_timeout, f"heartbeats of {label}")
@@ -244,8 +242,7 @@ class Calls(Children):
         check_kind(function, Callable, "the work of ctx.step", FUNCTION)  # type: ignore[arg-type]  # isinstance takes it
         execution = self._execution
         operation = execution.loop.operation()
-        shown = name or getattr(function, "__name__", "step").strip("<>")
-        shown = clipped(encodable(shown), STEP_NAME_CHARACTERS_MAX)
+        shown = display_name("step", name or getattr(function, "__name__", "step").strip("<>"))
         frame = calling_frame(2)
         known = identify(function, args, frame)
         command = RunStep(operation, shown, at_most_once, known.function, known.arguments)

@@ -17,6 +17,7 @@ from lambda_workflow.errors import NonDeterminismError, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.history import digest
+from lambda_workflow.model.ids import display_name
 from lambda_workflow.model.payload import Codec
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay import reasons
@@ -82,7 +83,7 @@ def _step(execution: Execution, ours: c.RunStep, theirs: c.RunStep) -> bool:
     if ours.operation != theirs.operation:
         return False
     if not theirs.function:
-        return ours.name == theirs.name
+        return ours.name == display_name("step", theirs.name)
     enclosing = execution.ledger.enclosing.get(ours.operation)
     if not same_function(ours.function, theirs.function, enclosing):
         return False
@@ -99,7 +100,8 @@ def _callback(execution: Execution, ours: c.OpenCallback, theirs: c.OpenCallback
 
 
 def _scope(execution: Execution, ours: c.OpenScope, theirs: c.OpenScope) -> bool:
-    same = (ours.operation, ours.name) == (theirs.operation, theirs.name)
+    name = display_name(theirs.kind, theirs.name)  # earlier versions have longer ones
+    same = (ours.operation, ours.name) == (theirs.operation, name)
     return same and theirs.kind in ("", ours.kind)
 
 

@@ -12,7 +12,7 @@ from lambda_workflow.model.commands import StartChild
 from lambda_workflow.model.ids import (
     EXECUTION_ID_CHARACTERS_MAX,
     check_execution_id,
-    check_name,
+    display_name,
     task_id,
 )
 from lambda_workflow.model.payload_bounds import bounded
@@ -56,7 +56,7 @@ class Children(ContextBase):
         command = self._start_child(workflow, request, id, name)
         detached = StartChild(
             command.operation, command.workflow, command.payload, command.child, command.app,
-            "abandon", True, name,
+            "abandon", True, command.name,
         )  # fmt: skip
         self._execution.ledger.add(detached)
         return detached.child
@@ -92,7 +92,7 @@ class Children(ContextBase):
         begun = self._start_child(workflow, request, id, name)
         command = StartChild(
             begun.operation, begun.workflow, begun.payload, begun.child, begun.app, parent_close,
-            False, name,
+            False, begun.name,
         )  # fmt: skip
         execution = self._execution
         child: Child[Any] = Child(execution, command, caller(3), workflow.result_codec)
@@ -124,13 +124,12 @@ class Children(ContextBase):
                 f"execution {self.execution_id} is {DEPTH_MAX} children deep: start no more of "
                 "them from here; look for a workflow that calls itself without end"
             )
-        if name:
-            check_name("child", name)
+        shown = display_name("child", name) if name else ""
         label = f"request of {workflow.name}"
         payload = bounded(workflow.request_codec.encode(request, label), label)
         operation = execution.loop.operation()
         chosen = _child_id(self.execution_id, operation) if id is None else check_execution_id(id)
-        return StartChild(operation, workflow.name, payload, chosen, app)
+        return StartChild(operation, workflow.name, payload, chosen, app, name=shown)
 
 
 def _no_option(workflow: str, option: str) -> ConfigurationError:

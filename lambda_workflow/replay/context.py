@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from lambda_workflow.errors import NonDeterminismError, UsageError
+from lambda_workflow.errors import ConfigurationError, NonDeterminismError, UsageError
 from lambda_workflow.model.arguments import check_duration, check_moment
 from lambda_workflow.model.callables import show_as
 from lambda_workflow.model.commands import OpenScope, Patch, SetStatus
-from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.ids import check_name, display_name
 from lambda_workflow.model.payload import codec_for
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.replay.anyio_rules import apply_rules_to_anyio
@@ -63,7 +63,7 @@ class Context(Calls, Inbox, Patterns):
         """
         self._check_reader()
         if name:
-            check_name("sleep", name)
+            name = display_name("sleep", name)
         if isinstance(duration, datetime):
             check_moment(duration, "ctx.sleep: moment")
             duration = duration - self.now()
@@ -117,7 +117,8 @@ class Context(Calls, Inbox, Patterns):
         if self._is_frozen():
             yield
             return
-        check_name("scope", name)
+        if not (name := display_name("scope", name)):
+            raise ConfigurationError("scope name '': give a text that the history may show")
         execution = self._execution
         task = asyncio.current_task(execution.loop)
         if not isinstance(task, OrderedTask):

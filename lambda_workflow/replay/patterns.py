@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, cast, overload
 
-from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.ids import display_name
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.base import ContextBase, checked_retry
@@ -69,7 +69,7 @@ class Patterns(ContextBase):
             tolerated_failures: end as soon as more have failed; 0 ends at the first failure.
             tolerated_failure_percentage: end as soon as a larger share of all items has failed.
             name: what messages call it, and the name of its group in the history.
-            item_name: gives each item's name, 1 to 64 letters, digits, '-' and '_'. The history has
+            item_name: gives each item's name, any text. The history has
                 it beside the item's call, or over what its function starts; so has `BatchItem`.
 
         Raises:
@@ -202,7 +202,7 @@ class Patterns(ContextBase):
         """
         ctx = self._asked()
         if name:
-            check_name("retry", name)
+            name = display_name("retry", name)
         checked_retry(policy, "block")
         form = block_form(block, args)
         form.check(block, ctx, *args)

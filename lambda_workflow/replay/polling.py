@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lambda_workflow.errors import ConfigurationError, PollTimedOut
 from lambda_workflow.model.arguments import check_plain, named
 from lambda_workflow.model.callables import form_of
-from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.ids import display_name
 from lambda_workflow.model.retry import ATTEMPTS_MAX, RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
 from lambda_workflow.replay.ledger import chance
@@ -114,8 +114,7 @@ def plan(
     Raises:
         ConfigurationError: an option is out of its limits, or there are none or two kinds of pause.
     """
-    if name:
-        check_name("poll", name)
+    name = display_name("poll", name)
     label = f"poll {name!r}" if name else "poll"
     check_timeout(timeout, label)
     if attempts is not None and (type(attempts) is not int or attempts < 1):

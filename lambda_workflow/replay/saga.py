@@ -28,7 +28,7 @@ from lambda_workflow.errors import (
 from lambda_workflow.model.arguments import named
 from lambda_workflow.model.callables import form_with
 from lambda_workflow.model.commands import OpenScope
-from lambda_workflow.model.ids import check_name
+from lambda_workflow.model.ids import display_name
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.model.service import Service, check_timeout
@@ -126,7 +126,7 @@ class Saga:
         label = f"payload of {target.name}"
         bounded(target.request_codec.encode(payload, label), label)
         if name:
-            check_name("call", name)
+            name = display_name("call", name)
         if timeout is not None:
             check_timeout(timeout, f"compensation by {target.name!r}")
         call: Any = partial(self._ctx.call, target, payload, timeout=timeout, name=name)

@@ -122,7 +122,7 @@ REFUSED: list[tuple[Any, type[WorkflowError], str]] = [
     ),
     (lambda ctx: ctx.sleep(timedelta(days=367)), LimitExceeded, "more than 366 days"),
     (lambda ctx: ctx.call(DOUBLE, "x"), EncodeError, "payload of double"),
-    (lambda ctx: ctx.call(DOUBLE, 1, name="a b"), ConfigurationError, "call name 'a b'"),
+    (lambda ctx: ctx.call(DOUBLE, 1, name=7), ConfigurationError, "call name is 7: give text"),
     (lambda ctx: ctx.call(DOUBLE, 1, timeout=timedelta(0)), ConfigurationError, "above 0"),
     (lambda ctx: ctx.call(DOUBLE, 1, timeout=-HOUR), ConfigurationError, "call of 'double'"),
 ]

@@ -23,7 +23,7 @@ from tests.replay.driving import DOUBLE, drive, flow, result
         ({"tolerated_failure_percentage": -1}, "tolerated_failure_percentage is -1"),
         ({"tolerated_failure_percentage": "5"}, "tolerated_failure_percentage is '5'"),
         ({"tolerated_failure_percentage": float("nan")}, "is nan"),
-        ({"name": "no spaces"}, "map name 'no spaces'"),
+        ({"name": 7}, "map name is 7: give text"),
     ],
 )
 def test_a_bad_threshold_is_refused_at_the_call(options: dict[str, Any], told: str) -> None:

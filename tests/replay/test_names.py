@@ -61,10 +61,10 @@ def test_a_name_is_added_to_a_sleep_that_is_under_way() -> None:
     replayed(after, drive(flow(before)))
 
 
-@pytest.mark.parametrize("name", ["no spaces", "ä", "x" * 65])
-def test_a_bad_name_of_a_sleep_is_refused(name: str) -> None:
+def test_a_name_of_a_sleep_that_is_no_text_is_refused() -> None:
     async def code(ctx: Context, n: int) -> Any:
-        with pytest.raises(ConfigurationError, match="sleep name"):
+        name: Any = 7
+        with pytest.raises(ConfigurationError, match="sleep name is 7"):
             await ctx.sleep(SECOND, name=name)
         return "refused"
 
@@ -125,8 +125,7 @@ def test_items_of_a_map_have_names(by_function: bool) -> None:
 @pytest.mark.parametrize(
     ("namer", "words"),
     [
-        (lambda item: f"order {item}", "map item name"),
-        (lambda item: item, "map item name"),
+        (lambda item: item, "map item name is int: give text"),
         ("order", "item_name is str of 5: give a plain function"),
     ],
 )

@@ -53,10 +53,11 @@ def test_a_name_is_the_groups_and_costs_one_command(code: Code) -> None:
     replays(shape, turns)
 
 
-def test_a_retry_of_an_illegal_name_is_refused_at_the_call() -> None:
+def test_a_retry_whose_name_is_no_text_is_refused_at_the_call() -> None:
     async def code(ctx: Context, n: int) -> Any:
-        with pytest.raises(ConfigurationError, match="retry name 'a b'"):
-            _ = ctx.retry(one, n, name="a b")
+        no_text: Any = 7
+        with pytest.raises(ConfigurationError, match="retry name is 7: give text"):
+            _ = ctx.retry(one, n, name=no_text)
         return "refused"
 
     assert result(drive(flow(code))) == "refused"

@@ -189,7 +189,7 @@ def test_a_state_that_does_not_fit_the_service_is_refused() -> None:
         ({"every": timedelta(0)}, "timeout of poll, its `every`"),
         ({"every": timedelta(microseconds=1)}, "at least 1 millisecond"),
         ({"every": MINUTE, "timeout": timedelta(0)}, "timeout of poll is"),
-        ({"every": MINUTE, "name": "a b"}, "poll name 'a b'"),
+        ({"every": MINUTE, "name": 7}, "poll name is 7: give text"),
         ({"every": MINUTE, "check": 3}, "is no check; give a Service"),
         ({"every": MINUTE, "check": lambda: 3}, "takes 0 arguments, and is called with one or two"),
     ],
