@@ -132,6 +132,8 @@ class LiveTable(Progress):
             case c.OpenCallback() | c.StartChild():
                 _, _, what = rarer_words(command, {})
                 self._set(command.operation, "waits", what=what)
+            case c.Declare():
+                pass  # for other processes
             case c.Send() | c.OpenScope() | c.Patch() | c.SetAside() | c.SetStatus() | c.Answer():
                 mark, _, words = rarer_words(command, {})
                 self._note_row(mark, words)

@@ -191,6 +191,9 @@ def rarer_words(command: c.Rarer, names: dict[str, str]) -> tuple[str, str, str]
             return "▸", command.operation, command.name
         case c.SetAside():
             return "✉", "", f"signal {command.name} set aside: {command.reason}"
+        case c.Declare():
+            words = "declares the type of" if command.contract else "declares no type for"
+            return "·", "", f"{words} {command.kind} {command.name}"
         case c.Patch():
             return "·", "", f"patch {command.name}"
         case c.SetStatus():

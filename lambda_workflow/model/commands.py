@@ -174,6 +174,24 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Declare:
+    """The type by which the code reads the signals or updates of a name; it is not compared.
+
+    Attributes:
+        kind: signal or update.
+        schema: the JSON Schema of the payload, for clients without the workflow's code; None takes
+            an earlier one back.
+        contract: a digest of all that the type says, which a schema of this size does not.
+    """
+
+    operation: ClassVar[str] = ""
+    kind: str
+    name: str
+    schema: Json
+    contract: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetStatus:
     """What the workflow says of itself."""
 
@@ -232,6 +250,7 @@ Rarer = (
     | OpenScope
     | Patch
     | SetAside
+    | Declare
     | SetStatus
     | Answer
     | End
@@ -249,6 +268,7 @@ Command = (
     | OpenScope
     | Patch
     | SetAside
+    | Declare
     | SetStatus
     | Answer
     | Ending

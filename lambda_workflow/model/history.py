@@ -271,7 +271,7 @@ class History:
                 self.renewal = command
             case c.Complete() | c.Fail() | c.End():
                 self.attempts.clear()
-            case c.Send() | c.OpenScope() | c.Patch() | c.SetAside() | c.Answer():
+            case c.Send() | c.OpenScope() | c.Patch() | c.SetAside() | c.Declare() | c.Answer():
                 pass
             case _:
                 assert_never(command)

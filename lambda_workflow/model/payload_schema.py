@@ -7,6 +7,7 @@ Laws
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -24,25 +25,49 @@ _KEPT: Final = frozenset(
         "const", "$ref", "$defs", "additionalProperties", "minItems", "maxItems",
     }
 )  # fmt: skip
+_WORDS: Final = ("title", "description", "default", "examples")  # they change nothing
+NO_CONTRACT: Final = (None, "")
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,),
     "integer": (int,), "number": (int, float), "null": (type(None),),
 }  # fmt: skip
 
 
-@lru_cache(1024)
 def schema_of(tp: Any) -> Json:
     """The schema of a type; None where it says nothing, or more than a history has room for."""
+    return contract_of(tp)[0]
+
+
+@lru_cache(1024)
+def contract_of(tp: Any) -> tuple[Json, str]:
+    """The schema, and a digest of all that pydantic knows of the type; the same for no schema."""
     from pydantic import TypeAdapter  # only where a type is asked for
 
     try:
         adapter = TypeAdapter(tp)
-        schema = _reduced(adapter.json_schema())
+        whole = adapter.json_schema()
+        schema = _reduced(whole)
         if _has_model(adapter.core_schema):
             schema.setdefault("$defs", {})[_LAX] = {}
     except Exception:  # noqa: BLE001  # law 2: pydantic does not know each type of the codec
-        return None
-    return schema if schema and len(dumps(schema)) <= SCHEMA_CHARACTERS_MAX else None
+        return NO_CONTRACT
+    if not schema or len(dumps(schema)) > SCHEMA_CHARACTERS_MAX:
+        return NO_CONTRACT
+    text = dumps(_without_words(whole))
+    return schema, hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _without_words(schema: Any, *, is_map: bool = False) -> Any:
+    """The schema without what is there for people; a map's keys are names of fields."""
+    if isinstance(schema, list):
+        return [_without_words(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_words(value, is_map=not is_map and key in ("properties", "$defs"))
+        for key, value in schema.items()
+        if is_map or key not in _WORDS
+    }
 
 
 def contradiction(value: Json, schema: Json, where: str) -> str | None:

@@ -157,6 +157,8 @@ def _rarer_row(command: c.Rarer) -> list[Any]:
             return ["patch", command.name]
         case c.SetAside():
             return ["aside", command.name, command.id, command.reason]
+        case c.Declare():
+            return ["declare", command.kind, command.name, command.schema, command.contract]
         case c.SetStatus():
             return ["status", pack(command.payload)]
         case c.Answer():
@@ -281,6 +283,7 @@ COMMANDS: Final[dict[str, Callable[[list[Any]], c.Command]]] = {
     "scope": lambda r: c.OpenScope(*r[1:]),
     "patch": lambda r: c.Patch(r[1]),
     "aside": lambda r: c.SetAside(r[1], r[2], r[3]),
+    "declare": lambda r: c.Declare(*r[1:]),
     "status": lambda r: c.SetStatus(unpack(r[1])),
     "answer": _answer,
     "end": lambda r: c.End(Status(r[1]), r[2]),

@@ -28,7 +28,7 @@ from lambda_workflow.replay.origins import split
 if TYPE_CHECKING:
     from lambda_workflow.replay.execution import Execution
 
-_FREE: Final = (c.Patch, c.SetAside, c.SetStatus)  # they may come and go
+_FREE: Final = (c.Patch, c.SetAside, c.Declare, c.SetStatus)  # they may come and go
 
 
 def difference(

@@ -19,6 +19,7 @@ from lambda_workflow.model.failures import failure_of
 from lambda_workflow.model.ids import run_prefix
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.replay.context import Context
+from lambda_workflow.replay.declaring import note_arrival
 from lambda_workflow.replay.ledger import chance
 from lambda_workflow.replay.loop import DurableHandle
 from lambda_workflow.replay.operations import Call, Operation
@@ -170,10 +171,12 @@ def _beaten(execution: Execution, event: e.Heartbeat) -> None:
 
 
 def _signalled(execution: Execution, event: e.Signalled) -> None:
+    note_arrival(execution, "signal", event)
     execution.state.signals[event.name].put_nowait(event)
 
 
 def _update_requested(execution: Execution, event: e.UpdateRequested) -> None:
+    note_arrival(execution, "update", event)
     execution.state.updates[event.name].put_nowait(event)
 
 

@@ -15,6 +15,7 @@ from lambda_workflow.model.payload import Json
 from lambda_workflow.model.payload_bounds import bounded
 from lambda_workflow.model.signal import Signal, Update
 from lambda_workflow.replay.base import ContextBase
+from lambda_workflow.replay.declaring import declare, fitted
 from lambda_workflow.replay.loop import OrderedFuture
 from lambda_workflow.replay.unreadable import block_on_told, follows_earlier_rules, set_aside
 
@@ -82,6 +83,7 @@ class Inbox(ContextBase):
         while True:
             if self._is_frozen():
                 await self._never()
+            declare(self._execution, "signal", signal.name, signal.codec.type)
             event = await self._execution.state.signals[signal.name].get()
             read: list[T] = []
             if await self._reads_signal(signal, event, read):
@@ -99,7 +101,7 @@ class Inbox(ContextBase):
         except DecodeError as error:
             if follows_earlier_rules(execution):
                 raise
-            if event.checked or not execution.live:
+            if not execution.live or fitted(execution, "signal", event):
                 block_on_told(execution, "signal", event, error)
                 await self._never()
             set_aside(execution, event, error)
@@ -121,6 +123,7 @@ class Inbox(ContextBase):
         while True:
             if self._is_frozen():
                 await self._never()
+            declare(self._execution, "update", update.name, update.request_codec.type)
             event = await self._execution.state.updates[update.name].get()
             try:
                 payload = update.request_codec.decode(event.payload, f"update {update.name}")
@@ -141,7 +144,7 @@ class Inbox(ContextBase):
             return False  # it was rejected then
         if follows_earlier_rules(execution):
             return False
-        return event.checked or not execution.live
+        return not execution.live or fitted(execution, "update", event)
 
     async def wait_until(self, predicate: Callable[[], object]) -> None:
         """Wait until a condition over what the workflow itself keeps is true.

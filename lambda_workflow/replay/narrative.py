@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_workflow.model import events as e
+from lambda_workflow.model.commands import Declare
 
 
 @dataclass(slots=True)
@@ -17,6 +18,10 @@ class Narrative:
 
     Attributes:
         signals, updates: what came and was not taken yet, by name, in order.
+        awaited: the types by which today's code reads signals and updates, by kind and name.
+        declared: how the history says that they are read; see `declaring`.
+        settled: those of which the history says how today's code reads them.
+        arrived: what was declared when a payload came whose sender had no type, by kind and id.
         conditions: who waits for what to become true.
         patches: which way the code went at each changed place.
         cancelled: why the execution is to end, once somebody asked for it.
@@ -28,6 +33,10 @@ class Narrative:
     updates: defaultdict[str, asyncio.Queue[e.UpdateRequested]] = field(
         default_factory=lambda: defaultdict(asyncio.Queue)
     )
+    awaited: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    declared: dict[tuple[str, str], Declare] = field(default_factory=dict)
+    settled: set[tuple[str, str]] = field(default_factory=set)
+    arrived: dict[tuple[str, str], Declare] = field(default_factory=dict)
     conditions: dict[asyncio.Future[Any], Callable[[], object]] = field(default_factory=dict)
     patches: dict[str, bool] = field(default_factory=dict)
     cancelled: str | None = None

@@ -257,6 +257,8 @@ def key_of(command: c.Command) -> str:
             return f"patch:{command.name}"
         case c.SetAside():
             return f"aside:{command.name}:{command.id}"
+        case c.Declare():
+            return f"declare:{command.kind}:{command.name}"
         case c.Answer():
             return f"answer:{command.id}"
         case c.SetStatus():

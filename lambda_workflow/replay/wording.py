@@ -109,7 +109,8 @@ def _rarer_verb(
     | c.SetStatus
     | c.Answer
     | c.Patch
-    | c.SetAside,
+    | c.SetAside
+    | c.Declare,
 ) -> str:
     match command:
         case c.Complete():
@@ -128,6 +129,8 @@ def _rarer_verb(
             return f"is patched by `{command.name}`"
         case c.SetAside():
             return f"sets a signal `{command.name}` aside"
+        case c.Declare():
+            return f"declares {command.kind} `{command.name}`"
         case _:
             assert_never(command)
 
@@ -164,6 +167,8 @@ def noun(execution: Execution, command: c.Command | None) -> str:
             return f"patch `{command.name}`"
         case c.SetAside():
             return f"a signal `{command.name}` set aside"
+        case c.Declare():
+            return f"the type of {command.kind} `{command.name}`"
         case c.Complete() | c.Fail() | c.End() | c.ContinueAsNew():
             return "its end"
         case _:
@@ -214,7 +219,8 @@ def _rarer_shown(
     | c.SetStatus
     | c.Answer
     | c.Patch
-    | c.SetAside,
+    | c.SetAside
+    | c.Declare,
 ) -> str:
     match command:
         case c.Complete():
@@ -229,6 +235,8 @@ def _rarer_shown(
             return f"patch {command.name}"
         case c.SetAside():
             return f"set signal {command.name} aside"
+        case c.Declare():
+            return f"declare {command.kind} {command.name}"
         case c.End():
             return f"end({command.status})"
         case c.Fail():

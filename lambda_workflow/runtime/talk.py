@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar, overload
 
 from lambda_workflow.errors import (
     ConfigurationError,
+    EncodeError,
     ExecutionClosed,
     ExecutionError,
     ResultTimeout,
@@ -27,6 +28,7 @@ from lambda_workflow.model.history import History, digest
 from lambda_workflow.model.ids import check_text, deduplication_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload import Json, fingerprint
+from lambda_workflow.model.payload_schema import contradiction
 from lambda_workflow.model.references import CLIENT_PLACE
 from lambda_workflow.model.signal import Signal, Update, is_typed
 from lambda_workflow.ports import Header, SendMessage
@@ -180,6 +182,8 @@ class Talk(Results):
         header = await self._found(execution_id, is_started=is_started)
         if header is not None and header.status.closed:
             raise _closed(execution_id, header.status, f"takes no signal {signal.name!r}")
+        if header is not None and not signal.checked:
+            await self._check_declared("signal", signal)
         blobs = self.backend.blobs
         payload = await deposit(signal.payload, execution_id, blobs, place=CLIENT_PLACE)
         await self.backend.queue.send_messages([send_once(replace(signal, payload=payload))])
@@ -196,6 +200,8 @@ class Talk(Results):
         execution_id = request.execution_id
         header = await self._found(execution_id, is_started=is_started)
         if header is None or not header.status.closed:
+            if header is not None and not request.checked:
+                await self._check_declared("update", request)
             blobs = self.backend.blobs
             payload = await deposit(request.payload, execution_id, blobs, place=CLIENT_PLACE)
             await self.backend.queue.send_messages([send_once(replace(request, payload=payload))])
@@ -203,6 +209,16 @@ class Talk(Results):
             raise _closed(execution_id, header.status, f"takes no update {request.name!r}")
         seen = 0 if header is None or is_known else header.turn
         return await self._reply_to(request, timeout, seen=seen)
+
+    async def _check_declared(self, kind: str, message: m.Signal | m.UpdateRequest) -> None:
+        """Refuse what contradicts the type that the code has declared: this client has none."""
+        history = await load_history(self.backend, message.execution_id)
+        declared = _declared(history, kind, message.name)
+        if declared is None or f"{kind}:{message.id}" in history.taken:
+            return
+        told = contradiction(message.payload, declared.schema, f"{kind} {message.name}")
+        if told is not None:
+            raise EncodeError(f"{told}; nothing is changed")
 
     async def _reply_to(
         self,
@@ -275,6 +291,15 @@ def _answer(history: History, request: m.UpdateRequest) -> c.Answer | None:
                 return c.Answer(request.id, None, e.Failure("RunEnded", words))
         if turn.status.closed and (is_asked or turn is history.turns[-1]):
             raise _closed(request.execution_id, turn.status, f"did not reply to {request.name!r}")
+    return None
+
+
+def _declared(history: History, kind: str, name: str) -> c.Declare | None:
+    """How the present run's code reads the signals or updates of a name."""
+    for turn in reversed(history.run_turns()):
+        for command in turn.commands:
+            if isinstance(command, c.Declare) and (command.kind, command.name) == (kind, name):
+                return command
     return None
 
 

@@ -6,13 +6,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from lambda_workflow import Client
+from lambda_workflow import App, Client, Context, Signal, Update, workflow
+from lambda_workflow.cli import main
 from lambda_workflow.local import Engine
 from tests.cli.command import called
 
@@ -102,6 +104,57 @@ async def test_a_workflow_is_asked_and_told(folder: Path) -> None:
         assert await called(folder, "update", "s1", "add", "--input", "100") == "111\n"
         assert await client.result("s1") == 115
         assert "it takes no signal 'go'" in await called(folder, "signal", "s1", "go", code=2)
+
+
+@dataclass
+class Item:
+    """Of a cart."""
+
+    name: str
+    cents: int
+
+
+@workflow
+async def cart(ctx: Context, n: int) -> list[Item]:
+    """A signal, and then an update."""
+    item = await ctx.wait_signal(Signal("add", Item))
+    async for call in ctx.updates(Update("put", Item, int)):
+        call.respond(call.payload.cents)
+        return [item, call.payload]
+    return []
+
+
+async def test_what_is_not_of_the_declared_type_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "db"
+
+    async def told(command: str, name: str, payload: str) -> tuple[int, str]:
+        words = [command, "c1", name, "--db", str(path), "--input", payload]
+        code = await asyncio.to_thread(main, words)
+        return code, capsys.readouterr().err
+
+    async with Engine(App("shop", workflows=[cart]), path) as engine:
+        handle = await engine.client.start(cart, 1, execution_id="c1")
+        await handle.describe()
+        for command, name in (("signal", "add"), ("update", "put")):
+            while not await has_declared(engine.client, name):  # noqa: ASYNC110  # as any client may
+                await asyncio.sleep(0.01)
+            before = await engine.client.export("c1")
+            code, said = await told(command, name, '{"name": "tea", "cents": "secret"}')
+            assert code == 2
+            assert f"{command} {name}.cents: found string, allowed integer; nothing is" in said
+            assert "secret" not in said
+            code, said = await told(command, name, "[]")
+            assert (code, f"{command} {name}: found array" in said) == (2, True)
+            assert await engine.client.export("c1") == before
+            code, _ = await told(command, name, '{"name": "tea", "cents": 4}')
+            assert code == 0
+        assert await handle.result() == [Item("tea", 4)] * 2
+
+
+async def has_declared(client: Client, name: str) -> bool:
+    return f'"{name}"' in await client.export("c1")
 
 
 async def test_what_is_written_wrongly_is_said(folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_schedule_made_by_an_earlier_version_is_unchanged_for_a_deployment(fil
 
 
 async def test_the_workflow_that_does_everything_is_recorded_as_it_was() -> None:
-    kinds = [kinds_of(read_history((FOLDER / "vocabulary.json").read_text()))]
+    kinds = [kinds_of(read_history((FOLDER / "vocabulary-declared.json").read_text()))]
     async with Engine(vocabulary.app, ":memory:", clock=SkippingClock(), check=True) as engine:
         result = await vocabulary.play(engine.client)
         kinds.append(kinds_of(await engine.client.history("vocabulary")))

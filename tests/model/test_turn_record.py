@@ -103,6 +103,8 @@ def commands() -> Iterator[c.Command]:
     yield from (c.OpenCallback("6"), c.OpenCallback("6", "boss"), c.OpenScope("2.", "pay"))
     yield from (
         c.SetAside("nudge", "s1", "found str"),
+        c.Declare("signal", "nudge", {"type": "string"}, "0f"),
+        c.Declare("update", "sum", None),
         c.Patch("two-checks"),
         c.RunStep("7", "work", True),
     )

@@ -174,6 +174,8 @@ def _command_key(command: c.Command, turn: Turn) -> str:
             return f"patch {command.name} in {turn.number}"
         case c.SetAside():
             return f"signal {command.id} set aside"
+        case c.Declare():
+            return f"type {command.contract} of {command.kind} {command.name} in {turn.number}"
         case c.Answer():
             return f"answer to {command.id}"
         case c.SetStatus() | c.ContinueAsNew():
