@@ -38,7 +38,8 @@ class Failure:
 
     However it is made, it can be recorded: texts are cut to their limits and made encodable,
     details without a JSON form become their `repr`. `retry_after` is the delay in seconds that the
-    origin asks for before the next attempt.
+    origin asks for before the next attempt. `args` are those of a step's exception, as
+    `exception_args` writes them; they are kept in records, and no message brings them.
     """
 
     type: str
@@ -47,6 +48,7 @@ class Failure:
     details: Json = None
     stack: str | None = None
     retry_after: float | None = None
+    args: Json = None
 
     def __post_init__(self) -> None:
         put = partial(object.__setattr__, self)
@@ -69,6 +71,8 @@ class Failure:
             out["stack"] = self.stack
         if self.retry_after is not None:
             out["retry_after"] = self.retry_after
+        if self.args is not None:
+            out["args"] = self.args
         return out
 
     @classmethod
@@ -82,6 +86,7 @@ class Failure:
         failure = object.__new__(cls)
         for name, value in _failure_fields(data).items():
             object.__setattr__(failure, name, value)
+        object.__setattr__(failure, "args", data.get("args"))
         return failure
 
 

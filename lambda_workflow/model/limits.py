@@ -20,6 +20,7 @@ INT_DIGITS_MAX: Final = 640  # Python reads and writes these whatever PYTHONINTM
 
 ERROR_TYPE_CHARACTERS_MAX: Final = 256  # retry policies compare it; a qualified name is shorter
 ERROR_MESSAGE_CHARACTERS_MAX: Final = 4_000  # a dump in a message must not fill a record
+ERROR_ARGS_CHARACTERS_MAX: Final = 2_000  # as JSON; past it the message has to do
 ERROR_DETAILS_CHARACTERS_MAX: Final = 16_000  # as JSON
 ERROR_STACK_CHARACTERS_MAX: Final = 4_000  # the innermost frames say it
 RETRY_AFTER_SECONDS_MAX: Final = 365 * 24 * 3_600  # as long as a timer is sure to live

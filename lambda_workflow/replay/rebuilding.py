@@ -1,10 +1,11 @@
 """A step's own exception, made again from what the history has of it.
 
 Laws
- 1. Where the class takes its own words, the exception is of that class and says the same.
+ 1. Where the class takes its recorded arguments, or its own words where none are recorded, and
+    says the same then, the exception is of that class.
  2. Else it is a StepFailed that is of the class as well, without the attributes which its own
-    constructor sets, so that `except JSONDecodeError` takes it; where no class can be derived from
-    it, as from pydantic's ValidationError, of the nearest one above.
+    constructor sets, so that `except UnicodeDecodeError` takes it; where no class can be derived
+    from it, as from pydantic's ValidationError, of the nearest one above.
  3. Histories of semantics 1 get what they got: the class, or a plain StepFailed.
 """
 
@@ -12,10 +13,13 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from lambda_workflow.errors import StepFailed, StepInterrupted, StepTimedOut
 from lambda_workflow.model.events import Failure
+from lambda_workflow.model.exception_args import args_from
 from lambda_workflow.replay.operations import Step
 
 _NEVER: Final = (StopIteration, StopAsyncIteration)  # no future can carry them
@@ -41,7 +45,7 @@ def rebuilt(step: Step[Any], failure: Failure, attempts: int) -> BaseException:
     )
     if kind is not StepFailed or not carried or issubclass(found, _NEVER):
         return kind(text, **facts)
-    same = _same(found, failure.message, is_new=is_new)
+    same = _same(found, failure, is_new=is_new)
     if same is not None:
         return same
     return (_stand_in(found, text, facts) if is_new else None) or StepFailed(text, **facts)
@@ -60,19 +64,30 @@ def _class_named(name: str, *, nested: bool) -> Any:
     return found
 
 
-def _same(found: type[Exception], message: str, *, is_new: bool) -> Exception | None:
-    """Law 1; a KeyError's message is the `repr` of its key."""
-    args: list[Any] = [message] if message else []
-    if is_new and found.__str__ is KeyError.__str__ and message:
+def _same(found: type[Exception], failure: Failure, *, is_new: bool) -> Exception | None:
+    """Law 1."""
+    for args in _tries(found, failure, is_new=is_new):
         try:
-            args = [ast.literal_eval(message)]
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return None
-    try:
-        error = found(*args)
-        return error if str(error) == message else None
-    except Exception:  # noqa: BLE001  # a constructor of its own: see law 2
-        return None
+            error = found(*args)
+            if str(error) == failure.message:
+                return error
+        except Exception:  # noqa: BLE001  # a constructor of its own: see law 2
+            continue
+    return None
+
+
+def _tries(found: type[Exception], failure: Failure, *, is_new: bool) -> Iterator[tuple[Any, ...]]:
+    """What the class may take; a KeyError's message is the `repr` of its key."""
+    message = failure.message
+    if is_new and (given := args_from(failure.args)) is not None:
+        yield given
+    if not message:
+        yield ()
+    elif is_new and found.__str__ is KeyError.__str__:
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            yield (ast.literal_eval(message),)
+    else:
+        yield (message,)
 
 
 def _stand_in(found: type[Exception], text: str, facts: dict[str, Any]) -> Exception | None:

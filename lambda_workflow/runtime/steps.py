@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from lambda_workflow.errors import EncodeError, PayloadTooLarge, WorkflowError
 from lambda_workflow.model.events import Failure, StepErrored, StepSucceeded
+from lambda_workflow.model.exception_args import args_of
 from lambda_workflow.model.failures import failure_of, stack_of
 from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.payload import Json
@@ -175,7 +176,8 @@ async def _work_of(step: Step[Any]) -> StepOutcome:
         step.work, name=name, is_async=step.is_async, in_thread=STEP_THREADS.run
     )
     if ended.error is not None:
-        failure = failure_of(without_later(ended.error, name), stack_of(ended.error))
+        error = without_later(ended.error, name)
+        failure = replace(failure_of(error, stack_of(ended.error)), args=args_of(error))
         return StepOutcome(operation, step.attempt, None, failure)
     try:
         payload = bounded(step.codec.encode(ended.value, f"result of {name}"), f"result of {name}")

@@ -35,6 +35,7 @@ FAILURES = [
     e.Failure("T", "m"),
     e.Failure("a.b.T", "", False, {"code": [1, None]}, "stack\nof it"),
     e.Failure("T", "m", True, 0, ""),
+    e.Failure("KeyError", "('a', 1)", args=[{"$tuple": ["a", 1]}]),
 ]
 OPERATIONS = ["1", "2.10.3", "3:timeout", "4:retry2", "_.1"]
 LATER = [0, 1, -3, 86_400_000]
