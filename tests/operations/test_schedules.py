@@ -48,12 +48,14 @@ async def test_what_is_due_is_started_by_the_policy(
     host: Host, overlap: Any, hours: list[int], skipped: int
 ) -> None:
     start = start_of(host)
-    async with host(app(start, 90, overlap=overlap)) as client:
+    options = {"jitter": HOUR / 12, "catch_up": 24 * HOUR, "pause_on_failure": overlap != "allow"}
+    async with host(app(start, 90, overlap=overlap, **options)) as client:
         assert await client.schedules.apply() == {"s": "created"}
         await host.advance(8 * 3600)
         assert await runs(client) == named(*(start + hour * HOUR for hour in hours))
         info = await client.schedules.describe("s")
-        assert (info.started, info.skipped, info.failed) == (len(hours), skipped, 0)
+        assert (info.started, info.skipped, info.failed, info.missed) == (len(hours), skipped, 0, 0)
+        assert (info.jitter, info.catch_up) == (HOUR / 12, 24 * HOUR)
         assert await client.schedules.apply() == {"s": "unchanged"}
 
 

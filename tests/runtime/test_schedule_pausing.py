@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,16 +59,6 @@ async def test_a_resume_goes_on_and_the_next_failure_pauses_it_again(make_days: 
     assert (info.started, info.failed) == (4, 2)
 
 
-async def test_the_reason_of_a_user_is_kept(make_days: MakeDays) -> None:
-    days = make_days(hourly(0, pause_on_failure=True))
-    await days.schedules.apply()
-    await days.until(0.99)
-    await days.schedules.pause("s", "holidays")
-    await days.schedules.trigger("s")
-    await days.until(3)
-    assert (await days.info()).paused == "holidays"
-
-
 async def test_the_rest_of_a_backfill_waits_for_the_resume(make_days: MakeDays) -> None:
     days = make_days(hourly(0, pause_on_failure=True))
     await days.schedules.apply()
@@ -102,27 +93,44 @@ async def endless(ctx: Context, request: str) -> None:
     await ctx.sleep(timedelta(days=300))
 
 
+@workflow
+async def failing_late(ctx: Context, request: str) -> None:
+    await ctx.sleep(HOUR / 2)
+    raise ConnectionError(request)
+
+
+def days_of(code: Any) -> tuple[Days, Client]:
+    schedule = Schedule("s", code, "x", every=HOUR, pause_on_failure=True)
+    days = Days(App("tests", workflows=[code], schedules=[schedule]), check=True)
+    client = Client(days.app, days.memory.backend)
+    days.schedules = client.schedules
+    return days, client
+
+
+async def test_the_reason_of_a_user_is_kept() -> None:
+    days, _ = days_of(failing_late)
+    with closing(days):
+        await days.schedules.apply()
+        await days.until(1.2)
+        await days.schedules.pause("s", "holidays")
+        await days.until(3)
+        info = await days.info()
+        assert (info.failed, info.paused) == (1, "holidays")
+
+
 @pytest.mark.parametrize(
-    ("ending", "status", "is_paused"),
-    [("cancel", Status.CANCELLED, False), ("terminate", Status.TERMINATED, False)],
+    ("ending", "status"), [("cancel", Status.CANCELLED), ("terminate", Status.TERMINATED)]
 )
-async def test_an_execution_that_somebody_stops_is_no_failure(
-    ending: str, status: Status, is_paused: bool
-) -> None:
-    schedule = Schedule("s", endless, "x", every=HOUR, pause_on_failure=True)
-    days = Days(App("tests", workflows=[endless], schedules=[schedule]), check=True)
-    try:
-        client = Client(days.app, days.memory.backend)
-        days.schedules = client.schedules
+async def test_an_execution_that_somebody_stops_is_no_failure(ending: str, status: Status) -> None:
+    days, client = days_of(endless)
+    with closing(days):
         await days.schedules.apply()
         await days.until(1.5)
         await getattr(client, ending)(FIRST)
         await days.until(1.9)
         assert days.status(FIRST) is status
         info = await days.info()
-        assert (info.failed, info.paused is not None) == (1, is_paused)
-    finally:
-        days.close()
+        assert (info.failed, info.paused) == (1, None)
 
 
 def test_it_cannot_be_had_where_no_end_is_waited_for() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -203,3 +204,21 @@ def test_what_can_never_be_right_is_refused(table: Timetable, words: str) -> Non
 )
 def test_what_is_right_passes(table: Timetable) -> None:
     table.check()
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"every": timedelta(minutes=7)},
+        {"every": timedelta(minutes=7), "end": datetime(2026, 1, 1, 0, 21, tzinfo=UTC)},
+        {"every": timedelta(minutes=7), "start": datetime(2026, 1, 1, 0, 5, tzinfo=UTC)},
+        {"cron": "*/7 * * * *"},
+        {"at": datetime(2026, 1, 1, 0, 30, tzinfo=UTC)},
+    ],
+)
+@pytest.mark.parametrize("minutes", [0, 6, 7, 14, 21, 30, 200])
+def test_due_times_are_counted_as_they_are_listed(way: dict[str, Any], minutes: int) -> None:
+    table, after = Timetable(**way), datetime(2026, 1, 1, tzinfo=UTC)
+    until = after + timedelta(minutes=minutes)
+    listed = [due for due in table.next_times(100, after) if due <= until]
+    assert table.count_due(after, until, 1000) == (len(listed), [after, *listed][-1])
