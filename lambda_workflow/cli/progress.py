@@ -91,7 +91,13 @@ class Progress:
             return f"{fields['line']}: has run for {fields['seconds']} s without waiting"
         if happening.kind == "repeats":
             return f"{happening.fields['line']} calls {happening.fields['call']}"
-        if happening.kind not in ("blocked", "failed", "unawaited", "unseen", "stubborn"):
+        if happening.kind == "blocked":
+            return f"blocked: {happening.fields['reason']}"
+        if happening.kind == "failed":
+            again = happening.fields.get("again_in_seconds")
+            after = "" if again is None else f"; tried again in {again:g} s"
+            return f"failed: {happening.fields['error']}{after}"
+        if happening.kind not in ("unawaited", "unseen", "stubborn"):
             return ""
         return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"
 

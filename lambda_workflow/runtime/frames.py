@@ -10,6 +10,8 @@ from functools import cache
 from types import FrameType
 from typing import Final
 
+from lambda_workflow.replay.places import shown_path
+
 _INSTALLED: Final = ("/site-packages/", "/dist-packages/")
 _PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)).replace("\\", "/") + "/"
 _OUTSIDE: Final = _PACKAGE + "testing/"  # the workflows of the simulation are users of the package
@@ -24,10 +26,10 @@ def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def place_of(frame: FrameType) -> str:
-    """`flows/order.py:42`: the path relative to the working directory where it is below it."""
+    """`flows/order.py:42`: the path below the folder that Python imports it from, or is run in."""
     path = frame.f_code.co_filename
     here = os.getcwd() + os.sep
-    return f"{path.removeprefix(here)}:{frame.f_lineno}"
+    return f"{shown_path(path.removeprefix(here))}:{frame.f_lineno}"
 
 
 def is_of_package(frame: FrameType) -> bool:

@@ -25,6 +25,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 from lambda_workflow.errors import NonDeterministicCall
+from lambda_workflow.runtime.frames import place_of
 from lambda_workflow.runtime.guard_rules import Rule, rules
 
 __all__ = ["Guard"]
@@ -148,7 +149,7 @@ def _line(frame: FrameType) -> str:
     """The nearest line that stands in a file: what `exec` made has none to look at."""
     while frame.f_code.co_filename.startswith("<") and frame.f_back is not None:
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return place_of(frame)
 
 
 def _is_import(frame: FrameType) -> bool:

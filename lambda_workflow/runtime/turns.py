@@ -36,7 +36,7 @@ from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Happening
 from lambda_workflow.replay.endings import end_without_code
 from lambda_workflow.replay.facts import execution_timeout
-from lambda_workflow.replay.reasons import place_of
+from lambda_workflow.replay.reasons import of_execution, place_of
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.committing import Committer, Work
 from lambda_workflow.runtime.dispatch import (
@@ -297,6 +297,8 @@ class Turns:
         reason = f"{type(error).__name__}: {error}"
         if live.execution is not None and ".py:" not in reason:
             reason = f"{reason} ({place_of(live.execution)})"
+        elif live.execution is not None and f"execution {history.execution_id}" not in reason:
+            reason = f"{reason} ({of_execution(live.execution)})"
         kept = [event for event in work.pending if not _is_of_unrecorded_step(event, history)]
         if len(kept) < len(work.pending):  # the history has taken in what is not to be recorded
             work.pending, live.is_spoilt = kept, True

@@ -306,3 +306,13 @@ def busy_for(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         sum(range(50))
+
+
+async def test_the_reason_names_the_workflow_and_the_app(make_host: MakeHost) -> None:
+    flow: Workflow[int, int] = workflow(name="endless")(plain)
+    app = App("loops", workflows=[flow], version="7")
+    host = make_host(app, limits=QUICK)
+    await host.start(flow)
+    reason = host.history().turns[-1].reason
+    assert "execution e of workflow `endless` of App `loops` version 7" in reason
+    assert not re.search(r"(^|[ (])/", reason), "a path of the machine"
