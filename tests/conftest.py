@@ -4,7 +4,9 @@ those that need the SAM CLI where it is.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,11 @@ import pytest
 
 from lambda_workflow.model.payload_shown import values_shown
 from tests.patience import patience
+
+# `nohup make test &` has SIGINT ignored, which every child inherits; of a handler it does not.
+with suppress(ValueError):  # a worker's thread may set none; its process has been started by one
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Each test opens a session of its own: what botocore reads from its files is read once a process.
 botocore.loaders.create_loader = cache(botocore.loaders.create_loader)

@@ -126,7 +126,7 @@ def refused_by(error: Exception, label: str, *, hidden: bool = False) -> Refused
     """The refusal in pydantic's error, or in any error of a user's validator.
 
     Args:
-        hidden: whether the model has `hide_input_in_errors`.
+        hidden: whether the model has `hide_input_in_errors`: then its messages have no values.
     """
     from pydantic import ValidationError
 
@@ -135,7 +135,7 @@ def refused_by(error: Exception, label: str, *, hidden: bool = False) -> Refused
     found = error.errors(include_url=False, include_context=False)
     steps = ["".join(map(_step, detail["loc"])) for detail in found]
     reasons = [
-        _message(detail)
+        str(detail["msg"])
         if hidden or detail["type"] == "missing"
         else f"found {shown(detail['input'])}: {_message(detail)}"
         for detail in found

@@ -15,7 +15,7 @@ from lambda_workflow.model import wire_fields as f
 from lambda_workflow.model.arguments import named
 from lambda_workflow.model.bounded import as_details
 from lambda_workflow.model.events import NO_OPTIONS, BlobRef, Failure, StartOptions
-from lambda_workflow.model.ids import task_id
+from lambda_workflow.model.ids import NAME_CHARACTERS_MAX, task_id
 from lambda_workflow.model.messages import (
     GRACE_MS,
     Cancel,
@@ -172,7 +172,9 @@ def parse(body: str) -> Message:
     execution_id = f.execution(data)
     read = _KINDS.get(kind) if isinstance(kind, str) else None
     if read is None:
-        raise MessageError(f"`type` is {named(kind)}: expected one of {', '.join(_KINDS)}")
+        is_name = isinstance(kind, str) and kind.isidentifier() and len(kind) <= NAME_CHARACTERS_MAX
+        told = repr(kind) if is_name else named(kind)
+        raise MessageError(f"`type` is {told}: expected one of {', '.join(_KINDS)}")
     return read(execution_id, data)
 
 

@@ -99,7 +99,7 @@ def sleeping(name: str, *waits: timedelta) -> Code:
 def reminding(name: str, *waits: timedelta) -> Code:
     async def later(ctx: Context, wait: timedelta) -> str:
         await ctx.sleep(wait)
-        return await ctx.call(SHIP, f"after {wait}")
+        return await ctx.call(SHIP, f"{wait} after {ctx.now() - ctx.info.started_at}")
 
     async def code(ctx: Context, item: str) -> str:
         return " ".join(sorted(await asyncio.gather(*(later(ctx, one) for one in waits))))

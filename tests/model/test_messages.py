@@ -203,7 +203,7 @@ MALFORMED: list[tuple[Any, str]] = [
     (update(execution_id="x" * 129), "`execution_id`: execution id of 129 characters"),
     ({"execution_id": "e"}, "`type` is None: expected one of Request, Update, Timer, "),
     ({"execution_id": "e", "type": "Wat"}, "`type` is 'Wat': expected"),
-    ({"execution_id": "e", "type": ["Update"]}, "`type` is ['Update']: expected"),
+    ({"execution_id": "e", "type": ["Update"]}, "`type` is list of 1: expected"),
     (request(workflow=None), "`workflow` is missing or not a non-empty string"),
     (request(workflow=""), "`workflow` is missing"),
     (request(attempt="2"), "`attempt` is missing or not a whole number"),

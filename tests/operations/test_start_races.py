@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +44,16 @@ async def waits(ctx: Context, n: int) -> int:
 
 
 @workflow
+async def hears(ctx: Context, n: int) -> int:
+    """Adds up what is told within an hour."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(3600):
+            async for more in ctx.signals(ADD):
+                n += more
+    return n
+
+
+@workflow
 async def sums(ctx: Context, n: int) -> int:
     async for put in ctx.updates(PUT):
         if put.payload < 0:
@@ -55,7 +66,7 @@ async def sums(ctx: Context, n: int) -> int:
     return n
 
 
-app = App("races", workflows=[quick, other, waits, sums])
+app = App("races", workflows=[quick, other, waits, hears, sums])
 
 
 async def both(*starts: Awaitable[Handle[int]]) -> list[Handle[int]]:
@@ -124,8 +135,8 @@ async def test_a_handle_knows_its_start_after_the_execution_was_replaced(host: H
 async def test_a_refused_start_s_signal_is_not_taken(host: Host) -> None:
     async with host(app) as client:
         one, two = await both(
-            client.start(waits, 1, execution_id="w", signal=(ADD, 10), on_conflict="fail"),
-            client.start(waits, 2, execution_id="w", signal=(ADD, 20), on_conflict="fail"),
+            client.start(hears, 1, execution_id="w", signal=(ADD, 10), on_conflict="fail"),
+            client.start(hears, 2, execution_id="w", signal=(ADD, 20), on_conflict="fail"),
         )
         ends = [await told(host.result, handle) for handle in (one, two)]
         assert ends in ([11, ExecutionAlreadyStarted], [ExecutionAlreadyStarted, 22])

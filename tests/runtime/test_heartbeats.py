@@ -233,7 +233,7 @@ async def test_who_fails_where_nobody_waits_tells_the_host() -> None:
     async def fails(moments: list[int]) -> str:
         raise ValueError("no")
 
-    with pytest.raises(Unheard, match="ValueError: no") as told:
+    with pytest.raises(Unheard, match=r"ValueError$") as told:
         await shop().do(fails, task_of([1], reply=False))
     assert not told.value.is_final
     with pytest.raises(Unheard, match="BadRequest") as told:
