@@ -144,10 +144,13 @@ class S3Blobs:
         return await self._aws.call("s3", operation, Bucket=self._bucket, Key=name, **params)
 
     def _refused(self, error: AwsError, key: str, action: str) -> BackendError:
-        """A 403 with what to look at; every other error as it is."""
-        if error.status != _REFUSED:
-            return error
+        """A 403 with what to look at; every other error with the object that it is about."""
         name, bucket = OBJECT_PREFIX + key, f"arn:aws:s3:::{self._bucket}"
+        if error.status != _REFUSED:
+            what = f"{error.message} ({action} of {name} in bucket {self._bucket})"
+            return AwsError(
+                error.service, error.operation, code=error.code, message=what, status=error.status
+            )
         missing = (
             ", or the object is: without s3:ListBucket on "
             f"{bucket} S3 says 403, not 404, of an object that is not there"
