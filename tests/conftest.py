@@ -25,6 +25,12 @@ with suppress(ValueError):  # a worker's thread may set none; its process has be
 # Each test opens a session of its own: what botocore reads from its files is read once a process.
 botocore.loaders.create_loader = cache(botocore.loaders.create_loader)
 
+FIRST: Final = (
+    "local/test_sigkill.py", "simulation/test_simulation.py", "tidy/test_layout.py",
+    "services/test_own_app.py", "synth/test_init.py", "runtime/test_map_large.py",
+)  # fmt: skip
+"""Files with the longest tests: begun last, they would keep one core when the others are done."""
+
 SAM: Final = Path(__file__).parents[1] / ".venv-sam"
 
 
@@ -61,6 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("sam"):
                 item.add_marker(pytest.mark.skip(reason="`make sam` makes the environment of it"))
+    homes = [SAM.parent / "tests" / name for name in FIRST]
+    items.sort(key=lambda item: item.path not in homes)
     if config.getoption("--thorough"):
         return
     left = [item for item in items if item.get_closest_marker("thorough")]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from types import FunctionType
 from typing import Any, Final, TypeVar, TypeVarTuple, cast, get_type_hints, overload
+from weakref import WeakKeyDictionary
 
 from lambda_workflow.errors import ConfigurationError, UnknownService
 from lambda_workflow.model.arguments import check_kind, check_type
@@ -318,8 +320,24 @@ def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tupl
     )
 
 
+_RESULT_CODECS: Final[WeakKeyDictionary[Callable[..., Any], Codec[Any]]] = WeakKeyDictionary()
+"""Of functions that were steps before: resolving annotations takes longer than a step's replay."""
+
+
 def _result_codec(function: Callable[..., Any]) -> Codec[Any]:
+    if not isinstance(function, FunctionType):
+        return _resolved_codec(function) or codec_for(Any)
+    codec = _RESULT_CODECS.get(function)
+    if codec is None:
+        codec = _resolved_codec(function)
+        if codec is None:
+            return codec_for(Any)  # and once what it names is defined, of that type
+        _RESULT_CODECS[function] = codec
+    return codec
+
+
+def _resolved_codec(function: Callable[..., Any]) -> Codec[Any] | None:
     try:
         return codec_for(get_type_hints(function, include_extras=True).get("return", Any))
     except (NameError, TypeError, AttributeError):
-        return codec_for(Any)
+        return None

@@ -26,6 +26,7 @@ from lambda_workflow.local.sqlite import SqliteFile
 from lambda_workflow.model.events import CallErrored, CallSucceeded, TimerFired
 from lambda_workflow.model.turn import Turn, decode_turn
 from tests.local.crash_app import World, calls_of, expected, make_app, tally
+from tests.patience import patience
 
 SEED: Final = int(os.environ.get("LAMBDA_WORKFLOW_CRASH_SEED", "1"))
 KILLS: Final = int(os.environ.get("LAMBDA_WORKFLOW_CRASH_KILLS", "50"))
@@ -33,7 +34,6 @@ WORKFLOWS: Final = 200
 LIFE_MAX_SECONDS: Final = 0.5  # of an engine, before it is killed; start and recovery included
 PACE_SECONDS: Final = 0.15
 WAVE: Final = 20
-PATIENCE_SECONDS: Final = 240.0  # on a machine with much else to do
 
 
 class Breeder:
@@ -84,7 +84,7 @@ async def start_all(client: Client, numbers: Iterable[int]) -> None:
 
 async def check_all(client: Client, folder: Path, workflows: int) -> None:
     """Every result is right and recorded once, and every effect was done at least once."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(patience(60)):
         for n in range(workflows):
             result = await client.result(f"tally-{n}", timeout=None)
             assert result == expected(n)
@@ -138,7 +138,7 @@ def rows_left(path: Path) -> dict[str, int]:
 
 async def wait_no_rows_left(path: Path) -> None:
     """Late results and withdrawn timers are cleared away too."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(patience(60)):
         while rows_left(path):  # noqa: ASYNC110  # another process does it
             await asyncio.sleep(0.05)
 
@@ -156,7 +156,7 @@ async def test_200_workflows_survive_50_kills(breeder: Breeder, tmp_path: Path) 
             breeder.kill(engine)
         assert count_ended(tmp_path / "crash.db") < WORKFLOWS / 2  # half wait at the gate
         World(tmp_path).open_gate()
-        breeder.start(tmp_path)
+        breeder.start(tmp_path, 0.01)  # the last one need not be slow enough to be killed
         await check_all(client, tmp_path, WORKFLOWS)
         await wait_no_rows_left(tmp_path / "crash.db")
         repeated = sum(count > 1 for count in Counter(World(tmp_path).effects()).values())
@@ -182,7 +182,7 @@ async def test_of_two_engines_on_one_file_the_other_takes_over(
     try:
         first, _ = breeder.start(tmp_path, 0.05), breeder.start(tmp_path, 0.05)
         workflows = 0
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience(60)):
             while len(owners(tmp_path / "crash.db")) < 2:  # who looks first owns what was started
                 await start_all(client, range(workflows, workflows + WAVE))
                 workflows += WAVE

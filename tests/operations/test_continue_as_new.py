@@ -258,14 +258,14 @@ async def test_a_run_ends_from_within_a_task_group(host: Host) -> None:
 
 async def test_the_execution_timeout_counts_from_the_first_start(host: Host) -> None:
     async with host(APP) as client:
-        handle = await client.start(forever, 1, execution_timeout=10 * HOUR)
+        handle = await client.start(forever, 1, execution_timeout=4 * HOUR)
         began = host.now()
         with pytest.raises(ExecutionTimedOut):
             await host.result(handle)
-        assert abs(host.now() - began - 36_000_000) < 600_000
+        assert abs(host.now() - began - 14_400_000) < 600_000
         history = await client.history(handle.execution_id)
         assert history.started is not None
-        assert history.started.run.number >= 9
+        assert history.started.run.number >= 3
         assert await armed(host) == 0
 
 
