@@ -14,8 +14,10 @@
     │   ├── CallFailed                a service answered with an error, and retries are used up
     │   │   ├── BadResponse           a service's response is not of its type (unreadable="raise")
     │   │   └── CallTimedOut          no answer within the call's timeout (also a TimeoutError)
+    │   │       └── HeartbeatTimedOut the adapter at work on it was silent for too long
     │   ├── CallbackFailed            whoever held the token answered with an error
-    │   │   └── CallbackTimedOut      nobody answered, or was heard of, in time (a TimeoutError)
+    │   │   └── CallbackTimedOut      no answer in time (also a TimeoutError)
+    │   │       └── CallbackHeartbeatTimedOut  no heartbeat in time
     │   ├── ChildFailed               a child execution did not complete; carries its id
     │   │   └── ChildTimedOut         it did not end within the call's timeout (a TimeoutError)
     │   └── StepFailed                a step raised what cannot be raised again as its own class
@@ -151,7 +153,11 @@ class BadResponse(CallFailed):
 
 
 class CallTimedOut(CallFailed, TimeoutError):
-    """No answer came within the call's timeout; a late answer is dropped."""
+    """No answer came in time; a late one is dropped. `type`: `CallTimedOut`, `AttemptTimedOut`."""
+
+
+class HeartbeatTimedOut(CallTimedOut):
+    """The last attempt of a call sent no heartbeat within its `heartbeat_timeout`."""
 
 
 class CallbackFailed(OperationFailed):
@@ -160,6 +166,10 @@ class CallbackFailed(OperationFailed):
 
 class CallbackTimedOut(CallbackFailed, TimeoutError):
     """A callback was not answered, or not heard of, in time; a late answer is refused."""
+
+
+class CallbackHeartbeatTimedOut(CallbackTimedOut):
+    """No heartbeat came for a callback within its `heartbeat_timeout`."""
 
 
 class ChildFailed(OperationFailed):
@@ -202,7 +212,6 @@ class BatchFailed(WorkflowError, ExceptionGroup[Exception]):
     """
 
     def derive(self, excs: Sequence[Exception], /) -> BatchFailed:  # type: ignore[override]
-        # what `except*` makes of a part of the group
         return BatchFailed(self.message, excs)
 
 
@@ -231,7 +240,6 @@ class SagaFailed(WorkflowError, ExceptionGroup[Exception]):
     cause: BaseException
 
     def __new__(cls, message: str, failures: Sequence[Exception], cause: BaseException) -> Self:
-        """See the class."""
         error = super().__new__(cls, message, failures)
         error.cause = error.__cause__ = cause
         return error
@@ -242,7 +250,6 @@ class SagaFailed(WorkflowError, ExceptionGroup[Exception]):
         return tuple(self.exceptions)
 
     def derive(self, excs: Sequence[Exception], /) -> SagaFailed:  # type: ignore[override]
-        # what `except*` makes of a part of the group
         return SagaFailed(self.message, excs, self.cause)
 
 
@@ -283,18 +290,16 @@ class NonDeterminismError(WorkflowError):
 class WorkflowBug(WorkflowError):
     """Workflow code raised an exception which says that the code itself is wrong.
 
-    The execution is BLOCKED, as for NonDeterminismError: its facts are kept, nothing of the turn is
-    sent, and it goes on once the code is corrected. `__cause__` is the exception; the message has
-    its file and line and the frames of the workflow's code. See `BUGS`.
+    The execution is BLOCKED, and goes on once the code is corrected. `__cause__` is the exception;
+    the message has its file and line and the frames of the workflow's code. See `BUGS`.
     """
 
 
 class UnreadableFact(WorkflowError):
     """A recorded fact (a response, answer, signal or request) does not fit the code's type for it.
 
-    The execution is BLOCKED, and the fact is kept as it came: it goes on with its next message, or
-    a redrive, once a deployed contract reads the fact. The message has the contract, the field, and
-    the types that were expected and found.
+    The execution is BLOCKED, and goes on once a deployed contract reads the fact, which is kept as
+    it came. The message has the contract, the field, and the types that were expected and found.
     """
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from lambda_workflow import errors
 from lambda_workflow.errors import ConfigurationError
 
 __all__ = ["NO_RETRY", "RetryPolicy"]
@@ -101,6 +102,8 @@ def _is_named(error: type[BaseException] | str, name: str) -> bool:
     if isinstance(error, type):
         module, _, last = name.rpartition(".")
         found = getattr(sys.modules.get(module or "builtins"), last, None)
+        if found is None and not module:
+            found = getattr(errors, last, None)  # a failure has this library's without their module
         if isinstance(found, type) and issubclass(found, error):
             return True
     own = error if isinstance(error, str) else f"{error.__module__}.{error.__qualname__}"

@@ -72,6 +72,11 @@ class Operation(OrderedFuture[T], Generic[T]):
         """The fact that answers the operation has come; raises DecodeError."""
         raise NotImplementedError
 
+    @property
+    def loop_semantics(self) -> int:
+        """The engine-semantics version that the execution keeps to."""
+        return self._execution.loop.semantics
+
     def cancel(self, msg: Any | None = None) -> bool:
         """Give the operation up: it ends as cancelled at once, a later result is dropped."""
         if not super().cancel(msg):
@@ -115,11 +120,6 @@ class Step(Operation[T]):
     def execution_id(self) -> str:
         """The execution that the step belongs to."""
         return self._execution.execution_id
-
-    @property
-    def loop_semantics(self) -> int:
-        """The engine-semantics version that the execution keeps to."""
-        return self._execution.loop.semantics
 
     def resolve(self, payload: Any) -> None:
         """The work is done; what it gave comes back as it would from the history."""

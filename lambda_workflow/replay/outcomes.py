@@ -7,11 +7,13 @@ from typing import Any
 from lambda_workflow.errors import (
     BadResponse,
     CallbackFailed,
+    CallbackHeartbeatTimedOut,
     CallbackTimedOut,
     CallFailed,
     CallTimedOut,
     ChildFailed,
     ChildTimedOut,
+    HeartbeatTimedOut,
     OperationFailed,
 )
 from lambda_workflow.model.events import Failure
@@ -36,16 +38,18 @@ def error_of(
         "attempts": attempts,
         "operation": operation.operation,
     }
+    is_silent = failure.type == "HeartbeatTimedOut"
+    is_new = operation.loop_semantics > 1
     if isinstance(operation, Callback):
-        silent = failure.type == "HeartbeatTimedOut"
-        callback = CallbackTimedOut if silent else CallbackFailed
+        silent = CallbackHeartbeatTimedOut if is_new else CallbackTimedOut
+        callback = silent if is_silent else CallbackFailed
         return callback(f"callback {operation.name!r} failed with {said}", **facts)
     if isinstance(operation, Child):
         text = f"child {operation.execution_id} of {operation.workflow!r} failed with {said}"
         return _of_child(ChildFailed, operation, text, facts)
     kind = BadResponse if failure.type == "BadResponse" else CallFailed
     if failure.type in _TIMEOUTS and failure.stack is None:
-        kind = CallTimedOut
+        kind = HeartbeatTimedOut if is_silent and is_new else CallTimedOut
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     service = operation.service.name if isinstance(operation, Call) else ""
     return kind(

@@ -318,9 +318,9 @@ async def test_a_call_may_have_limits_of_its_own(host: Host) -> None:
     async with host(limits_app) as client:
         handle = await client.start(limits, 0)
         assert await host.result(handle) == [
-            ["HeartbeatTimedOut", 1],
-            ["AttemptTimedOut", 1],
-            ["CallTimedOut", 1],
+            ["HeartbeatTimedOut", "HeartbeatTimedOut", 1],
+            ["CallTimedOut", "AttemptTimedOut", 1],
+            ["CallTimedOut", "CallTimedOut", 1],
         ]
 
 
@@ -330,7 +330,7 @@ async def limits(ctx: Context, n: int) -> list[list[Any]]:
         try:
             await call
         except CallFailed as failed:
-            return [failed.type, failed.attempts]
+            return [type(failed).__name__, failed.type, failed.attempts]
         return []
 
     return [

@@ -14,6 +14,7 @@ from lambda_workflow import (
     App,
     CallbackClosed,
     CallbackFailed,
+    CallbackHeartbeatTimedOut,
     CallbackTimedOut,
     Client,
     Context,
@@ -82,7 +83,7 @@ async def beats(ctx: Context, n: int) -> str:
     await ctx.call(ASK, answer.token)
     try:
         return await answer
-    except CallbackTimedOut as silent:
+    except CallbackHeartbeatTimedOut as silent:
         return silent.type
 
 
