@@ -5,7 +5,7 @@ Laws
     change of it is none of the history's, is not looked at (docs: what may change while executions
     run). Where a record has no field, as it is older, the field is not compared.
  2. A payload that today's type reads and writes as the code has it is the same payload: a field
-    with a default may be added to the type.
+    with a default may be added to the type. What was sent and the type no longer has is a change.
 """
 
 from __future__ import annotations
@@ -136,7 +136,16 @@ def _same_payload(execution: Execution, ours: Any, theirs: Any) -> bool:
         today = codec.encode(codec.decode(theirs.payload, "recorded"), "recorded")
     except WorkflowError:
         return False
-    return digest(today) == digest(ours.payload)
+    return digest(today) == digest(ours.payload) and not _drops(theirs.payload, today)
+
+
+def _drops(recorded: Any, today: Any) -> bool:
+    """Whether a record has a field that today's type reads over."""
+    if isinstance(recorded, dict) and isinstance(today, dict):
+        return any(key not in today or _drops(recorded[key], today[key]) for key in recorded)
+    if isinstance(recorded, list) and isinstance(today, list):
+        return any(_drops(*pair) for pair in zip(recorded, today, strict=False))
+    return False
 
 
 def _codec_of(execution: Execution, command: Any) -> Codec[Any] | None:

@@ -243,6 +243,7 @@ LIMITS = "an `attempt_timeout=` or `heartbeat_timeout=` added, removed or change
 ORDER_OF = "operations that change places, or are put before, between or away from others"
 QUESTION = "the name of a callback, or the answer's type of one without a name"
 DEFAULT = "a field with a default added to a request"
+REMOVED = "a field removed from a request"
 NO_DEFAULT = "a field without a default added to a request"
 CHILD = "the name, timeout or close policy of a child"
 PLACES = "branches that change places"
@@ -255,7 +256,9 @@ CHANGES: Final = [
     Change("operations added after all that were there", plain, one_more_after, rolls=False),
     Change("another value in a request", plain, another_value),
     Change("another value in a request", ordering, ordering_in_dollars, (), (PRICED_ORDER,)),
-    Change(DEFAULT, ordering, ordering_priced, (), (PRICED_ORDER,)),
+    Change(DEFAULT, ordering, ordering_priced, (), (PRICED_ORDER,), rolls=False),
+    Change(REMOVED, ordering_priced, ordering, (PRICED_ORDER,), (ORDER,)),
+    Change(REMOVED, ordering_in_dollars, ordering, (PRICED_ORDER,), (ORDER,)),
     Change(NO_DEFAULT, ordering, ordering_weighed, (), (WEIGHED_ORDER,)),
     Change("the `name=` of a call, send, child or step", plain, with_a_name),
     Change("the `name=` of a call, send, child or step", with_a_name, plain),
