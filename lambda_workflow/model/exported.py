@@ -22,6 +22,7 @@ from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
 from lambda_workflow.model.payload import dumps
 from lambda_workflow.model.payload_text import loads_recorded
+from lambda_workflow.model.record_check import damage_in
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.turn import Turn, decode_turns, encode_turn
 
@@ -60,7 +61,13 @@ def read_history(text: str) -> History:
             f"an exported history of format {data['format']}: this version reads up to "
             f"{EXPORT_FORMAT}; use the newer lambda-workflow that wrote it"
         )
-    turns = decode_turns(map(dumps, data["turns"]))
+    try:
+        texts = [dumps(turn) for turn in data["turns"]]
+    except ValueError as error:  # 1e400 is read as infinity
+        raise WorkflowError(f"no exported history: a number is out of range ({error})") from error
+    turns = decode_turns(texts)
+    if wrong := damage_in(turns):
+        raise WorkflowError(f"no exported history: {wrong}")
     try:
         history = History(data["execution_id"], turns)
     except ValueError as error:

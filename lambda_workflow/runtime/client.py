@@ -23,7 +23,7 @@ from lambda_workflow.runtime.callbacks import Callbacks
 from lambda_workflow.runtime.client_base import not_found
 from lambda_workflow.runtime.controls import Controls
 from lambda_workflow.runtime.handle import Handle
-from lambda_workflow.runtime.living import load_history
+from lambda_workflow.runtime.living import damaged, load_history
 from lambda_workflow.runtime.offload import inflate
 from lambda_workflow.runtime.schedules import Schedules
 from lambda_workflow.runtime.starting import Starting
@@ -99,6 +99,8 @@ class Client(Starting, Controls, Callbacks):
         found = await load_history(self.backend, execution_id, whole=True)
         if not found.turns:
             raise not_found(execution_id)
+        if (damage := damaged(found)) is not None:
+            raise damage
         return History(execution_id, await inflate(found.turns, self.backend.blobs))
 
     async def export(self, execution_id: str) -> str:

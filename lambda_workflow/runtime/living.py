@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from lambda_workflow.errors import WorkflowError
+from lambda_workflow.errors import BackendError, WorkflowError
 from lambda_workflow.model.history import History
-from lambda_workflow.model.turn import decode_turn, decode_turns
+from lambda_workflow.model.record_check import damage_in
+from lambda_workflow.model.turn import NotARecord, decode_turn, decode_turns
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Backend, Blobs, Happening, Loaded
 from lambda_workflow.replay.execution import Execution
@@ -121,23 +122,55 @@ async def load_history(backend: Backend, execution_id: str, *, whole: bool = Fal
 
 
 async def _history(execution_id: str, loaded: Loaded, blobs: Blobs) -> History:
-    texts = await fetch_records(loaded.texts, blobs)
+    try:
+        texts = await fetch_records(loaded.texts, blobs)
+    except BackendError:
+        raise
+    except Exception as error:  # whatever a reference raises that is none
+        raise _unreadable(execution_id, loaded.texts, error) from error
     try:
         return History(execution_id, decode_turns(texts))
     except Exception as error:  # whatever a record raises that is none
         raise _unreadable(execution_id, texts, error) from error
 
 
+class DamagedRecord(WorkflowError):
+    """A record that no version of this package wrote; only a backup mends it."""
+
+    is_deterministic = True
+
+
+def damaged(history: History) -> DamagedRecord | None:
+    """The error of a history that was read, and has a part of the wrong type; None if it has none.
+
+    For what a replay or a reader raises that is no error of this package.
+    """
+    wrong = damage_in(history.turns)
+    return _damaged(history.execution_id, wrong) if wrong else None
+
+
+def _damaged(execution_id: str, wrong: str) -> DamagedRecord:
+    return DamagedRecord(
+        f"execution {execution_id} cannot be read: {wrong}. Other executions go on; restore the "
+        "record from a backup"
+    )
+
+
 def _unreadable(execution_id: str, texts: Sequence[str], error: Exception) -> WorkflowError:
     """Which of an execution's records it is."""
-    words, which = str(error) if isinstance(error, WorkflowError | ValueError) else "", ""
     for place, text in enumerate(texts):
         try:
             decode_turn(text)
         except Exception as found:  # noqa: BLE001  # only its place is asked for
-            words, which = str(found), f"record {place + 1} of {len(texts)} of "
-            break
-    return WorkflowError(
-        f"{which}execution {execution_id} cannot be read: {words or type(error).__name__}. Other "
-        "executions go on; restore the record from a backup"
-    )
+            if not isinstance(found, NotARecord) and isinstance(found, WorkflowError):
+                return WorkflowError(  # a later version wrote it, and can read it
+                    f"record {place + 1} of {len(texts)} of execution {execution_id} cannot be "
+                    f"read: {found}"
+                )
+            return _damaged(execution_id, f"record {place + 1} of {len(texts)}: {found}")
+    try:
+        wrong = damage_in(decode_turns(texts))
+    except Exception as found:  # noqa: BLE001  # two that are one record only together
+        wrong = str(found)
+    why = error if isinstance(error, ValueError) else type(error).__name__
+    return _damaged(execution_id, wrong or f"its records do not fit together: {why}")

@@ -50,7 +50,7 @@ from lambda_workflow.runtime.intake import (
     take_in,
 )
 from lambda_workflow.runtime.lent import tools_for
-from lambda_workflow.runtime.living import LIVE_MAX, Living
+from lambda_workflow.runtime.living import LIVE_MAX, Living, damaged
 from lambda_workflow.runtime.offload import check_payloads, stored
 from lambda_workflow.runtime.playing import Player, renews
 from lambda_workflow.runtime.turn_limits import TURN_LIMITS, TurnLimits
@@ -194,6 +194,12 @@ class Turns:
             status = live.history.status if live.history.turns else None
             acked = work.acked and self.backend.store.transactional
             return TurnResult(status, work.commits, acked)
+        except WorkflowError:
+            raise
+        except Exception as error:
+            if (damage := damaged(live.history)) is not None:
+                raise damage from error
+            raise
         finally:
             if not kept:
                 self._living.unwind(live)
