@@ -262,12 +262,12 @@ class Execution:
     def start(self, ctx: Context) -> None:
         """Begin the workflow's code."""
         self.context = ctx
-        coro = self.workflow.function(ctx, ctx.request)
         # empty: what the host keeps in variables would not be there in a replay
         variables = Variables()
         if self.loop.semantics < 2:
             SHOWS_VALUES.set(True)  # until `_run` ends, and in all that the code does
             variables.run(SHOWS_VALUES.set, True)
+        coro = self.workflow.function(ctx, ctx.request)  # last: what is made is to be awaited
         self.root = OrderedTask(coro, self.loop, self.loop.root, variables)
         self.root.is_main = True
         self.loop.tasks[self.root] = None

@@ -96,7 +96,7 @@ def test_a_damaged_record_is_refused_by_name_and_harms_no_other(texts: Sequence[
 
 
 @pytest.mark.thorough
-@thorough(2_000)
+@thorough(600)
 @given(histories())
 def test_no_damaged_record_harms_any_other(texts: Sequence[str]) -> None:
     check(texts)
@@ -110,7 +110,8 @@ def document() -> Any:
 def check_exported(text: str) -> None:
     with suppress(WorkflowError):
         history = read_history(text)
-        assert read_history(write_history(history)).turns == history.turns
+        again = write_history(history)  # its secret is another
+        assert write_history(read_history(again)) == again
 
 
 @quick(100)
@@ -120,7 +121,7 @@ def test_a_damaged_document_of_a_history_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.thorough
-@thorough(2_000)
+@thorough(600)
 @given(damaged([document()]))
 def test_any_damaged_document_of_a_history_is_read_or_refused(text: str) -> None:
     check_exported(text)
