@@ -13,11 +13,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
+from types import NoneType
 from typing import Any, Final, Generic, TypeVar
 
 from lambda_workflow.errors import ExecutionFailed, WorkflowError
+from lambda_workflow.model.arguments import check_kind
 from lambda_workflow.replay.workflow import Workflow
 from lambda_workflow.runtime.app import App
 from lambda_workflow.runtime.serve import Adapter
@@ -25,6 +28,7 @@ from lambda_workflow.testing.acts import Act
 from lambda_workflow.testing.cast import Part
 from lambda_workflow.testing.fakes import Fake, FakeCallback
 from lambda_workflow.testing.looking import Simulated
+from lambda_workflow.testing.progress import Progress
 from lambda_workflow.testing.schedule import Decide, Fault, by_dice, by_script, never, simpler
 from lambda_workflow.testing.simulating import RECENT, Simulation
 from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationError
@@ -135,8 +139,11 @@ def explore(
     app: App | None = None,
     strict: bool = True,
     turns_max: int = TURNS_MAX,
+    time_limit: timedelta | None = None,
 ) -> Explored[Out]:
     """Run a workflow under many schedules: late answers, duplicates, crashes, timeouts.
+
+    One that lasts longer than two seconds says on stderr how far it is.
 
     Args:
         parts: fakes and adapters, as for `simulate`; or functions that set them up anew for every
@@ -147,11 +154,15 @@ def explore(
             something is wrong.
         outcome: the same, about how it may end. If not given, every run must end as the one without
             faults does, with the same result or an error of the same type.
+        time_limit: after which no further schedule is drawn; `Explored.schedules` says how many
+            were. If not given, all are.
 
     Raises:
         ScheduleFailed: (an AssertionError) something is wrong; tells the shortest schedule.
         SimulationError: the test has something to mend, such as a missing fake.
     """
+    limit = "a timedelta, such as timedelta(seconds=10)"
+    check_kind(time_limit, (timedelta, NoneType), "time_limit of explore", limit)
     trials = _Trials(
         workflow, request, parts, app=app, strict=strict, turns_max=turns_max,
         laws=[Law(check) for check in (invariant, outcome) if check],
@@ -162,17 +173,18 @@ def explore(
     if outcome is None:
         trials.calm = calm.end
     chosen = Chosen.settings
-    numbers: Iterable[int] = range(first, first + (chosen.seeds or seeds))
+    numbers: Sequence[int] = range(first, first + (chosen.seeds or seeds))
     if chosen.seed is not None:
         numbers = [chosen.seed]
     faults: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
-    for seed in numbers:
+    for number, seed in enumerate(numbers, 1):
+        if number > 1 and trials.progress.is_over(time_limit):
+            break
+        trials.doing = f"schedule {number:,} of {len(numbers):,}"
         trial = trials.run(by_dice(Random(seed)))
         if trial.complaint is not None or trial.end is None:
-            least = trials.shorten(trial)
-            found = f"found with seed {seed}; of its {len(trial.faults)} faults these are enough"
-            raise _failed(trials, least, seed, found)
+            raise _shortened(trials, trial, seed)
         faults.update(fault.what.name for fault in trial.faults)
         outcomes[_ending(trial.end)] += 1
     return Explored(calm.end, outcomes.total(), faults, outcomes)
@@ -205,6 +217,11 @@ class _Trials:
     strict: bool = True
     turns_max: int = TURNS_MAX
     calm: Simulated[Any] | None = field(default=None)
+    progress: Progress = field(init=False)
+    doing: str = "the run without faults"
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.workflow.name)
 
     def run(self, decide: Decide) -> Trial:
         """Try one schedule."""
@@ -226,6 +243,7 @@ class _Trials:
             seen = simulation.look() if end is None else end.end
         if end is not None:
             complaint = self._judge(end, [*self.laws, *laws])
+        self.progress.count(self.doing)
         return Trial(seen.faults, seen.timeline, end, complaint)
 
     def shorten(self, trial: Trial) -> Trial:
@@ -293,6 +311,13 @@ def _ending(run: Simulated[Any]) -> str:
     if isinstance(run.outcome, ExecutionFailed):
         return f"{run.outcome.type}: {run.outcome.message:.200}"
     return f"result {run.outcome!r:.200}"
+
+
+def _shortened(trials: _Trials, trial: Trial, seed: int) -> ScheduleFailed:
+    trials.doing = f"shortening the schedule of seed {seed}"
+    least = trials.shorten(trial)
+    found = f"found with seed {seed}; of its {len(trial.faults)} faults these are enough"
+    return _failed(trials, least, seed, found)
 
 
 def _failed(trials: _Trials, trial: Trial, seed: int | None, found: str) -> ScheduleFailed:

@@ -21,6 +21,7 @@ from lambda_workflow.testing import (
     simulate,
 )
 from lambda_workflow.testing.exploring import Law
+from lambda_workflow.testing.progress import Progress
 from lambda_workflow.testing.simulation.faults import Fate
 from tests.testing.shop import (
     CANCEL,
@@ -234,3 +235,24 @@ def test_a_step_that_is_not_idempotent_is_found_by_one_fault() -> None:
         explore(stamped, TEA, desk)
     (fault,) = found.value.faults
     assert isinstance(fault.what, Fate)  # of the worker that ran the step, and did not commit it
+
+
+def test_an_exploration_ends_at_its_time_limit_after_one_schedule_at_least() -> None:
+    explored = explore(sell, TEA, PAID, SHIPPED, outcome=anything, time_limit=timedelta(0))
+    assert explored.schedules == 1
+
+
+def test_a_long_exploration_says_every_two_seconds_how_far_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 10.0
+    progress = Progress("sell", lambda: now)
+    for number in range(1, 101):
+        now += 0.05
+        progress.count(f"schedule {number} of 100")
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(" runs in ")[2] for line in said] == ["2 s", "4 s"]
+    assert all(line.startswith("explore sell: schedule ") for line in said)
+    assert not progress.is_over(None)
+    assert progress.is_over(timedelta(seconds=4))
+    assert not progress.is_over(timedelta(seconds=6))
