@@ -363,7 +363,7 @@ class GuardedObserver:
 
 def guarded(observer: Observer) -> Observer:
     """The observer, so wrapped that nothing of it is raised."""
-    is_safe = isinstance(observer, GuardedObserver | Quiet)
+    is_safe = isinstance(observer, (GuardedObserver, Quiet))
     return observer if is_safe else GuardedObserver(observer)
 
 

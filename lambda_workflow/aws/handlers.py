@@ -225,7 +225,8 @@ def records_of(event: object, kind: str) -> list[Record]:
     Raises:
         MessageError: it is another event; says what came, by its names and without its values.
     """
-    found = event.get("Records") if isinstance(event, Mapping) else None
+    known = type(event) is dict or isinstance(event, Mapping)
+    found = event.get("Records") if known else None  # type: ignore[attr-defined]
     if isinstance(found, list) and all(map(_is_message, found)):
         return [_record(one) for one in found]
     others = " or the deployment's (an object with ResponseURL)" if kind == "workflow" else ""
@@ -238,7 +239,9 @@ def records_of(event: object, kind: str) -> list[Record]:
 
 
 def _is_message(record: object) -> bool:
-    return isinstance(record, Mapping) and {"messageId", "body"} <= record.keys()
+    if type(record) is not dict and not isinstance(record, Mapping):
+        return False
+    return "messageId" in record and "body" in record
 
 
 def _described(event: object) -> str:

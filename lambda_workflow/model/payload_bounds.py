@@ -5,10 +5,13 @@ Law: the check depends on the value alone, so that a replay refuses what was ref
 
 from __future__ import annotations
 
+from typing import Final
+
 from lambda_workflow.errors import PayloadTooLarge
 from lambda_workflow.model.limits import DEPTH_MAX, PAYLOAD_BYTES_MAX
 from lambda_workflow.model.payload import Json, dumps
 
+SIZED: Final = frozenset({str, dict, list})  # values of other types are never too large
 _CHARACTER_BYTES = 6  # of a control character's escape; no other character takes more
 _SCALAR_BYTES = 660  # of the longest int, and more than any float, with what stands around it
 
@@ -23,12 +26,9 @@ def bounded(payload: Json, where: str) -> Json:
         PayloadTooLarge: its JSON text is over 16 MiB, or it nests more than 200 levels deep.
     """
     kind = type(payload)
-    if kind is str:
-        size = len(payload) * _CHARACTER_BYTES
-    elif kind is dict or kind is list:
-        size = _size_at_most(payload, where)
-    else:
+    if kind not in SIZED:
         return payload
+    size = len(payload) * _CHARACTER_BYTES if kind is str else _size_at_most(payload, where)
     if size > PAYLOAD_BYTES_MAX and (exact := len(dumps(payload).encode())) > PAYLOAD_BYTES_MAX:
         raise too_large(exact, where)
     return payload

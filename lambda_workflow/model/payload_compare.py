@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from types import GetSetDescriptorType
 from typing import Any, Final
 
 from lambda_workflow.model.payload_refused import Refused
@@ -86,6 +87,7 @@ class Beyond:
         self._names = frozenset(names)
         slots = {slot for base in cls.__mro__ for slot in _slots(base)}
         self._slots = tuple(sorted(slots - self._names - {"__dict__", "__weakref__"}))
+        self.has_slots = bool(self._slots)
         self._label = cls.__qualname__
 
     def of(self, value: Any) -> dict[str, Any]:
@@ -107,6 +109,21 @@ class Beyond:
             raise Refused(
                 f"no field of {self._label}, and would be lost: declare it as one"
             ).inside(f".{min(found)}")
+
+
+def has_plain_attributes(cls: type, names: Iterable[str]) -> bool:
+    """Whether these attributes of a value are what its `__dict__` has, and always have one."""
+    reading: Any = cls.__getattribute__
+    if not cls.__dictoffset__ or reading is not object.__getattribute__:
+        return False
+    spaces = [vars(base) for base in cls.__mro__]
+    found = [space[name] for name in (*names, "__dict__") for space in spaces if name in space]
+    return not any(_is_owner(one) for one in found if type(one) is not GetSetDescriptorType)
+
+
+def _is_owner(attribute: object) -> bool:
+    """Whether it answers for an attribute before the value's own `__dict__` does."""
+    return hasattr(type(attribute), "__set__") or hasattr(type(attribute), "__delete__")
 
 
 def _slots(cls: type) -> Iterable[str]:

@@ -22,7 +22,7 @@ from typing import (
 )
 
 from lambda_workflow.errors import WorkflowError
-from lambda_workflow.model.payload_compare import Beyond, difference
+from lambda_workflow.model.payload_compare import Beyond, difference, has_plain_attributes
 from lambda_workflow.model.payload_containers import Places
 from lambda_workflow.model.payload_refused import Mismatch, Refused
 from lambda_workflow.model.payload_shape import RANK_USUAL, ShapeOf, label_of
@@ -99,6 +99,11 @@ class Structured:
             or not self._cls.__dataclass_params__.init
             or any(type(hint) is InitVar for hint in hints.values())
         )
+        # Then its attributes are its fields, and nothing else answers for them.
+        self._is_plain = (
+            not (self._runs_code or self._beyond.has_slots)
+            and has_plain_attributes(self._cls, self.keys)
+        )  # fmt: skip
         self._required = tuple(
             field.name
             for field in self._fields
@@ -119,6 +124,10 @@ class Structured:
         out: dict[str, Json] = {}
         name = ""
         try:
+            if self._is_plain and (kept := value.__dict__).keys() == self.keys:
+                for name, encode in self._encoders:
+                    out[name] = encode(kept[name])
+                return out
             for name, encode in self._encoders:
                 out[name] = encode(getattr(value, name))
         except Refused as refused:

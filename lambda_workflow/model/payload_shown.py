@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from opcode import opmap
 from reprlib import Repr
@@ -31,19 +31,15 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = _CHARACTERS_MAX
 _RAISE: Final = opmap["RAISE_VARARGS"]
 
 SHOWS_VALUES: Final[ContextVar[bool]] = ContextVar("lambda_workflow.shows_values", default=False)
+_AS_IT_IS: Final = nullcontext()
 
 # Where the interpreter raises these, it writes of names and types.
 _OF_NAMES: Final = (AttributeError, NameError, ImportError, TypeError, RecursionError)
 
 
-@contextmanager
-def values_shown(shown: bool = True) -> Iterator[None]:
+def values_shown(shown: bool = True) -> AbstractContextManager[None]:
     """Let texts made in this block have values; with False leave it as it is around it."""
-    if not shown:
-        yield
-        return
-    with texts_for(values=True):
-        yield
+    return texts_for(values=True) if shown else _AS_IT_IS
 
 
 @contextmanager

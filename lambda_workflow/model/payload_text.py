@@ -105,8 +105,12 @@ def loads(text: str | bytes) -> Json:
         text = text.decode()
     value = _parsed(text, _read if len(text) > INT_DIGITS_MAX else _read_short)
     levels = DEPTH_MAX + ENVELOPE_LEVELS
-    brackets = text.count("[") + text.count("{")  # no text nests deeper than it has these
-    if brackets > levels and not is_within_depth(value, levels):
+    # no text nests deeper than it has brackets
+    if (
+        len(text) > levels
+        and text.count("[") + text.count("{") > levels
+        and not is_within_depth(value, levels)
+    ):
         raise ValueError(_TOO_DEEP)
     return value
 

@@ -27,6 +27,7 @@ from lambda_workflow.model.rows import BLOB, COMMANDS, EVENTS, command_row, even
 from lambda_workflow.model.usage import Usage
 
 PARSED_TOGETHER: Final = 64  # records: what they are parsed into stays in the processor's cache
+_USAGE: Final = ',"u":'  # no text within a text has it: its quotes are escaped there
 RECORD_FORMAT: Final = 1  # of the text; a reader refuses a higher one
 
 
@@ -77,6 +78,12 @@ def encode_turn(turn: Turn) -> str:
     if turn.writer:
         data["w"] = turn.writer
     return dumps(data)
+
+
+def with_usage(text: str, turn: Turn) -> str:
+    """The text of a record from that of the same turn before it had its usage and its writer."""
+    writer = f',"w":{dumps(turn.writer)}' if turn.writer else ""
+    return f"{text.rpartition(_USAGE)[0]}{_USAGE}{dumps(turn.usage.to_json())}{writer}}}"
 
 
 def encode_reference(ref: e.BlobRef) -> str:

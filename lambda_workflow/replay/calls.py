@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from types import FunctionType
-from typing import Any, Final, TypeVar, TypeVarTuple, cast, get_type_hints, overload
-from weakref import WeakKeyDictionary
+from typing import Any, Final, TypeVar, TypeVarTuple, cast, overload
 
 from lambda_workflow.errors import ConfigurationError, UnknownService
 from lambda_workflow.model.arguments import check_kind, check_type
 from lambda_workflow.model.commands import OpenCallback, RunStep, ScheduleCall, Send
 from lambda_workflow.model.ids import display_name
-from lambda_workflow.model.payload import Codec, Json, codec_for
-from lambda_workflow.model.payload_bounds import bounded
+from lambda_workflow.model.payload import codec_for
+from lambda_workflow.model.payload_bounds import SIZED, bounded
 from lambda_workflow.model.payload_schema import schema_of
 from lambda_workflow.model.retry import NO_RETRY, RetryPolicy
 from lambda_workflow.model.service import Service
 from lambda_workflow.replay.base import checked_retry, limit_ms
 from lambda_workflow.replay.children import Children, ParentClosePolicy
+from lambda_workflow.replay.guarding import unguarded
 from lambda_workflow.replay.identity import identify
 from lambda_workflow.replay.operations import Call, Callback, Child, Step
 from lambda_workflow.replay.origins import branch_of, name_of_type
 from lambda_workflow.replay.places import caller, calling_frame, line_of
 from lambda_workflow.replay.reasons import of_execution
+from lambda_workflow.replay.step_functions import facts_of
 from lambda_workflow.replay.workflow import RemoteWorkflow, Workflow
 
 Req = TypeVar("Req")
@@ -35,7 +34,6 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 CALLBACK: Final = "the type of the answer, such as ctx.callback(Approval, name=…, timeout=…)"
-FUNCTION: Final = "the function itself; what it is to be called with comes after it"
 
 
 class Calls(Children):
@@ -84,11 +82,12 @@ class Calls(Children):
             ChildFailed, ChildTimedOut: (when awaited, of a workflow) it did not complete.
             LimitExceeded: children of children, more than 16 deep.
         """
-        if self._execution.loop.guard is not None or not isinstance(target, Service):
+        execution = self._execution
+        loop = execution.loop
+        if loop.guard is not None or not isinstance(target, Service):
             options |= {"timeout": timeout, "name": name, "retry": retry}
             return _call_otherwise(self, target, payload, options)
-        execution = self._execution
-        if execution.loop.frozen and self._is_frozen():
+        if loop.frozen and self._is_frozen():
             return cast("Call[Any]", self._never())
         services = execution.tools.services
         if services is not None and services.get(target.name) is not target:
@@ -101,19 +100,26 @@ class Calls(Children):
         attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
         if options:
             attempt_ms, beat_ms = _attempt_limits(target, options)
-        encoded = _encoded(target, payload)
-        operation = execution.loop.operation()
+        encoded = target.request_codec.encode(payload, target.payload_label)
+        if type(encoded) in SIZED:
+            bounded(encoded, target.payload_label)
+        operation = loop.operation()
         command = ScheduleCall(operation, target.name, encoded, name, beat_ms)
         call: Call[Any] = Call(execution, command, caller(2), target)
         if retry is not None:
             call.retry = checked_retry(retry, "call")
         execution.ledger.register(call, command)
+        if within_ms or attempt_ms or beat_ms:
+            self._limit(call, within_ms, attempt_ms, beat_ms)
+        return call
+
+    def _limit(self, call: Call[Any], within_ms: int, attempt_ms: int, beat_ms: int) -> None:
+        ledger = self._execution.ledger
         if within_ms:
-            execution.ledger.deadline(call, within_ms)
+            ledger.deadline(call, within_ms)
         if attempt_ms or beat_ms:
             call.attempt_ms, call.beat_ms = attempt_ms, beat_ms
-            execution.ledger.watch(call)
-        return call
+            ledger.watch(call)
 
     def send(self, service: Service[Req, Any], payload: Req, *, name: str = "") -> None:
         """Hand work to a service, and wait for nothing: its result and its errors go nowhere.
@@ -133,7 +139,8 @@ class Calls(Children):
         if name:
             name = display_name("send", name)
         execution = self._execution
-        encoded = _encoded(service, payload)
+        label = service.payload_label
+        encoded = bounded(service.request_codec.encode(payload, label), label)
         operation = execution.loop.operation()
         execution.ledger.add(Send(operation, service.name, encoded, name), caller(2))
 
@@ -239,12 +246,19 @@ class Calls(Children):
         Raises:
             The function's own exception, else a StepFailed that is of the nearest class above too.
         """
+        execution = self._execution
+        if execution.loop.guard is not None:
+            options = {"retry": retry, "name": name, "at_most_once": at_most_once}
+            begin: Any = self.step
+            again: Step[Any] = unguarded(
+                execution.loop, begin, function, *args, timeout=timeout, **options
+            )
+            return again
         if self._is_frozen():
             return cast("Step[Any]", self._never())
-        check_kind(function, Callable, "the work of ctx.step", FUNCTION)  # type: ignore[arg-type]  # isinstance takes it
-        execution = self._execution
+        facts = facts_of(function)
         operation = execution.loop.operation()
-        shown = display_name("step", name or getattr(function, "__name__", "step").strip("<>"))
+        shown = display_name("step", name) if name else facts.name
         frame = calling_frame(2)
         known = identify(function, args, frame)
         command = RunStep(operation, shown, at_most_once, known.function, known.arguments)
@@ -252,9 +266,9 @@ class Calls(Children):
             execution.ledger.enclosing[operation] = known.enclosing
         site = frame.f_code, frame.f_lasti
         step: Step[Any] = Step(execution, command, site, lambda: function(*args))
-        step.is_async = inspect.iscoroutinefunction(function)
-        step.codec = _result_codec(function)
-        step.retry = checked_retry(retry, "step")
+        step.is_async, step.codec = facts.is_async, facts.codec
+        if retry is not NO_RETRY:
+            step.retry = checked_retry(retry, "step")
         if timeout is not None:
             step.timeout_ms = limit_ms(timeout, f"attempts of step {shown!r}")
         execution.ledger.register(step, command)
@@ -277,17 +291,11 @@ def _call_otherwise(
     ctx: Calls, target: Any, payload: Any, options: dict[str, Any]
 ) -> Call[Any] | Child[Any]:
     """A call of a workflow; or one while the guard is away: what runs is this package's code."""
-    loop = ctx._execution.loop
-    guard, loop.guard = loop.guard, None
-    if guard is None:
-        return ctx.call_child(target, payload, **options)
-    guard.pause()
-    try:
-        call: Call[Any] = ctx.call(target, payload, **options)
-        return call
-    finally:
-        loop.guard = guard
-        guard.resume()
+    begin: Any = ctx.call if isinstance(target, Service) else ctx.call_child
+    begun: Call[Any] | Child[Any] = unguarded(
+        ctx._execution.loop, begin, target, payload, **options
+    )
+    return begun
 
 
 class _NoCallback:
@@ -302,11 +310,6 @@ class _NoCallback:
         return self._future.__await__()
 
 
-def _encoded(service: Service[Any, Any], payload: Any) -> Json:
-    label = service.payload_label
-    return bounded(service.request_codec.encode(payload, label), label)
-
-
 def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tuple[int, int]:
     if unknown := options.keys() - {"attempt_timeout", "heartbeat_timeout"}:
         raise ConfigurationError(
@@ -318,26 +321,3 @@ def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tupl
         limit_ms(attempt, f"attempts of {service.name!r}") or service.attempt_ms,
         limit_ms(beat, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
     )
-
-
-_RESULT_CODECS: Final[WeakKeyDictionary[Callable[..., Any], Codec[Any]]] = WeakKeyDictionary()
-"""Of functions that were steps before: resolving annotations takes longer than a step's replay."""
-
-
-def _result_codec(function: Callable[..., Any]) -> Codec[Any]:
-    if not isinstance(function, FunctionType):
-        return _resolved_codec(function) or codec_for(Any)
-    codec = _RESULT_CODECS.get(function)
-    if codec is None:
-        codec = _resolved_codec(function)
-        if codec is None:
-            return codec_for(Any)  # and once what it names is defined, of that type
-        _RESULT_CODECS[function] = codec
-    return codec
-
-
-def _resolved_codec(function: Callable[..., Any]) -> Codec[Any] | None:
-    try:
-        return codec_for(get_type_hints(function, include_extras=True).get("return", Any))
-    except (NameError, TypeError, AttributeError):
-        return None

@@ -22,6 +22,7 @@ ITEMS_MAX: Final = 1_000  # of one container
 CHARACTERS_MAX: Final = 64 * 1024  # of one text
 DEPTH_MAX: Final = 40
 
+_blake2b: Final = hashlib.blake2b
 _WORD: Final = 1 << 63
 _PLAIN: Final = frozenset((int, float, bool, type(None)))
 _TEXTUAL: Final = (datetime, date, time, timedelta, Decimal, UUID, PurePath)
@@ -57,7 +58,7 @@ def digest_of(values: Iterable[Any], known: Mapping[str, Any], *, but: object = 
             writer = writer or _Writer(out.append, known, but)
             writer.write(value, 0)
     text = "\x1f".join(out).encode(errors="surrogatepass")
-    return hashlib.blake2b(text, digest_size=DIGEST_BYTES).hexdigest()
+    return _blake2b(text, digest_size=DIGEST_BYTES).hexdigest()
 
 
 class _Writer:

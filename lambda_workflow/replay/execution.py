@@ -25,7 +25,7 @@ from lambda_workflow.errors import LimitExceeded, WorkflowError
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.lifecycle import Status
-from lambda_workflow.model.payload_shown import SHOWS_VALUES, are_values_shown, texts_for
+from lambda_workflow.model.payload_shown import SHOWS_VALUES, texts_for
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.replay.anyio_rules import forget_tasks_in_anyio
 from lambda_workflow.replay.bugs import bug_fault
@@ -104,6 +104,7 @@ class Execution:
         """Unwind the code's stack without effect; returns the line of code that refuses to end."""
         refusing = unwind(self.loop, self.watched)
         forget_tasks_in_anyio(self.loop)
+        self.replayed = []
         return refusing
 
     def stop(self) -> None:
@@ -119,29 +120,35 @@ class Execution:
         return None
 
     def _run(self) -> None:
-        self._shows_values = are_values_shown()
-        if (cut := self.watched(self._take_all)) is not None:
+        self._shows_values = SHOWS_VALUES.get()
+        watched, cut = self.tools.watched, None
+        if watched is None:
+            self._run_through()
+        else:
+            cut = watched(self, self._run_through)
+        if cut is not None:
             self.fault = cut
             raise cut
 
-    def _take_all(self) -> None:
-        """Law 3 of `payload_shown`: the texts that the code sees do not depend on the host."""
-        with texts_for(values=self.loop.semantics < 2):
-            self._run_through()
-
     def _run_through(self) -> None:
-        while True:
-            self._drain()
-            event = self._peek()
-            if self.fault is not None:
-                raise self.fault
-            if event is None:
-                return
-            self._feed(self._inbox.popleft())
+        # law 3 of `payload_shown`: the texts that the code sees do not depend on the host
+        if self._shows_values is not (self.loop.semantics < 2):
+            SHOWS_VALUES.set(not self._shows_values)
+        try:
+            while True:
+                if self.loop.ready:
+                    self._drain()
+                event = self._peek()
+                if self.fault is not None:
+                    raise self.fault
+                if event is None:
+                    return
+                self._feed(self._inbox.popleft())
+        finally:  # `start` may have set it, too
+            if SHOWS_VALUES.get() is not self._shows_values:
+                SHOWS_VALUES.set(self._shows_values)
 
     def _drain(self) -> None:
-        if not self.loop.ready:
-            return
         around = self.tools.around
         if around is None:
             self._run_limited()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from lambda_workflow.errors import LimitExceeded
 from lambda_workflow.model import commands as c
@@ -38,6 +38,7 @@ class Ledger(Timers):
         self.execution_id = execution_id
         self.operations: dict[str, Operation[Any]] = {}
         self._steps: dict[str, Step[Any]] = {}  # of the operations; asked for in every turn
+        self._has_fragile = False  # whether there was a step that runs at most once
         self.unawaited: dict[str, Operation[Any]] = {}
         self._registered = 0
         self.groups: dict[str, str] = {}
@@ -56,8 +57,7 @@ class Ledger(Timers):
     def expect(self, commands: tuple[c.Command, ...] | None) -> None:
         """The commands that the history holds for the turn to come; None when live."""
         self._recorded = commands
-        self._recorded_keys = None
-        self._recorded_own = None
+        self._recorded_keys = self._recorded_own = None
 
     def settle(self) -> tuple[c.Command, ...]:
         """The turn's commands; what comes next belongs to the next turn."""
@@ -67,13 +67,18 @@ class Ledger(Timers):
 
     def has_news(self) -> bool:
         """Whether others wait for commands of this turn, which steps must not delay."""
-        return any(
-            intent.at_most_once if isinstance(intent, c.RunStep) else isinstance(intent, _NEWS)
+        kinds = set(map(type, self.intents.values()))
+        if not kinds.isdisjoint(_NEWS):
+            return True
+        return self._has_fragile and any(
+            isinstance(intent, c.RunStep) and intent.at_most_once
             for intent in self.intents.values()
         )
 
     def pending_steps(self) -> list[Step[Any]]:
         """The steps that wait to be run, in the order in which they were started."""
+        if not self._steps:
+            return []
         for key in [key for key in self._steps if key not in self.operations]:
             del self._steps[key]
         return [step for step in self._steps.values() if not step.resting]
@@ -103,7 +108,9 @@ class Ledger(Timers):
 
     def register(self, operation: Operation[Any], command: c.Opening) -> None:
         """An operation was started."""
-        self._count()
+        self._registered += 1  # as `_count`, without its call
+        if self._registered > OPERATIONS_MAX:
+            self._refuse_more()
         key = operation.operation
         if self.early and key in self.early and type(command) is not c.OpenCallback:
             self.misfit = answered_otherwise, key
@@ -111,6 +118,7 @@ class Ledger(Timers):
         if isinstance(operation, Step):
             self._steps[key] = operation
             self._sites[key] = operation.site
+            self._has_fragile = self._has_fragile or operation.at_most_once
             operation.replayed = self._recorded is not None
         self.intents[f"+{key}"] = command
         recorded = self._recorded
@@ -175,15 +183,20 @@ class Ledger(Timers):
     def _count(self) -> None:
         self._registered += 1
         if self._registered > OPERATIONS_MAX:
-            raise LimitExceeded(
-                f"execution {self.execution_id} started more than {OPERATIONS_MAX} operations: "
-                "split the work over several executions"
-            )
+            self._refuse_more()
+
+    def _refuse_more(self) -> NoReturn:
+        raise LimitExceeded(
+            f"execution {self.execution_id} started more than {OPERATIONS_MAX} operations: "
+            "split the work over several executions"
+        )
 
 
-_NEWS: Final = (
-    c.ScheduleCall | c.RetryCall | c.StartTimer | c.OpenCallback | c.StartChild | c.Send | c.Answer
-)
+_NEWS: Final = frozenset(
+    {
+        c.ScheduleCall, c.RetryCall, c.StartTimer, c.OpenCallback, c.StartChild, c.Send, c.Answer
+    }
+)  # fmt: skip
 
 
 def chance(execution_id: str, timer: str) -> float:

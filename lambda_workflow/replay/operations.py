@@ -51,16 +51,20 @@ class Operation(OrderedFuture[T], Generic[T]):
         _init_future(self, loop=loop)  # past OrderedFuture: calls are many
 
     def __await__(self) -> Generator[Any, None, T]:
-        self._execution.ledger.unawaited.pop(self.operation, None)
-        if not self.done():
-            if (guard := self._execution.loop.guard) is None:
-                self._execution.hurry(self)
-            else:
-                guard.pause()
-                try:
-                    self._execution.hurry(self)
-                finally:
-                    guard.resume()
+        execution = self._execution
+        guard = execution.loop.guard
+        if guard is not None:
+            guard.pause()
+        try:
+            execution.ledger.unawaited.pop(self.operation, None)
+            if not self.done():
+                execution.hurry(self)
+        except BaseException:
+            if guard is not None:
+                guard.resume()
+            raise
+        if guard is not None and self.done():  # else the task rests, and the loop resumes it
+            guard.resume()
         return (yield from super().__await__())
 
     def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:

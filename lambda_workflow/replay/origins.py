@@ -21,7 +21,7 @@ from lambda_workflow.replay.loop import OrderedTask
 if TYPE_CHECKING:
     from lambda_workflow.replay.loop import DurableHandle, Loop
 
-_SLEEPS: Final = ("_set_result_unless_cancelled",)  # of asyncio.sleep
+_SLEEP: Final = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # of asyncio.sleep
 
 
 class Changed(NamedTuple):
@@ -36,9 +36,12 @@ class Changed(NamedTuple):
 def origin_of(handle: DurableHandle, loop: Loop, duration_ms: int) -> str:
     """`sleep` or `timeout`, and the branch, where it is not the workflow's main one."""
     callback: Any = handle._callback  # type: ignore[attr-defined]  # asyncio's own
-    while isinstance(callback, partial):
-        callback = callback.func
-    kind = "sleep" if getattr(callback, "__name__", "") in _SLEEPS else "timeout"
+    if callback is _SLEEP:
+        kind = "sleep"
+    else:
+        while isinstance(callback, partial):
+            callback = callback.func
+        kind = "sleep" if getattr(callback, "__name__", "") == _SLEEP.__name__ else "timeout"
     branch = branch_of(loop, duration_ms)
     return f"{kind} {branch}" if branch else kind
 

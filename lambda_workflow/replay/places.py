@@ -39,7 +39,11 @@ def shown_path(filename: str) -> str:
 
 def caller(depth: int) -> Site:
     """Where the running code of the workflow is, `depth` frames up or higher."""
-    frame: FrameType | None = sys._getframe(depth)
+    first = sys._getframe(depth)
+    code = first.f_code
+    if not _is_machinery(code.co_filename):
+        return code, first.f_lasti
+    frame: FrameType | None = first
     while frame is not None and _is_machinery(frame.f_code.co_filename):
         if frame.f_code is _DRAIN:  # no code of the author's runs: see where its task was started
             loop = asyncio._get_running_loop()

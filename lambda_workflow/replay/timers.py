@@ -149,24 +149,25 @@ class Timers:
     def timer_started(self, handle: DurableHandle, path: Path) -> None:
         """The code waits for a time; see `loop.TimerKeeper`."""
         self._count()
-        if handle.due - self.loop.now > TIMER_MS_MAX:
+        duration_ms = handle.due - self.loop.now
+        if duration_ms > TIMER_MS_MAX:
             raise LimitExceeded(
                 "a timer of more than 366 days: sleep in a loop, a year at a time at the most"
             )
         handle.operation = path.operation()
         if self.early and handle.operation in self.early:
             self.misfit = answered_otherwise, handle.operation
-        self.timers[handle.operation] = handle
-        self._sites[handle.operation] = caller(3)
-        duration_ms = handle.due - self.loop.now
+        operation = handle.operation
+        self.timers[operation] = handle
+        self._sites[operation] = caller(3)
         origin = origin_of(handle, self.loop, duration_ms)
         name, self.timer_name = self.timer_name, ""
-        command = c.StartTimer(handle.operation, handle.due, name, duration_ms, origin)
-        self.intents[f"+{handle.operation}"] = command
+        command = c.StartTimer(operation, handle.due, name, duration_ms, origin)
+        self.intents[f"+{operation}"] = command
         if self._recorded is None:
             if self.changed:
                 self._look_for_exchange(command, duration_ms)
-        elif (recorded := self._recorded_timer(handle.operation)) is not None:
+        elif (recorded := self._recorded_timer(operation)) is not None:
             if recorded.due != handle.due:
                 handle.due = recorded.due  # what was decided
             if recorded.duration_ms not in (0, duration_ms):

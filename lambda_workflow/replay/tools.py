@@ -66,7 +66,7 @@ class Tools:
         services: the App's services, by name; None lets every service pass.
         workflows: the names of the App's workflows; None lets every one pass.
         bugs: the exceptions of workflow code that block it; a workflow's own set counts first.
-        around: entered around each drain of workflow code (the guard); it can be paused.
+        around: entered, paused, around each drain of workflow code (the guard).
         strict: a call that nobody awaited fails the execution instead of a warning.
         watched: runs the code of an execution under the watchdog; what it returns blocks the
             execution.

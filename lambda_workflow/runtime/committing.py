@@ -15,7 +15,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.failures import words_of
 from lambda_workflow.model.history import History
-from lambda_workflow.model.turn import Turn, encode_turn
+from lambda_workflow.model.turn import Turn, encode_turn, with_usage
 from lambda_workflow.model.usage import Usage, write_units
 from lambda_workflow.ports import (
     Backend,
@@ -77,7 +77,8 @@ class Committer:
             BackendError: the same messages must come again.
         """
         history, backend = work.live.history, self._backend
-        size = _size(turn, history.execution_id)
+        encoded = _encoded(turn, history.execution_id)
+        size = len(encoded.encode()) + len(history.execution_id) + ITEM_OVERHEAD_BYTES
         history.append(turn)
         effects: list[Effect] = effects_of(turn, history, backend.inbox_url)
         usage = history.turns[-2].usage if len(history.turns) > 1 else Usage()
@@ -89,7 +90,7 @@ class Committer:
         header = header_of(history)
         if changed:
             effects.append(PutHeader(header))
-        text = await deposit_record(encode_turn(turn), history.execution_id, backend.blobs)
+        text = await deposit_record(with_usage(encoded, turn), history.execution_id, backend.blobs)
         receipts = work.receipts if is_last else ()  # until the steps are done too
         began = history.started.at if history.started else turn.at
         commit = Commit(history.execution_id, turn, text, header, tuple(effects), receipts, began)
@@ -127,14 +128,13 @@ class Committer:
         await dispatch(effects, self._backend)
 
 
-def _size(turn: Turn, execution_id: str) -> int:
+def _encoded(turn: Turn, execution_id: str) -> str:
     try:
-        record = len(encode_turn(turn).encode())
+        return encode_turn(turn)
     except (ValueError, TypeError, RecursionError) as error:
         raise Unprocessable(
             f"turn {turn.number} of execution {execution_id} cannot be written: {words_of(error)}"
         ) from error
-    return record + len(execution_id) + ITEM_OVERHEAD_BYTES
 
 
 def _begins_once(turn: Turn, history: History) -> bool:

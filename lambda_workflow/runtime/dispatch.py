@@ -132,7 +132,7 @@ def _reason(last: Turn) -> str:
     """Why it is BLOCKED or PAUSED, or was ended from outside."""
     command = last.commands[-1] if last.commands else None
     reason = command.reason if isinstance(command, c.End) else last.reason
-    if len(dumps(reason).encode()) <= HEADER_REASON_BYTES_MAX:
+    if not reason or len(dumps(reason).encode()) <= HEADER_REASON_BYTES_MAX:
         return reason
     return clipped(reason, HEADER_REASON_BYTES_MAX // 6)  # bytes of an escape
 

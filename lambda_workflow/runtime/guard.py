@@ -58,12 +58,18 @@ class Guard:
         self._own = tuple(own)
         self._told = told or _nobody
         self._lines: set[str] = set()
+        self._begins_paused = False
         self._before: Callable[[FrameType, str, Any], object] | None = None
         self._outermost: FrameType | None = None
         self._watch: Final = self._watcher()
         self._on: Final = partial(sys.setprofile, self._watch)
         self.pause: Callable[[], None] = _stand_aside
         self.resume: Callable[[], None] = _stand_aside
+
+    def paused(self) -> Guard:
+        """The guard, to be entered paused from now on."""
+        self._begins_paused = True
+        return self
 
     def __enter__(self) -> Guard:
         self.refused = None
@@ -73,7 +79,8 @@ class Guard:
             self._outermost = sys._getframe(1)
             self.pause = _OFF if before is None else partial(sys.setprofile, before)
             self.resume = self._on
-            sys.setprofile(self._watch)
+            if not self._begins_paused:
+                sys.setprofile(self._watch)
         else:
             self.pause = self.resume = _stand_aside
         return self

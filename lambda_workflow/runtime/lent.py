@@ -49,7 +49,7 @@ def tools_for(
         def told(line: str, words: str) -> None:
             observer.notify(Happening("repeats", "", fields={"line": line, "call": words}))
 
-        guarding = Guard(told=told)
+        guarding = Guard(told=told).paused()
 
         def around() -> Guard:
             return guarding

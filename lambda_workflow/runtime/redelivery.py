@@ -29,12 +29,14 @@ class LastTurn:
     """
 
     def __init__(self, live: Live) -> None:
-        history, turns = live.history, live.history.turns
         self._number: set[int] = set()
+        if live.cached:
+            return
+        history, turns = live.history, live.history.turns
         self._is_of_steps = False
         self._likes: set[tuple[str, ...]] = set()
         self._began: dict[str, int] = {}
-        if live.cached or not turns or not (turns[-1].commands or status_changed(history)):
+        if not turns or not (turns[-1].commands or status_changed(history)):
             return
         self._number = {turns[-1].number}
         self._is_of_steps = is_of_steps(turns[-1])
@@ -44,6 +46,8 @@ class LastTurn:
 
     def turns_of(self, message: m.Message, judged: Acceptance) -> set[int]:
         """The number of the turn, if this may be the message whose delivery made it."""
+        if not self._number:
+            return set()
         if self._is_answer(message):
             return set()
         # of steps that were taken up again, whatever the message was

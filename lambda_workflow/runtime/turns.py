@@ -132,7 +132,10 @@ class Turns:
             parts = parts_of(arrivals)
             for part in parts:
                 taken = receipts if part is parts[-1] else ()
-                with values_shown(self.app.show_values):
+                if self.app.show_values:
+                    with values_shown():
+                        result = await self._first(execution_id, part, consumed, taken, told=told)
+                else:
                     result = await self._first(execution_id, part, consumed, taken, told=told)
                 consumed, told = Usage(), result.commits > 0
             return result

@@ -82,9 +82,13 @@ class Watch:
                 pass
             except BaseException as error:  # noqa: BLE001  # it is raised again below
                 failed = error
-            slot.end()
+            slot.runs = None  # as `end` begins; there is rarely more to do
+            if slot.armed or slot.signals is not None:
+                slot.end()
         except CutOff:  # it came as the code ended
             slot.end()
+        if slot.cut is None and failed is None:
+            return None
         cut, slot.cut = slot.cut, None
         if failed is not None and (cut is None or not isinstance(failed, Exception)):
             try:

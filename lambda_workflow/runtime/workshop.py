@@ -109,7 +109,9 @@ class Workshop:
         return None if work.is_withdrawn else update
 
     async def _attend(self, adapter: Adapter[Any, Any], work: Work) -> Outcome:
-        with values_shown(self._show_values):
+        if not self._show_values:
+            return await attend(adapter, work, self._blobs())
+        with values_shown():
             return await attend(adapter, work, self._blobs())
 
     async def _withdraw(self, adapter: Adapter[Any, Any], task: Task) -> None:

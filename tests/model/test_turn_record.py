@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -20,6 +21,7 @@ from lambda_workflow.model.turn import (
     decode_turn,
     decode_turns,
     encode_turn,
+    with_usage,
 )
 from lambda_workflow.model.usage import Usage
 
@@ -227,3 +229,12 @@ def test_a_record_of_a_newer_version_is_refused_with_what_to_do() -> None:
 def test_a_bad_record_among_many_is_refused() -> None:
     with pytest.raises(WorkflowError):
         decode_turns([GOOD] * 70 + ["{}"] + [GOOD])
+
+
+@pytest.mark.parametrize("writer", ["", "ab12.3"])
+@pytest.mark.parametrize("payload", [*PAYLOADS[:-1], ',"u":', {',"u":': [',"u":']}])
+def test_a_record_gets_its_usage_afterwards(payload: Any, writer: str) -> None:
+    before = Turn(3, AT, (e.CallSucceeded(AT, "1", payload),), (c.Complete(payload),))
+    usage = Usage(writes=3, sends=1, bytes=712)
+    turn = replace(before, usage=usage, writer=writer)
+    assert with_usage(encode_turn(before), turn) == encode_turn(turn)
