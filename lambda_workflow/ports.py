@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
-from lambda_workflow.errors import BackendError
+from lambda_workflow.errors import BackendError, WorkflowError
 from lambda_workflow.model.events import Started
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Message, Response, Task
@@ -295,7 +295,8 @@ class Clock(Protocol):
 class Happening:
     """Something an operator may want to know.
 
-    `kind` is one of KINDS; `fields` are JSON values that belong to it.
+    `kind` is one of KINDS; `fields` are JSON values that belong to it. `error` is why an execution
+    is BLOCKED, for observers in this process.
     """
 
     kind: str
@@ -303,6 +304,7 @@ class Happening:
     workflow: str = ""
     turn: Turn | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    error: WorkflowError | None = field(default=None, compare=False)
 
 
 KINDS = {

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Any, Final, assert_never
 
+from lambda_workflow.errors import WorkflowBug
 from lambda_workflow.model import commands as c
 from lambda_workflow.model import events as e
 from lambda_workflow.model.history import History
@@ -16,6 +17,7 @@ from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.payload_words import failure_words, payload_words
 from lambda_workflow.model.turn import Turn
 from lambda_workflow.ports import Happening
+from lambda_workflow.replay.bugs import traceback_of
 
 CHARACTERS_SHOWN: Final = 60
 
@@ -26,6 +28,7 @@ class Progress:
     Attributes:
         turns: how many were committed.
         blocked: set once the execution is BLOCKED.
+        traceback: of the bug that blocks it, if it is one.
         resume: the command that lets it go on once it is PAUSED.
     """
 
@@ -34,6 +37,7 @@ class Progress:
         self.turns = 0
         self.blocked = asyncio.Event()
         self.resume = ""
+        self.traceback = ""
         self._out = out or sys.stderr
         self._names: dict[str, str] = {}
         self._begun: set[tuple[str, str]] = set()
@@ -92,7 +96,7 @@ class Progress:
         if happening.kind == "repeats":
             return f"{happening.fields['line']} calls {happening.fields['call']}"
         if happening.kind == "blocked":
-            return f"blocked: {happening.fields['reason']}"
+            return f"blocked: {self._reason(happening)}"
         if happening.kind == "failed":
             again = happening.fields.get("again_in_seconds")
             after = "" if again is None else f"; tried again in {again:g} s"
@@ -100,6 +104,15 @@ class Progress:
         if happening.kind not in ("unawaited", "unseen", "stubborn"):
             return ""
         return f"{happening.kind}: {', '.join(str(v) for v in happening.fields.values())}"
+
+    def _reason(self, happening: Happening) -> str:
+        """Why it is BLOCKED; of a bug the first line, as its traceback has the others."""
+        reason = str(happening.fields["reason"])
+        self.traceback = ""
+        if not isinstance(happening.error, WorkflowBug):
+            return reason
+        self.traceback = traceback_of(happening.error)
+        return reason.partition("\n")[0]
 
     def paused_words(self, status: Status) -> str:
         """That nothing more will happen, and what to do; empty unless it is paused."""

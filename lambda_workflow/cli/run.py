@@ -110,6 +110,7 @@ async def _run(arguments: argparse.Namespace, app: App, workflow: Any, request: 
         turns -= len(earlier.turns)
     sys.stderr.write(f"{arguments.id}: {history.status} in {seconds:.2f} s, {turns} turns\n")
     if history.status is Status.BLOCKED:
+        sys.stderr.write(progress.traceback)
         sys.stderr.write("mend the code, then go on where it stopped:\n" + _again(arguments))
     return 0 if history.status is Status.COMPLETED else 1
 

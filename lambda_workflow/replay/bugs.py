@@ -100,6 +100,22 @@ def user_frames(error: BaseException) -> list[tuple[str, str, str]]:
     return frames[-FRAMES_MAX:]
 
 
+def traceback_of(fault: WorkflowBug) -> str:
+    """The traceback of a bug as Python writes it: the user's frames, and the exception's class.
+
+    Its message is there where values are shown; else it may have some.
+    """
+    bug = fault.__cause__
+    if bug is None:
+        return ""
+    lines = ["Traceback (most recent call last):"]
+    for place, name, source in user_frames(bug):
+        path, _, line = place.rpartition(":")
+        lines.append(f'  File "{path}", line {line}, in {name}')
+        lines += [f"    {source}"] if source else []
+    return "\n".join([*lines, clipped(words_of_error(bug), WORDS_MAX), ""])
+
+
 @cache
 def _is_library(filename: str) -> bool:
     if filename.startswith(_PACKAGE):

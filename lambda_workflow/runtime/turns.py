@@ -321,7 +321,9 @@ class Turns:
         self._living.unwind(live)
         started = history.started
         of = {} if started is None else {"workflow": started.workflow, "version": started.version}
-        self._notify("blocked", history.execution_id, reason=reason, **of)
+        fields = {"reason": reason, **of}
+        happening = Happening("blocked", history.execution_id, fields=fields, error=error)
+        self.backend.observer.notify(happening)
 
     # telling
 

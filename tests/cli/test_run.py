@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -258,3 +259,50 @@ def test_time_is_not_skipped_for_others(folder: Path) -> None:
     assert "also holds execution sleeper, which is RUNNING" in refused.stderr
     own = run(folder, "--id", "mine", "--skip-time", "--db", "own.db", SLEEP="172800")
     assert own.returncode == 0
+
+
+BUGGY = """
+import os
+from lambda_workflow import App, Context, workflow
+
+@workflow
+async def flow(ctx: Context, words: list[str]) -> str:
+    word = min(words)
+    return name_of(word)
+
+def name_of(word: str) -> str:
+    return {"z": "zed"}[word + WRONG]
+
+WRONG = os.environ.get("WRONG", "")
+app = App("test", workflows=[flow])
+"""
+
+
+def test_a_bug_prints_its_traceback_and_the_corrected_code_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "flow.py").write_text(BUGGY)
+    buggy = run(tmp_path, "--id", "one", WRONG="secret")
+    assert (buggy.returncode, buggy.stdout) == (1, "")
+    assert "blocked: WorkflowBug: KeyError at flow.py:11 in workflow `flow`" in buggy.stderr
+    head, _, rest = buggy.stderr.partition("Traceback (most recent call last):\n")
+    trace, _, way_on = rest.partition("mend the code, then go on where it stopped:\n")
+    assert trace == (
+        '  File "flow.py", line 8, in flow\n    return name_of(word)\n'
+        '  File "flow.py", line 11, in name_of\n    return {"z": "zed"}[word + WRONG]\n'
+        "KeyError\n"
+    )
+    assert "one: BLOCKED" in head
+    assert "secret" not in buggy.stderr
+    told = run(tmp_path, "--id", "one", "--values", WRONG="secret")
+    assert "KeyError: 'zsecret'\nmend the code" in told.stderr
+    typed = shlex.split(way_on)
+    assert typed[:4] == ["lambda-workflow", "run", "flow:app", "flow"]
+    mended = subprocess.run(
+        [*COMMAND[:3], *typed[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (mended.returncode, mended.stdout) == (0, '"zed"\n')
