@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from tests.patience import patience
+
 PLUGIN = "pytest_lambda_workflow"
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +27,6 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=patience(120),
         check=False,
     )

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience
+
 ROOT = Path(__file__).parents[2]
 FLOW = """
 import asyncio, os
@@ -62,7 +64,7 @@ def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProc
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120", **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
 
@@ -83,7 +85,7 @@ def interrupt(folder: Path, *words: str, after: str, **variables: str) -> tuple[
         if after in line:
             break
     process.send_signal(signal.SIGINT)
-    told, _ = process.stderr.read(), process.wait(30)
+    told, _ = process.stderr.read(), process.wait(patience(30))
     process.stderr.close()
     return process.returncode, "".join(lines) + told
 
@@ -115,7 +117,7 @@ def on_a_terminal(folder: Path, *words: str) -> str:
             break
         drawn += some
     os.close(leader)
-    assert process.wait(30) == 0
+    assert process.wait(patience(30)) == 0
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode())
 
 

@@ -14,6 +14,7 @@ from lambda_workflow.local.alarm import Alarm
 from lambda_workflow.local.clock import SkippingClock
 from lambda_workflow.local.registry import TimerKey
 from lambda_workflow.testing.clock import VirtualClock, run_virtual
+from tests.patience import patience
 
 
 class Rows:
@@ -169,7 +170,7 @@ async def test_a_jump_just_before_the_wait_begins_is_not_slept_through() -> None
 
     running = asyncio.create_task(Alarm(clock, read, fire, eased).run())
     with suppress(TimeoutError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience(5)):
             await done.wait()
     running.cancel()
     assert fired == [(due, "e", "1")]

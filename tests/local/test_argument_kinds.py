@@ -23,6 +23,7 @@ from lambda_workflow import (
     workflow,
 )
 from lambda_workflow.local import Engine, SkippingClock
+from tests.patience import patient
 
 NAIVE = datetime(2027, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 ADD = Signal("add", int)
@@ -140,7 +141,7 @@ async def test_an_app_refuses_parts_of_a_wrong_kind() -> None:
 async def test_a_step_that_uses_the_context_fails_and_leaves_no_operation() -> None:
     async with Engine(app, ":memory:", check=True, guard=True) as engine:
         handle = await engine.client.start(leaky, 4)
-        told = await handle.result(timedelta(seconds=10))
+        told = await handle.result(patient(10))
     assert told.startswith(
         "the context was used outside of its workflow's code, such as inside of a step"
     )

@@ -19,11 +19,12 @@ from lambda_workflow.errors import WorkflowError
 from lambda_workflow.local import Engine, SqliteFile
 from lambda_workflow.local.schema import MIGRATIONS
 from tests.notes import Notes
+from tests.patience import patient
 
 GO = Signal("go", int)
 DOUBLE = Service("double", int, int)
 LATER = Service("later", int, int)
-WAIT = timedelta(seconds=20)
+WAIT = patient(20)
 LARGE = "x" * 300_000  # goes to the blobs
 WAITING: Final = tuple(f"w{n:02}" for n in range(14))
 LARGES: Final = ("l0", "l1", "l2")

@@ -16,6 +16,7 @@ from lambda_workflow.model import messages as m
 from lambda_workflow.model.events import BlobRef
 from lambda_workflow.model.wire import render
 from tests.notes import Notes
+from tests.patience import patience
 
 WORD: Signal[Any] = Signal("word", Any)
 
@@ -45,7 +46,10 @@ async def test_a_reference_to_nothing_is_moved_aside_and_its_neighbours_arrive(
     tmp_path: Path,
 ) -> None:
     notes = Notes()
-    async with asyncio.timeout(20), Engine(APP, tmp_path / "f.db", observer=notes) as engine:
+    async with (
+        asyncio.timeout(patience(20)),
+        Engine(APP, tmp_path / "f.db", observer=notes) as engine,
+    ):
         handle = await engine.client.start(hears, 3, execution_id="e")
         poison = render(m.Signal("e", "word", NOWHERE, "s2"))
         await put(
@@ -77,7 +81,7 @@ async def test_a_reference_to_nothing_is_moved_aside_and_its_neighbours_arrive(
     ],
 )  # fmt: skip
 async def test_what_cannot_be_parsed_is_moved_aside_at_once(body: str, told: str) -> None:
-    async with asyncio.timeout(20), Engine(APP, ":memory:", observer=Notes()) as engine:
+    async with asyncio.timeout(patience(20)), Engine(APP, ":memory:", observer=Notes()) as engine:
         handle = await engine.client.start(hears, 1, execution_id="e")
         await put(engine, ("e", body))
         await handle.signal(WORD, "good")
@@ -98,12 +102,15 @@ async def test_a_timer_s_message_an_hour_early_wakes_nothing(tmp_path: Path) -> 
     notes = Notes()
     clock = SkippingClock()
     app = App("early", workflows=[naps])
-    async with asyncio.timeout(20), Engine(app, tmp_path / "f.db", observer=notes) as engine:
+    async with (
+        asyncio.timeout(patience(20)),
+        Engine(app, tmp_path / "f.db", observer=notes) as engine,
+    ):
         await engine.client.start(naps, 1, execution_id="e")
         while (timer := engine._alarm.next_due()) is None:  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.01)
         await put(engine, ("e", render(m.Timer("e", "1", timer))))
         while not notes.of("late"):  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.01)
-    async with asyncio.timeout(20), Engine(app, tmp_path / "f.db", clock=clock) as engine:
+    async with asyncio.timeout(patience(20)), Engine(app, tmp_path / "f.db", clock=clock) as engine:
         assert await engine.client.result("e") >= 1

@@ -15,6 +15,7 @@ from lambda_workflow.errors import BackendError, ConfigurationError
 from lambda_workflow.local import Engine, SqliteFile, alarm
 from lambda_workflow.local.schema import SCHEMA_VERSION
 from tests.notes import Notes
+from tests.patience import patience
 
 GO = Signal("go", int)
 HOUR = timedelta(hours=1)
@@ -69,7 +70,7 @@ async def test_a_timer_fires_when_the_machine_wakes_after_its_time(
         handle = await engine.client.start(sleeps, 1, execution_id="s")
         await asleep(engine)
         clock.ahead += 4000
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patience(20)):
             assert await handle.result() == 1
 
 
@@ -87,7 +88,7 @@ async def test_a_timer_does_not_fire_early_when_the_clock_is_set_back(
             await asyncio.sleep(0.1)
             assert not (await handle.describe()).status.closed
         clock.ahead += 7200
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(patience(20)):
             assert await handle.result() == 1
 
 

@@ -11,6 +11,7 @@ from lambda_workflow.errors import ExecutionNotFound
 from lambda_workflow.local import Engine, SkippingClock
 from lambda_workflow.runtime.schedule import Schedule
 from lambda_workflow.runtime.schedules import ScheduleInfo
+from tests.patience import patience
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -31,7 +32,7 @@ def app(count: int) -> App:
 
 
 async def until_started(engine: Engine, count: int) -> ScheduleInfo:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(patience(60)):
         while True:
             try:
                 info = await engine.client.schedules.describe("daily")

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,10 +27,11 @@ from lambda_workflow import (
 from lambda_workflow.errors import BackendError
 from lambda_workflow.local import Engine, SqliteFile
 from lambda_workflow.local.ends import Ends
+from tests.patience import patience, patient
 
 GO = Signal("go", int)
 PUT = Update("put", int, int)
-LONG = timedelta(seconds=30)
+LONG = patient(30)
 
 
 @workflow
@@ -152,7 +152,7 @@ def test_a_door_that_nobody_closed_ends_its_thread(tmp_path: Path) -> None:
     (thread,) = [one for one in threading.enumerate() if one.name == "lambda-workflow client"]
     del client
     gc.collect()
-    thread.join(10)
+    thread.join(patience(10))
     assert not thread.is_alive()
     file.close()
 

@@ -15,6 +15,7 @@ from anyio.abc import TaskStatus
 
 from lambda_workflow import CallFailed, Context
 from lambda_workflow.replay.execution import Execution
+from tests.patience import patience
 from tests.replay.driving import (
     DOUBLE,
     OTHER,
@@ -289,5 +290,7 @@ except Exception as error:
 
 def test_a_thread_is_refused_at_anyio_s_first_use_in_a_process() -> None:
     command = [sys.executable, "-c", FIRST_USE]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=patience(60), check=True
+    )
     assert "ctx.step" in ran.stdout

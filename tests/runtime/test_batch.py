@@ -19,6 +19,7 @@ from lambda_workflow.runtime.batch import Record, run_batch
 from lambda_workflow.runtime.intake import Arrival, RefusedArrival
 from lambda_workflow.runtime.turns import TurnResult
 from tests.notes import Notes
+from tests.patience import patience
 
 
 @dataclass
@@ -96,7 +97,7 @@ async def test_a_failed_group_fails_whole_and_leaves_the_others_alone() -> None:
 async def test_groups_run_side_by_side() -> None:
     turns = FakeTurns(meet=asyncio.Barrier(3))
     batch = [record(n, timer(f"e{n}")) for n in range(3)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience(5)):
         assert await run_batch(turns, batch, FakeDeadLetters()) == set()
 
 

@@ -26,6 +26,7 @@ from lambda_workflow.runtime.functions import run_function, run_handler
 from lambda_workflow.runtime.serve import perform
 from lambda_workflow.runtime.workshop import Workshop
 from lambda_workflow.testing.memory import MemoryBlobs
+from tests.patience import patience
 from tests.runtime.conftest import MakeHost
 
 WORK: Service[str, str] = Service("work", str, str)
@@ -100,7 +101,7 @@ async def steps(ctx: Context, name: str) -> str:
 @pytest.mark.parametrize("kind", [*ENDS, "carried"])
 async def test_a_step_that_ends_oddly_has_failed(make_host: MakeHost, kind: str, how: str) -> None:
     host = make_host(App("ends", workflows=[steps]), check=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         await host.start(steps, f"{kind}/{how}")
         outcome = await host.finish()
     # an `async def` function cannot raise StopIteration: Python makes a RuntimeError of it
@@ -125,7 +126,7 @@ async def test_an_adapter_that_ends_oddly_has_failed(kind: str, how: str) -> Non
         def work(what: str) -> str:
             return str(function())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         update = await perform(work, TASK, MemoryBlobs())
     assert update.failure is not None
     is_stop = kind == "StopIteration" and how == "async"
@@ -147,7 +148,7 @@ async def test_a_handler_of_withdrawals_that_ends_oddly_has_failed(kind: str) ->
 
     shop = Workshop(MemoryBlobs, post, lambda: 1_000)
     withdrawal = replace(TASK, payload=None, reply=False, cancelled=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         with pytest.raises((WorkflowError, ValueError)):
             await shop.do(work, withdrawal)
 

@@ -39,6 +39,7 @@ import pytest
 from lambda_workflow.errors import NonDeterministicCall
 from lambda_workflow.replay.places import shown_path
 from lambda_workflow.runtime.guard import Guard
+from tests.patience import patience
 from tests.runtime.guarded_calls import ELSEWHERE
 
 NOW, SLEEP = "`ctx.now()`", "`await ctx.sleep(...)`"
@@ -377,7 +378,7 @@ def test_other_threads_are_not_watched() -> None:
     answers: list[float] = []
 
     def ask() -> None:
-        entered.wait(10)
+        entered.wait(patience(10))
         answers.append(time.time())
         asked.set()
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.patience import patience
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "lambda_workflow.cli", "run"]
 
@@ -78,7 +80,7 @@ def test_ctrl_c_stops_at_once() -> None:
     ]
     told = {}
     for mode, process in zip(modes, started, strict=True):
-        told[mode] = process.communicate(timeout=60)[0]
+        told[mode] = process.communicate(timeout=patience(60))[0]
     assert told == dict.fromkeys(modes, "stopped\n")
 
 
@@ -107,6 +109,6 @@ def test_ctrl_c_stops_the_command(tmp_path: Path) -> None:
             break
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    told = process.communicate(timeout=30)[1]
+    told = process.communicate(timeout=patience(30))[1]
     assert process.returncode == 130, told
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < patience(4)

@@ -26,6 +26,7 @@ from lambda_workflow.model.messages import (
     Signal,
     Update,
 )
+from tests.patience import patience
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER, Host
 
@@ -192,7 +193,7 @@ async def test_a_whole_life_of_lost_sends_comes_to_its_end(make_host: MakeHost) 
     assert sorted(await twice(host, request)) == ["beating", "double"]
     assert await twice(host, Update("e", "2", 10, attempt=1)) == ["other"]
     await host.send(Heartbeat("e", "1"), Update("e", "3", 20, attempt=1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         await host.answer("1", 2)
     assert host.outcome() == 22
 

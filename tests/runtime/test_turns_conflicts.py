@@ -13,6 +13,7 @@ from lambda_workflow.model.turn import Turn, encode_turn
 from lambda_workflow.ports import Commit
 from lambda_workflow.runtime.intake import Arrival
 from lambda_workflow.runtime.turns import CONFLICTS_MAX
+from tests.patience import patience
 from tests.runtime.conftest import MakeHost
 from tests.runtime.harness import DOUBLE, OTHER
 
@@ -51,7 +52,7 @@ async def test_two_workers_that_commit_at_once_record_each_fact_once(make_host: 
             await meet.wait()
 
     host.store.before_commit = together
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience(5)):
         await asyncio.gather(host.send(ONE), other.run("e", [Arrival(TWO)]))
     assert host.outcome() == [1, 2]
     facts = [event for turn in host.history().turns for event in turn.events]
