@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambda_workflow.model.payload import codec_for
-from lambda_workflow.replay.calls import _result_codec
+from lambda_workflow.replay.step_functions import facts_of
 
 
 def number() -> int:
@@ -32,27 +32,27 @@ class Sized:
 
 
 def test_an_annotation_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _result_codec(number) is codec_for(int)
-    monkeypatch.setattr("lambda_workflow.replay.calls.get_type_hints", None)
-    assert _result_codec(number) is codec_for(int)
+    assert facts_of(number).codec is codec_for(int)
+    monkeypatch.setattr("lambda_workflow.replay.step_functions.get_type_hints", None)
+    assert facts_of(number).codec is codec_for(int)
 
 
 def test_a_type_that_is_defined_later_is_found_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _result_codec(later) is codec_for(Any)
+    assert facts_of(later).codec is codec_for(Any)
     monkeypatch.setitem(globals(), "Defined", int)
-    assert _result_codec(later) is codec_for(int)
+    assert facts_of(later).codec is codec_for(int)
 
 
 def test_any_other_callable_may_be_a_step() -> None:
     for function in (lambda: 1, partial(number), Sized(), sorted):
-        assert _result_codec(function) is codec_for(Any)
+        assert facts_of(function).codec is codec_for(Any)
 
 
 def test_a_function_is_not_kept() -> None:
     def made() -> int:
         return 1
 
-    _result_codec(made)
+    facts_of(made)
     kept = weakref.ref(made)
     del made
     gc.collect()
