@@ -27,6 +27,10 @@ _KEPT: Final = frozenset(
 )  # fmt: skip
 _WORDS: Final = ("title", "description", "default", "examples")  # they change nothing
 NO_CONTRACT: Final = (None, "")
+_SCALARS: Final[dict[Any, str]] = {
+    str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null",
+    None: "null",
+}  # fmt: skip
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,),
     "integer": (int,), "number": (int, float), "null": (type(None),),
@@ -41,7 +45,9 @@ def schema_of(tp: Any) -> Json:
 @lru_cache(1024)
 def contract_of(tp: Any) -> tuple[Json, str]:
     """The schema, and a digest of all that pydantic knows of the type; the same for no schema."""
-    from pydantic import TypeAdapter  # only where a type is asked for
+    if (scalar := _SCALARS.get(tp)) is not None:
+        return {"type": scalar}, _digest({"type": scalar})
+    from pydantic import TypeAdapter  # only where such a type is asked for
 
     try:
         adapter = TypeAdapter(tp)
@@ -53,8 +59,11 @@ def contract_of(tp: Any) -> tuple[Json, str]:
         return NO_CONTRACT
     if not schema or len(dumps(schema)) > SCHEMA_CHARACTERS_MAX:
         return NO_CONTRACT
-    text = dumps(_without_words(whole))
-    return schema, hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return schema, _digest(_without_words(whole))
+
+
+def _digest(schema: Json) -> str:
+    return hashlib.blake2b(dumps(schema).encode(), digest_size=8).hexdigest()
 
 
 def _without_words(schema: Any, *, is_map: bool = False) -> Any:

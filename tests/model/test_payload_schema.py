@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from lambda_workflow.errors import DecodeError
 from lambda_workflow.model.payload import codec_for
@@ -118,3 +118,8 @@ def test_a_type_without_a_small_schema_has_none() -> None:
 def test_what_a_model_coerces_is_accepted(cents: Any) -> None:
     assert contradiction({"cents": cents}, schema_of(Order), "a") is None
     assert codec_for(Order).decode({"cents": cents}).cents == int(cents)
+
+
+@pytest.mark.parametrize("tp", [str, int, float, bool, None, type(None)])
+def test_a_scalar_s_schema_is_pydantic_s(tp: Any) -> None:
+    assert schema_of(tp) == TypeAdapter(tp).json_schema()

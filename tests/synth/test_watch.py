@@ -36,6 +36,7 @@ FAILED = Happening("closed", "order-1", fields={"status": "FAILED"})
 COMPLETED = Happening("closed", "order-1", fields={"status": "COMPLETED"})
 FAILED_TURN = Happening("failed", "order-1", fields={"error": "AwsError: sqs: AccessDenied"})
 MOVED = Happening("dead_letter", "order-1", fields={"reason": "MessageError: no JSON"})
+SET_ASIDE = Happening("set_aside", "order-1", fields={"name": "add", "id": "s1", "reason": "str"})
 LATE = Happening("late", "blocked-1", fields={"reason": "closed as FAILED"})
 
 
@@ -57,6 +58,7 @@ def lines(happening: Happening, caplog: pytest.LogCaptureFixture) -> list[str]:
         (COMPLETED, set()),
         (FAILED_TURN, {"failed-turns", *TASKS}),
         (MOVED, {"failed-turns", *TASKS}),
+        (SET_ASIDE, {"failed-turns", *TASKS}),
         (LATE, set()),
     ],
 )

@@ -27,7 +27,7 @@ TO: Final = ListOf(Param(TOPIC.id))
 BLOCKED: Final = "%happening.{3,8}blocked%"
 FAILED: Final = "%happening.{3,8}closed.+status.{3,8}FAILED%"
 # Lambda's own Errors stay 0 for what a partial batch response reports.
-TROUBLED: Final = "%happening.{3,8}failed|happening.{3,8}dead_letter%"
+TROUBLED: Final = "%happening.{3,8}failed|happening.{3,8}dead_letter|happening.{3,8}set_aside%"
 MINUTES: Final = 5
 REPEATED: Final = 2  # bad minutes …
 WITHIN_MINUTES: Final = 15  # … of so many: a function that times out every ten minutes has them
