@@ -27,10 +27,11 @@ def damage_in(turns: Iterable[Turn]) -> str:
 
 
 def _wrong(value: Any) -> str:
-    for name, hint in _hints(type(value)):
+    kind: type[object] = type(value)
+    for name, hint in _hints(kind):
         part = getattr(value, name)
         if not _fits(part, hint):
-            return f"`{name}` of {type(value).__name__} is no sound {type(part).__name__}"
+            return f"`{name}` of {kind.__name__} is no sound {type(part).__name__}"
         for inner in part if type(part) is tuple else (part,):
             if is_dataclass(inner) and (wrong := _wrong(inner)):
                 return wrong

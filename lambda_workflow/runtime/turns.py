@@ -218,9 +218,8 @@ class Turns:
         held = history.status.stalled or history.status.closed
         abandoned = not live.cached and not held and history.has_open_steps()
         if intake.wake and not blocked:
-            everything = range(1, history.next_number)
-            fresh = f"redrive{intake.wake}"
-            await self._committer.repeat(history, set(everything), fresh)
+            everything, fresh = set(range(1, history.next_number)), f"redrive{intake.wake}"
+            await self._committer.repeat(history, everything, fresh)
         asked = intake.wake and (blocked or not held)  # whether its code fits, for one
         if not (intake.events or abandoned or asked):
             return

@@ -22,6 +22,7 @@ from lambda_workflow.model import commands as c
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.events import Failure
 from lambda_workflow.model.exported import read_history, write_history
+from lambda_workflow.model.history import History
 from lambda_workflow.ports import ArmTimer, Commit
 from lambda_workflow.runtime import playing
 from lambda_workflow.runtime.client import Client
@@ -184,6 +185,11 @@ async def test_a_live_copy_keeps_the_present_run_alone(host: Host) -> None:
     assert host.store.loads == 1
 
 
+def commands_of(history: History) -> list[list[tuple[type, str]]]:
+    """Kind and operation of each; an export has no digests of what a token may be in."""
+    return [[(type(one), one.operation) for one in turn.commands] for turn in history.turns]
+
+
 async def test_the_client_shows_all_runs_and_exports_them(host: Host) -> None:
     await host.start(renews, 1)
     for number in range(3):
@@ -194,7 +200,7 @@ async def test_the_client_shows_all_runs_and_exports_them(host: Host) -> None:
     assert [turn.number for turn in history.turns] == list(range(1, 9))
     assert await client.result("e") == [4, 4, ""]
     exported = read_history(await client.export("e"))
-    assert [turn.commands for turn in exported.turns] == [turn.commands for turn in history.turns]
+    assert commands_of(exported) == commands_of(history)
     assert [turn.events[1:] for turn in exported.turns] == [t.events[1:] for t in history.turns]
     assert write_history(exported) == await client.export("e")
     replay_history(APP, exported)
