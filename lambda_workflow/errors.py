@@ -161,11 +161,11 @@ class HeartbeatTimedOut(CallTimedOut):
 
 
 class CallbackFailed(OperationFailed):
-    """Whoever holds the token of a callback answered with an error."""
+    """A holder of the callback's token answered with an error."""
 
 
 class CallbackTimedOut(CallbackFailed, TimeoutError):
-    """A callback was not answered, or not heard of, in time; a late answer is refused."""
+    """A callback had no answer, or no heartbeat, in time; a late answer is refused."""
 
 
 class CallbackHeartbeatTimedOut(CallbackTimedOut):
@@ -393,7 +393,7 @@ class ResultTimeout(ExecutionError, TimeoutError):
 
 
 class BackendError(WorkflowError):
-    """A store, queue, timer or blob operation failed; nothing is lost, the message comes again."""
+    """A store, queue, timer or blob operation failed: the message is redelivered, nothing lost."""
 
 
 class Conflict(BackendError):

@@ -328,7 +328,7 @@ KINDS = {
 
 
 class Observer(Protocol):
-    """Is told what happens; must not wait. What it raises is logged, and changes nothing."""
+    """Receives what happens; must not wait. What it raises is logged, and changes nothing."""
 
     def notify(self, happening: Happening) -> None:
         """Take note."""

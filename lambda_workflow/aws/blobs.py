@@ -168,8 +168,8 @@ class S3Blobs:
 def _taken(key: str, where: str) -> str:
     return (
         f"the payload {key} was not stored: {where} has other content under this key, which names "
-        "its content. Something else has written there: find out what may, delete that content, "
-        "then redrive the execution"
+        "its content. Another writer has stored it: find the role that may write there, delete "
+        "that content, then redrive the execution"
     )
 
 

@@ -115,7 +115,7 @@ def service_handler(
     """The entry point of a service function: `handler = service_handler(check_fraud)`.
 
     Each task's result goes to its `callback_queue_url`; an exception becomes an error result. A
-    task comes again if its result could not be sent.
+    task is redelivered if its result could not be sent.
 
     Args:
         show_values: as `App(show_values=…)`, for the texts of errors that are made here.

@@ -47,7 +47,7 @@ def present_config() -> AwsConfig:
 
 
 def seconds_left() -> float | None:
-    """How long the adapter that calls this may go on; then it is cut off, and its task comes again.
+    """How long the calling adapter may go on; then it is cut off, and its task is redelivered.
 
     It is what is left of the Lambda function's time; None where nobody is in a hurry, as in the
     worker and the embedded engine.

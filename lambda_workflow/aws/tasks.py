@@ -1,6 +1,6 @@
 """The tasks of a service's queue: done, answered, broken off, or moved away.
 
-A task without an answer (`ctx.send`) that fails comes again, as often as the queue's receive count
+A failed task without an answer (`ctx.send`) is redelivered, as often as the queue's receive count
 allows, and then goes to its dead-letter queue. One that is to come back later is sent to the queue
 it came from once more, with a delay, before this delivery of it is acknowledged.
 """
@@ -57,7 +57,7 @@ class Tasks:
         try:
             async with asyncio.timeout(seconds_max):
                 await self._answer(record)
-        except Exception as error:  # noqa: BLE001  # the task comes again, its neighbours do not
+        except Exception as error:  # noqa: BLE001  # the task is redelivered, its neighbours do not
             is_of_host = isinstance(error, BackendError) and is_deterministic(error)
             is_last = record.receive_count >= RECEIVES_MAX and is_of_host
             if is_last and await self._moved_aside(record, words_of(error)):

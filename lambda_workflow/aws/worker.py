@@ -84,7 +84,7 @@ class Poller:
         event = {"Records": [_as_lambda(message, arn) for message in messages]}
         try:
             answer = await self.handle(event)
-        except Exception as error:  # noqa: BLE001  # as for Lambda: the whole batch comes again
+        except Exception as error:  # noqa: BLE001  # as for Lambda: the whole batch is redelivered
             _log.warning("a batch of %s failed: %s", self.url, words_of(error))
             return
         failed = {item["itemIdentifier"] for item in answer.get("batchItemFailures", [])}
@@ -97,7 +97,7 @@ class Poller:
             await self._delete(entries)
 
     async def _delete(self, entries: list[dict[str, str]]) -> None:
-        """Acknowledge; what cannot be comes again, and is then seen to be a repetition."""
+        """Acknowledge; what cannot be is redelivered, and is then seen to be a repetition."""
         for _ in range(DELETES_MAX):
             try:
                 answer = await self.aws.call(

@@ -161,7 +161,7 @@ class Crew:
                     outcomes.append(await self._shop.do(self._app.adapters[task.service], task))
                 await self._settle(task, outcomes[0], deliver)
                 return
-            except Exception as error:  # noqa: BLE001  # the host's trouble: the task comes again
+            except Exception as error:  # noqa: BLE001  # the host's trouble: the task is redelivered
                 failures += 1
                 if isinstance(error, Unheard) and (error.is_final or failures >= SEND_ATTEMPTS_MAX):
                     await insist(self._backend, partial(self._bury, task, str(error)))

@@ -2,7 +2,7 @@
 
 Laws
  1. All that has arrived for an execution goes into its next turn together, in order of arrival.
- 2. What a failed turn was given comes again, first, after a growing wait; its rows stay meanwhile.
+ 2. The messages of a failed turn are redelivered, first, after a growing wait; their rows stay.
  3. A message is held once: while its row's receipt is in `held`, the same row is not taken again.
  4. What fails the same way each time is tried three times, alone, and then moved to the dead
     letters with its reason; the messages behind it go on.

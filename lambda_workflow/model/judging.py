@@ -156,7 +156,7 @@ def _timer(history: History, message: m.Timer, now: int) -> Acceptance:
     if opened.due - history.clock(now) > EARLY_MS_MAX:
         # a millisecond later than before: no host takes it for the timer that has fired
         again = min(max(opened.due, message.due) + 1, opened.due + EARLY_MS_MAX)
-        return Late("its time has not come: it is armed again", again=again)
+        return Late("the timer is not due yet: it is armed again", again=again)
     # never before its time, whatever the clock of the host that delivers it says
     return e.TimerFired(history.clock(max(now, opened.due)), operation)
 
@@ -192,7 +192,8 @@ def _other(history: History, key: str, message: m.Signal | m.UpdateRequest) -> L
         return None
     kind = key.partition(":")[0]
     return Late(
-        f"another {kind}, of another name or payload, has come with its id: give each its own"
+        f"a {kind} of another name or payload was accepted under this id before: give each {kind} "
+        "an id of its own"
     )
 
 
@@ -207,7 +208,7 @@ def _cancel(history: History, message: m.Cancel, now: int) -> Acceptance:
 def _known_by(order: m.Cancel | m.Terminate | m.Pause | m.Resume) -> str:
     """An order with an id is taken once, also where nothing is left for it to change.
 
-    So it is known when it comes again, and something is.
+    So its redelivery is known, when there is something to change.
     """
     return f"order:{order.id}" if order.id else ""
 

@@ -2,7 +2,7 @@
 
 Laws
  1. A record is answered for in exactly one way: a turn took it, the dead-letter queue has it, or
-    its id is returned as failed and it comes again.
+    its id is returned as failed and it is redelivered.
  2. Within a group nothing after a failed record counts as done, so that order survives the retry.
  3. Groups do not touch each other: one fails, the others succeed.
  4. A record that cannot be understood is moved away with its body intact; left to its receive count
@@ -55,7 +55,7 @@ class DeadLetters(Protocol):
         """Keep a record, body and attributes as they came, with the reason.
 
         Raises:
-            BackendError: it is not kept; the record comes again.
+            BackendError: it is not kept; the record is redelivered.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Failures that come at each delivery, and those that may pass.
 
 Law: a message is moved aside only for what its next delivery would meet again. What the network, a
-full table, another worker or a deployment is to blame for comes again until the queue gives up.
+full table, another worker or a deployment is to blame for is redelivered until the queue gives up.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ _OFF: Final = partial(sys.setprofile, None)
 
 
 def _nobody(line: str, words: str) -> None:
-    """Nobody wants to know."""
+    """Discard a report: no receiver is set."""
 
 
 def _line(frame: FrameType) -> str:

@@ -69,7 +69,7 @@ def take_in(arrivals: Sequence[Arrival], live: Live, backend: Backend, app: App)
 
     Raises:
         Conflict: a cached copy cannot judge this; load, and take in again.
-        BackendError: a child is told to end whose start is still to come; it is to be told again.
+        BackendError: a child's order to end came before its start; the order is redelivered.
         RefusedArrival: an answer refers to a payload that belongs to another execution.
     """
     history, now = live.history, backend.clock.now()
@@ -162,8 +162,8 @@ def _start_of(message: Message) -> str | None:
 
 def _not_begun(execution_id: str) -> BackendError:
     return BackendError(
-        f"execution {execution_id} is told to end by its parent, and has not begun: its start was "
-        "sent before, and the order comes again after it"
+        f"execution {execution_id} was ordered to end by its parent, and has not started: its "
+        "start was sent before, and the order is redelivered after it"
     )
 
 
@@ -177,7 +177,7 @@ def _replies(message: Message, late: Late) -> list[Effect]:
 
 
 def _without_facts(history: History) -> set[int]:
-    """Turns that a redrive has made, which leaves no fact: it may be the one that comes again."""
+    """Turns that a redrive has made, which leaves no fact: it may be the redelivered one."""
     return {turn.number for turn in history.turns if not turn.events}
 
 

@@ -126,7 +126,7 @@ def as_recorded() -> Iterator[None]:
     except Unprocessable as error:
         raise PayloadLost(
             f"a recorded payload cannot be read: {type(error).__name__}: {error}. Restore it from "
-            "a backup, then redrive the execution: what it is told meanwhile is recorded"
+            "a backup, then redrive the execution: messages that arrive meanwhile are recorded"
         ) from error
 
 

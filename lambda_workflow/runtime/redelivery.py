@@ -1,8 +1,8 @@
 """Whether a message is a redelivered one whose turn may never have been dispatched.
 
 Law: after any delivery to a freshly loaded history its last turn is known to be dispatched. Only
-the last one can be unsent: a turn is dispatched before the next is made, and a message comes again
-before any later one of its execution.
+the last one can be unsent: a turn is dispatched before the next is made, and a message is
+redelivered before any later one of its execution.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Service adapters: the code that does a service's work, and how its end becomes a result.
 
-Law: whatever an adapter does, its task ends in exactly one Update, comes again, or comes Later.
+Law: whatever an adapter does, its task ends in exactly one Update, is redelivered, or comes Later.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _told(error: BaseException) -> Failure:
     """What the workflow is told of an adapter's end.
 
     Raises:
-        BackendError, Later: the task comes again.
+        BackendError, Later: the task is redelivered.
     """
     if isinstance(error, BaseExceptionGroup):  # of a task group, perhaps with a Later in it
         error = later_of(error)

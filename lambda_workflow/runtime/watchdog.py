@@ -106,8 +106,8 @@ class Watch:
             )
         if not cut.fair:
             raise BackendError(
-                f"the host's time ended while the workflow ran at {cut.place}; the messages come "
-                "again"
+                f"the host's time ended while the workflow ran at {cut.place}; the messages are "
+                "redelivered"
             )
         return TurnTimedOut(
             f"{cut.place}: the workflow ran for {cut.seconds:.3g} s without waiting for anything, "

@@ -7,7 +7,7 @@ Laws
  3. A withdrawal of what is not at work here goes to the adapter's `on_cancel` handler, if it has
     one: what an earlier delivery or another process has begun may have to be undone. So does one
     of what has been left by Later, when it is broken off here: it only looked after its work.
- 4. Who fails at a task that nobody waits for has nobody to tell: the task comes again.
+ 4. The failure of a task without a reply has no receiver: the task is redelivered.
  5. What was withdrawn is not put back for later, and not begun again when it comes back.
 """
 

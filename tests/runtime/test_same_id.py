@@ -37,7 +37,7 @@ async def test_another_signal_of_the_same_id_is_late_with_a_warning(
         await host.send(FIRST)
         await host.send(other)
     (note,) = host.notes.of("late")
-    assert "has come with its id" in note.fields["reason"]
+    assert "was accepted under this id before" in note.fields["reason"]
     assert not note.fields["expected"]
     await host.send(FIRST)
     assert len(host.notes.of("duplicate")) == 1

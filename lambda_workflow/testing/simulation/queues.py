@@ -11,7 +11,7 @@ Laws of a FIFO queue
     return several of a group, in order; a batch may mix groups.
  5. A send under a deduplication id of the last five minutes is accepted and dropped, even when the
     first message has been deleted since.
- 6. Deleting with a stale or expired receipt fails, and the message comes again.
+ 6. Deleting with a stale or expired receipt fails, and the message is redelivered.
 
 Laws of a standard queue
  7. Any order, and now and then twice, even after it was deleted once.
@@ -206,7 +206,7 @@ class FifoQueue(SimulatedQueue):
         """Remove a received message.
 
         Raises:
-            BackendError: the receipt is stale or has expired; the message comes again.
+            BackendError: the receipt is stale or has expired; the message is redelivered.
         """
         message = self.holder(receipt)
         if message is None:

@@ -112,7 +112,7 @@ class Services:
             return
         try:
             update = await self._perform(task)
-        except BackendError as error:  # payloads are out of reach: the task comes again
+        except BackendError as error:  # payloads are out of reach: the task is redelivered
             world.note("service", error)
             return
         if update is None:

@@ -1,6 +1,6 @@
 """A worker: one container with its own memory, its own clock, and one gate to the world.
 
-Law: when it dies its memory is gone, and what it had in flight comes again when its visibility
+Law: when it dies its memory is gone, and what it had in flight is redelivered when its visibility
 timeout ends.
 """
 
@@ -26,7 +26,7 @@ from lambda_workflow.testing.simulation.world import World, message_of
 
 UNWATCHED: Final = TurnLimits(None, None)
 OUT_OF_TIME: Final = "did not end in its time"  # what `run_batch` says of such a turn
-MAY_PASS: Final = ("another worker was first", "is told to end by its parent")
+MAY_PASS: Final = ("another worker was first", "was ordered to end by its parent")
 RECEIVE_COST: Final = Usage(receives=1, deletes=1, invocations=1)
 
 
@@ -163,7 +163,7 @@ class Worker:
         def effect() -> None:
             try:
                 self.world.inbox.delete(delivery.receipt)
-            except BackendError as stale:  # one entry of the batch failed: it comes again
+            except BackendError as stale:  # one entry of the batch failed: it is redelivered
                 self.world.note(self.name, stale)
 
         return effect
