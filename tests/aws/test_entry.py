@@ -30,6 +30,7 @@ def test_events_share_an_event_loop_and_its_variables() -> None:
     assert (first, second) == (1, 2)
     assert loop is same
     assert KEPT.get() == 0
+    loop.close()
 
 
 def test_an_interrupt_ends_the_event_and_leaves_nothing_behind() -> None:
@@ -40,6 +41,7 @@ def test_an_interrupt_ends_the_event_and_leaves_nothing_behind() -> None:
     assert made == ["stopped"]
     _, loop = handler({}, None)
     assert asyncio.all_tasks(loop) == set()
+    loop.close()
 
 
 async def test_it_is_refused_within_an_event_loop() -> None:
