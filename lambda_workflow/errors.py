@@ -14,7 +14,8 @@
     │   ├── CallFailed                a service answered with an error, and retries are used up
     │   │   ├── BadResponse           a service's response is not of its type (unreadable="raise")
     │   │   └── CallTimedOut          no answer within the call's timeout (also a TimeoutError)
-    │   │       └── HeartbeatTimedOut the adapter at work on it was silent for too long
+    │   │       ├── HeartbeatTimedOut the adapter at work on it was silent for too long
+    │   │       └── StartTimedOut     no adapter began the last attempt within its start_timeout
     │   ├── CallbackFailed            whoever held the token answered with an error
     │   │   └── CallbackTimedOut      no answer in time (also a TimeoutError)
     │   │       └── CallbackHeartbeatTimedOut  no heartbeat in time
@@ -49,9 +50,7 @@
     └── BackendError                  a port failed; the host tries again
         └── Conflict                  another worker committed this turn first
 
-Suspended is no error and not in this tree: it is a BaseException that unwinds a workflow's stack
-at the end of a turn, after the turn's outcome is fixed. Nor is Later (runtime/later.py), with which
-a service adapter ends to come back to its task.
+Not in this tree: the BaseExceptions Suspended (ends a turn) and Later (an adapter comes back).
 """
 
 from __future__ import annotations
@@ -98,16 +97,14 @@ class LimitExceeded(WorkflowError):
 class PayloadTooLarge(LimitExceeded):
     """A payload is over 16 MiB, or nests over 200 levels deep; the message says what to do instead.
 
-    Raised where workflow code hands it over (`ctx.call`, `set_status`, …), or awaits the step or
-    service whose result it is. As the workflow's own result it fails the execution.
+    Raised where code passes or awaits it; as the workflow's own result it fails the execution.
     """
 
 
 class TurnTimedOut(LimitExceeded):
     """Workflow code ran too long without waiting for anything; the message names its line.
 
-    The execution is BLOCKED, and keeps every fact that arrives. Its next message, or a redrive,
-    tries again, for no longer than the same limit.
+    The execution is BLOCKED. Its next message, or a redrive, tries again under the same limit.
     """
 
 
@@ -158,6 +155,10 @@ class CallTimedOut(CallFailed, TimeoutError):
 
 class HeartbeatTimedOut(CallTimedOut):
     """The last attempt of a call sent no heartbeat within its `heartbeat_timeout`."""
+
+
+class StartTimedOut(CallTimedOut):
+    """No adapter began the last attempt of a call within its start_timeout."""
 
 
 class CallbackFailed(OperationFailed):
@@ -282,8 +283,7 @@ class TaskCancelled(WorkflowError):
 class NonDeterminismError(WorkflowError):
     """Replaying the code gave other operations than the history holds.
 
-    The execution is BLOCKED: it keeps every fact that arrives, dispatches nothing, and goes on by
-    itself with its next message (or a redrive) once the code fits the history again.
+    The execution is BLOCKED, keeps the facts that arrive, and goes on once the code fits again.
     """
 
 

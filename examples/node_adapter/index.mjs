@@ -17,6 +17,10 @@ export async function handler(event) {
 async function answer(record) {
   const task = readTask(record.body);
   if (task.cancelled) return; // nobody wants the result, and a label that was printed does no harm
+  if (task.start_by_ms) {
+    if (isTooLate(task, record)) return; // the workflow makes another attempt
+    await sender.begin(task);
+  }
   let result;
   try {
     result = { payload: await labels(task) };
@@ -36,6 +40,12 @@ function readTask(body) {
     throw new Error(`task ${task.task_id} has no callback_queue_url`);
   }
   return { attempt: 1, ...task };
+}
+
+// A task that was received before may have begun, and its process may have died: that one is done.
+function isTooLate(task, record) {
+  const receives = Number(record.attributes?.ApproximateReceiveCount ?? 1);
+  return receives === 1 && Date.now() > task.start_by_ms + 60_000; // clocks differ
 }
 
 // The same task gives the same labels, however often and in how many processes it is delivered.

@@ -20,6 +20,13 @@ export class Sender {
     await send(task, body, deduplicationId(task_id, attempt, "result"));
   }
 
+  // That the attempt begins, with the details of the attempts before, which it would erase. An attempt
+  // whose begin cannot be reported is not begun: the workflow would give it up.
+  async begin(task) {
+    const { execution_id, task_id, attempt, details = null } = task;
+    await send(task, { type: "Heartbeat", execution_id, task_id, attempt, details }, randomUUID());
+  }
+
   // At most one for each half of the time within which the workflow has to hear of the task. One
   // that cannot be sent is no reason to stop.
   async heartbeat(task, details) {

@@ -87,7 +87,7 @@ class Tasks:
             await self._no_task(record, str(error))
             return
         try:
-            body = await self._body(adapter, task)
+            body = await self._body(adapter, task, is_repeat=record.receive_count > 1)
         except Unheard as failed:
             if not failed.is_final:
                 raise
@@ -114,13 +114,13 @@ class Tasks:
             )
         return found
 
-    async def _body(self, adapter: Adapter[Any, Any], task: Task) -> str | None:
+    async def _body(self, adapter: Adapter[Any, Any], task: Task, *, is_repeat: bool) -> str | None:
         service = adapter.service.name
         if task.cancelled and self.config.deduplicate:
             await self._keep(service, task, "")  # should it come back Later to another process
         elif (earlier := await self._earlier(service, task)) is not None:
             return earlier or None
-        done = await self.shop.do(adapter, task)
+        done = await self.shop.do(adapter, task, is_repeat=is_repeat)
         if isinstance(done, Postponed):
             await self._put_back(service, done)
             return None

@@ -82,7 +82,7 @@ class Crew:
         self._eased = eased
         self._backend = backend
         self._concurrency = concurrency
-        self._waiting: deque[tuple[Task, Deliver]] = deque()
+        self._waiting: deque[tuple[Task, Deliver, bool]] = deque()
         self._working: set[asyncio.Task[None]] = set()
         self._releasing: set[asyncio.Task[None]] = set()
         self._postponed: set[TimerKey] = set()
@@ -113,16 +113,20 @@ class Crew:
         """Whether an attempt of what this withdraws is at work or waits here."""
         return any(task_receipt(one) in self._held for one in _withdrawn(task))
 
-    def take(self, task: Task, deliver: Deliver) -> None:
-        """Perform a task as soon as there is room, unless its row is in work already."""
+    def take(self, task: Task, deliver: Deliver, *, is_repeat: bool = False) -> None:
+        """Perform a task as soon as there is room, unless its row is in work already.
+
+        Args:
+            is_repeat: whether another engine may have begun it.
+        """
         receipt = task_receipt(task)
         if receipt in self._held or self._stopped:
             return
         self._held.add(receipt)
         if task.cancelled or len(self._working) < self._concurrency:
-            self._begin(task, deliver)
+            self._begin(task, deliver, is_repeat)
         else:
-            self._waiting.append((task, deliver))
+            self._waiting.append((task, deliver, is_repeat))
 
     async def finish(self, seconds: float) -> None:
         """Begin nothing more; let what is in work end, for so long; then cancel it."""
@@ -140,8 +144,8 @@ class Crew:
         self._alarm.reset()
         await _cancel([*self._working, *self._releasing])
 
-    def _begin(self, task: Task, deliver: Deliver) -> None:
-        work = asyncio.create_task(self._work(task, deliver))
+    def _begin(self, task: Task, deliver: Deliver, is_repeat: bool) -> None:
+        work = asyncio.create_task(self._work(task, deliver, is_repeat))
         self._working.add(work)
         work.add_done_callback(self._ended)
 
@@ -152,13 +156,14 @@ class Crew:
         else:
             self._eased()
 
-    async def _work(self, task: Task, deliver: Deliver) -> None:
+    async def _work(self, task: Task, deliver: Deliver, is_repeat: bool) -> None:
         outcomes: list[Outcome] = []
         failures = 0
         while True:
             try:
                 if not outcomes:
-                    outcomes.append(await self._shop.do(self._app.adapters[task.service], task))
+                    adapter, again = self._app.adapters[task.service], is_repeat or failures > 0
+                    outcomes.append(await self._shop.do(adapter, task, is_repeat=again))
                 await self._settle(task, outcomes[0], deliver)
                 return
             except Exception as error:  # noqa: BLE001  # the host's trouble: the task is redelivered

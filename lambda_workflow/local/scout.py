@@ -147,7 +147,7 @@ class Scout:
         self._tasks_left = found.more
         self._report(found)
         for task in found.tasks:
-            self._crew.take(task, self._post)
+            self._crew.take(task, self._post, is_repeat=True)
 
     def _report(self, found: Found) -> None:
         for execution_id, reason in found.buried:

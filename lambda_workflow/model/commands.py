@@ -48,8 +48,9 @@ class StartTimer:
     """Wake the execution at `due` (milliseconds since the epoch).
 
     The id of a timer that belongs to an operation has a suffix: `3:timeout` (in all), `3:retry1`,
-    `3:attempt1`, `3:beat1.2` (the second look for a heartbeat of attempt 1). Timers of the
-    execution itself begin with `~`, after the run's prefix: `~timeout`, `~start`, `~grace`.
+    `3:attempt1`, `3:start1` (attempt 1 is to begin by then), `3:beat1.2` (the second look for a
+    heartbeat of attempt 1). Timers of the execution itself begin with `~`, after the run's
+    prefix: `~timeout`, `~start`, `~grace`.
 
     Attributes:
         duration_ms: how long the code waits; 0 for a timer that is not the code's own, and in

@@ -206,8 +206,10 @@ class History:
                 key = f"{'signal' if isinstance(event, e.Signalled) else 'update'}:{event.id}"
                 self._hear(key, number)
                 self.told[key] = event
-            case e.Heartbeat():
-                self.details[event.operation] = event.details
+            case e.Heartbeat(operation=beating):
+                self.details[beating] = event.details
+                if (start := f"{beating}:start{self.attempt(beating)}") in self.open:
+                    self._close(start)  # it has begun, also while BLOCKED
             case e.CancelRequested():
                 self.taken["cancel"], self.cancelling = number, True
             case e.Terminated():
@@ -234,7 +236,7 @@ class History:
             self.ended = event
         elif purpose == "timeout":
             self._close(owner)
-        elif purpose.startswith(("attempt", "beat")):
+        elif purpose.startswith(("attempt", "start", "beat")):
             self._undecided.append(owner)
 
     def _errored(self, event: e.CallErrored | e.StepErrored, number: int) -> None:
@@ -286,14 +288,20 @@ class History:
         if not self._undecided:
             return
         retried: set[str] = set()
-        for command in commands:
-            if isinstance(command, c.StartTimer | c.RetryCall):
-                owner, _, purpose = command.operation.partition(":")
-                retried.add(owner)
-                if purpose.startswith("retry"):  # the attempt is over, whatever it still says
-                    attempt = purpose.removeprefix("retry")
-                    self.taken.setdefault(f"{owner}#{attempt}", self.next_number)
+        for owner, purpose in _followed(commands):
+            retried.add(owner)
+            if purpose.startswith("retry"):  # the attempt is over, whatever it still says
+                attempt = purpose.removeprefix("retry")
+                self.taken.setdefault(f"{owner}#{attempt}", self.next_number)
         for operation in self._undecided:
             if operation not in retried:
                 self._close(operation)
         self._undecided.clear()
+
+
+def _followed(commands: Iterable[c.Command]) -> Iterator[tuple[str, str]]:
+    """The operations that have another attempt, or another timer, and what for."""
+    for command in commands:
+        if isinstance(command, c.StartTimer | c.RetryCall):
+            owner, _, purpose = command.operation.partition(":")
+            yield owner, purpose

@@ -181,6 +181,8 @@ class Task:
         state: what the adapter gave its `Later`.
         not_before: when it is to come back to the adapter, in milliseconds since the epoch.
         beat_at: when it was last heard of before it came back.
+        start_by_ms: until when the attempt is to begin, since the epoch; the adapter reports the
+            begin by a heartbeat. 0 where the call has no `start_timeout`.
     """
 
     execution_id: str
@@ -197,6 +199,7 @@ class Task:
     state: Json = None
     not_before: int = 0
     beat_at: int = 0
+    start_by_ms: int = 0
 
     @property
     def deadline(self) -> datetime | None:

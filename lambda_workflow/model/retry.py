@@ -42,7 +42,7 @@ class RetryPolicy:
             of the error is known to the process.
         retryable: where it is given, only these errors are followed by another attempt; compared
             likewise. An attempt that took too long is an `AttemptTimedOut`, a silent one a
-            `HeartbeatTimedOut`.
+            `HeartbeatTimedOut`, one that no adapter began in time a `StartTimedOut`.
 
     Raises:
         ConfigurationError: an argument is out of its limits; says which, and what they are.

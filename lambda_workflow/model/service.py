@@ -26,6 +26,7 @@ class Options(TypedDict, total=False):
     retry: RetryPolicy | None
     attempt_timeout: timedelta | None
     heartbeat_timeout: timedelta | None
+    start_timeout: timedelta | None
     unreadable: Literal["block", "raise"]
 
 
@@ -41,6 +42,8 @@ class Service(Generic[Req, Res]):
         attempt_timeout: how long one attempt may take; then it counts as an error.
         heartbeat_timeout: how long an attempt may be silent; the adapter calls `heartbeat`. The
             adapter of such a service is also told when nobody wants its result any more.
+        start_timeout: how long the task of an attempt may wait before an adapter begins it; then
+            the attempt counts as an error. The adapter reports the begin by a heartbeat.
         unreadable: what a result of another type than `response` does: "block" keeps it as it came
             and blocks the execution until a contract reads it, "raise" raises `BadResponse` in the
             workflow. An adapter of this library refuses such a result before it is sent.
@@ -91,6 +94,7 @@ class Service(Generic[Req, Res]):
         retry: RetryPolicy | None = None,
         attempt_timeout: timedelta | None = None,
         heartbeat_timeout: timedelta | None = None,
+        start_timeout: timedelta | None = None,
         unreadable: Literal["block", "raise"] = "block",
     ) -> None:
         self.name: Final = check_name("service", name)
@@ -114,6 +118,7 @@ class Service(Generic[Req, Res]):
         self.heartbeat_ms: Final = _milliseconds(
             heartbeat_timeout, f"heartbeats of service {name!r}"
         )
+        self.start_ms: Final = _milliseconds(start_timeout, f"starts of service {name!r}")
 
     def __repr__(self) -> str:
         return f"Service({self.name!r})"

@@ -36,7 +36,7 @@ from lambda_workflow.model.messages import (
 from lambda_workflow.model.payload import Json, dumps
 
 _PAYLOAD: Final = "payload"
-_TIMES: Final = ("deadline_ms", "not_before", "beat_at")
+_TIMES: Final = ("deadline_ms", "not_before", "beat_at", "start_by_ms")
 _ANY: Final = 10**limits.INT_DIGITS_MAX  # a deadline that no clock shows is none that ends
 _OPERATION: Final = limits.OPERATION_CHARACTERS_MAX  # the start of a child is known by its task
 
@@ -204,6 +204,7 @@ def parse_task(body: str) -> Task:
         data.get("state"),
         f.whole(data, "not_before", 0),
         f.whole(data, "beat_at", 0),
+        min(f.whole(data, "start_by_ms", 0, _ANY), limits.TIME_MS_MAX),
     )
 
 

@@ -43,7 +43,7 @@ class Calls(Children):
     def call(
         self, target: Service[Req, Res], payload: Req, *, timeout: timedelta | None = ...,
         attempt_timeout: timedelta | None = ..., heartbeat_timeout: timedelta | None = ...,
-        retry: RetryPolicy | None = ..., name: str = ...,
+        start_timeout: timedelta | None = ..., retry: RetryPolicy | None = ..., name: str = ...,
     ) -> Call[Res]: ...  # fmt: skip
     @overload
     def call(
@@ -69,6 +69,7 @@ class Calls(Children):
             retry: (services) the service's own if not given. To retry a child, retry the block.
             attempt_timeout: (services) how long one attempt may take; then it counts as an error.
             heartbeat_timeout: (services) how long an attempt may be silent; see `heartbeat`.
+            start_timeout: (services) how long a task may wait before an adapter begins the attempt.
             id: (workflows) the child's execution id; derived from this one's if not given.
             parent_close: (workflows) "cancel" it when this execution ends or gives it up before it
                 has ended, "terminate" it, or "abandon" it: let it go on.
@@ -79,6 +80,7 @@ class Calls(Children):
             UnknownService, UnknownWorkflow: the App does not list it.
             CallFailed, BadResponse, CallTimedOut: (when awaited, of a service) it failed for good,
                 answered with another type, or did not answer in time.
+            StartTimedOut: (when awaited, of a service) no adapter began the last attempt in time.
             ChildFailed, ChildTimedOut: (when awaited, of a workflow) it did not complete.
             LimitExceeded: children of children, more than 16 deep.
         """
@@ -97,9 +99,9 @@ class Calls(Children):
         within_ms = target.timeout_ms
         if timeout is not None:
             within_ms = limit_ms(timeout, f"call of {target.name!r}")
-        attempt_ms, beat_ms = target.attempt_ms, target.heartbeat_ms
+        attempt_ms, beat_ms, start_ms = target.attempt_ms, target.heartbeat_ms, target.start_ms
         if options:
-            attempt_ms, beat_ms = _attempt_limits(target, options)
+            attempt_ms, beat_ms, start_ms = _attempt_limits(target, options)
         encoded = target.request_codec.encode(payload, target.payload_label)
         if type(encoded) in SIZED:
             bounded(encoded, target.payload_label)
@@ -109,16 +111,16 @@ class Calls(Children):
         if retry is not None:
             call.retry = checked_retry(retry, "call")
         execution.ledger.register(call, command)
-        if within_ms or attempt_ms or beat_ms:
-            self._limit(call, within_ms, attempt_ms, beat_ms)
+        if within_ms or attempt_ms or beat_ms or start_ms:
+            self._limit(call, within_ms, (attempt_ms, beat_ms, start_ms))
         return call
 
-    def _limit(self, call: Call[Any], within_ms: int, attempt_ms: int, beat_ms: int) -> None:
+    def _limit(self, call: Call[Any], within_ms: int, limits: tuple[int, int, int]) -> None:
         ledger = self._execution.ledger
         if within_ms:
             ledger.deadline(call, within_ms)
-        if attempt_ms or beat_ms:
-            call.attempt_ms, call.beat_ms = attempt_ms, beat_ms
+        if any(limits):
+            call.attempt_ms, call.beat_ms, call.start_ms = limits
             ledger.watch(call)
 
     def send(self, service: Service[Req, Any], payload: Req, *, name: str = "") -> None:
@@ -310,8 +312,8 @@ class _NoCallback:
         return self._future.__await__()
 
 
-def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tuple[int, int]:
-    if unknown := options.keys() - {"attempt_timeout", "heartbeat_timeout"}:
+def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tuple[int, int, int]:
+    if unknown := options.keys() - {"attempt_timeout", "heartbeat_timeout", "start_timeout"}:
         raise ConfigurationError(
             f"call of service {service.name!r} has no {min(unknown)}=: id= and parent_close= are "
             "for calls of workflows; name= is what the history shows"
@@ -320,4 +322,5 @@ def _attempt_limits(service: Service[Any, Any], options: dict[str, Any]) -> tupl
     return (
         limit_ms(attempt, f"attempts of {service.name!r}") or service.attempt_ms,
         limit_ms(beat, f"heartbeats of {service.name!r}") or service.heartbeat_ms,
+        limit_ms(options.get("start_timeout"), f"starts of {service.name!r}") or service.start_ms,
     )

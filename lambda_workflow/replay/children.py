@@ -134,8 +134,9 @@ class Children(ContextBase):
 
 def _no_option(workflow: str, option: str) -> ConfigurationError:
     return ConfigurationError(
-        f"call of workflow {workflow!r} has no {option}=: attempt_timeout= and heartbeat_timeout= "
-        "are for calls of services; a call of a workflow has id=, parent_close=, timeout= and name="
+        f"call of workflow {workflow!r} has no {option}=: attempt_timeout=, heartbeat_timeout= and "
+        "start_timeout= are for calls of services; a call of a workflow has id=, parent_close=, "
+        "timeout= and name="
     )
 
 

@@ -23,7 +23,12 @@ from lambda_workflow.replay.declaring import note_arrival
 from lambda_workflow.replay.ledger import chance
 from lambda_workflow.replay.loop import DurableHandle
 from lambda_workflow.replay.operations import Call, Operation
-from lambda_workflow.replay.outcomes import bad_response, error_of, timed_out
+from lambda_workflow.replay.outcomes import (
+    START_TIMED_OUT,
+    bad_response,
+    error_of,
+    timed_out,
+)
 from lambda_workflow.replay.tools import Info
 from lambda_workflow.replay.unreadable import blocks_on_operation, blocks_on_request
 
@@ -157,6 +162,11 @@ def _own_timer_fired(execution: Execution, operation: Operation[Any], timer: str
         within = f"within {seconds:g} s" if seconds else "in time"
         failure = e.Failure("AttemptTimedOut", f"no answer {within}")
         attempt_failed(execution, operation, failure, operation.attempt)
+    elif purpose.startswith("start"):
+        seconds = operation.start_ms / 1000
+        within = f"within {seconds:g} s" if seconds else "in time"
+        failure = e.Failure(START_TIMED_OUT, f"no adapter began the attempt {within}")
+        attempt_failed(execution, operation, failure, operation.attempt)
     elif not ledger.look_again(operation, timer):
         seconds = operation.beat_ms / 1000
         failure = e.Failure("HeartbeatTimedOut", f"no heartbeat within {seconds:g} s")
@@ -166,6 +176,8 @@ def _own_timer_fired(execution: Execution, operation: Operation[Any], timer: str
 def _beaten(execution: Execution, event: e.Heartbeat) -> None:
     if (operation := execution.ledger.operations.get(event.operation)) is not None:
         operation.beat_at = execution.loop.now
+        if operation.own_timers:
+            execution.ledger.begun(operation)
         if isinstance(operation, Call):
             operation.details = event.details
 

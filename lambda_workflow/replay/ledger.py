@@ -123,7 +123,8 @@ class Ledger(Timers):
         self.intents[f"+{key}"] = command
         recorded = self._recorded
         if recorded is not None and len(recorded) > 1:  # else no timer stands beside it
-            self._take_over(operation, self._own(key), "timeout", "attempt1", "beat1.1")
+            own = self._own(key)
+            self._take_over(operation, own, "timeout", "attempt1", "start1", "beat1.1")
 
     def withdraw(self, operation: Operation[Any]) -> None:
         """An operation was cancelled by the code."""

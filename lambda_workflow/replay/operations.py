@@ -37,6 +37,7 @@ class Operation(OrderedFuture[T], Generic[T]):
     own_timers: tuple[str, ...] = ()
     retry: RetryPolicy = NO_RETRY
     attempt_ms = 0  # how long one attempt may take
+    start_ms = 0  # how long the task of an attempt may wait before it begins
     beat_ms = 0  # how long an attempt may be silent
     beat_at = 0  # when it was last heard of
     replayed = False  # whether its present attempt was begun by an earlier worker

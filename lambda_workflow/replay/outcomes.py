@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from lambda_workflow.errors import (
     BadResponse,
@@ -15,6 +15,7 @@ from lambda_workflow.errors import (
     ChildTimedOut,
     HeartbeatTimedOut,
     OperationFailed,
+    StartTimedOut,
 )
 from lambda_workflow.model.events import Failure
 from lambda_workflow.replay.bugs import mark_outcome
@@ -50,6 +51,8 @@ def error_of(
     kind = BadResponse if failure.type == "BadResponse" else CallFailed
     if failure.type in _TIMEOUTS and failure.stack is None:
         kind = HeartbeatTimedOut if is_silent and is_new else CallTimedOut
+        if failure.type == START_TIMED_OUT:
+            kind = StartTimedOut
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     service = operation.service.name if isinstance(operation, Call) else ""
     return kind(
@@ -57,7 +60,8 @@ def error_of(
     )
 
 
-_TIMEOUTS = ("AttemptTimedOut", "HeartbeatTimedOut")
+START_TIMED_OUT: Final = "StartTimedOut"
+_TIMEOUTS: Final = ("AttemptTimedOut", "HeartbeatTimedOut", START_TIMED_OUT)
 
 
 def timed_out(operation: Operation[Any], execution_id: str) -> OperationFailed:

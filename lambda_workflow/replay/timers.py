@@ -1,9 +1,9 @@
 """The timers of an execution: the code's own, its operations', and those of the execution itself.
 
 Laws
- 1. A timer of an operation's own (its timeout, the limit of an attempt, a look for a heartbeat)
-    that is recorded is armed, whether or not the contract still has it; one that is not is not.
-    Attempts and operations that begin live follow the contract.
+ 1. A timer of an operation's own (its timeout, the limit of an attempt or of its start, a look for
+    a heartbeat) that is recorded is armed, whether or not the contract still has it; one that is
+    not is not. Attempts and operations that begin live follow the contract.
  2. A timer that is recorded is due when it was, whatever duration the code gives it now; see
     `origins` for which timers are the same.
 """
@@ -115,17 +115,28 @@ class Timers:
         if self._recorded is not None:
             if attempt > 1:
                 own = self._own(key)
-                self._take_over(operation, own, f"attempt{attempt}", f"beat{attempt}.1")
+                purposes = f"attempt{attempt}", f"start{attempt}", f"beat{attempt}.1"
+                self._take_over(operation, own, *purposes)
             else:  # for the rest, see `register`
                 self._beat_as_recorded(operation)
             return
         if operation.attempt_ms:
             due = self.told_at() + operation.attempt_ms
             self._arm(operation, f"{key}:attempt{attempt}", due)
+        if operation.start_ms:
+            due = self.told_at() + operation.start_ms
+            self._arm(operation, f"{key}:start{attempt}", due)
         if operation.beat_ms:
             due = self.told_at() + operation.beat_ms
             due = self._arm(operation, f"{key}:beat{attempt}.1", due)
             operation.beat_at = due - operation.beat_ms
+
+    def begun(self, operation: Operation[Any]) -> None:
+        """An attempt is heard of, so that it has begun."""
+        for timer in operation.own_timers:
+            if ":start" in timer:
+                operation.own_timers = tuple(t for t in operation.own_timers if t != timer)
+                self._disarm(timer)
 
     def look_again(self, operation: Operation[Any], timer: str) -> bool:
         """It is time to have heard of an attempt: whether it was, and the next look is due."""

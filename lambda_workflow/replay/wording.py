@@ -46,6 +46,8 @@ def _purpose(purpose: str) -> str:
         return f"the pause after attempt {purpose.removeprefix('retry')} of "
     if purpose.startswith("attempt"):
         return f"the time limit of attempt {purpose.removeprefix('attempt')} of "
+    if purpose.startswith("start"):
+        return f"the start limit of attempt {purpose.removeprefix('start')} of "
     attempt, _, look = purpose.removeprefix("beat").partition(".")
     return f"look {look} for a heartbeat of attempt {attempt} of "
 

@@ -9,6 +9,10 @@ Laws
     last sign of life, or gives one as it leaves.
  4. It ends: what comes back after its deadline is not done. What comes for the first time is: a
     deadline was set by another machine's clock, and must not keep work from being begun at all.
+ 5. Where the call has a `start_timeout`, an attempt reports its begin before the adapter is called,
+    and a task that comes after it is not begun: the execution makes another attempt. A task that
+    may have been delivered before is done all the same, for a worker may have died at it; one that
+    comes back by `Later` has begun.
 """
 
 from __future__ import annotations
@@ -48,11 +52,15 @@ async def attend(adapter: Adapter[Any, Any], work: Work, blobs: Blobs) -> Update
     """Do the task that was delivered; None where nobody waits for it.
 
     Raises:
-        BackendError: see `perform`.
+        BackendError: see `perform`, `Work.begin`.
     """
     task, now = work.task, work.now()
     if task.not_before and is_over(task, now):
         return None
+    if task.start_by_ms and not task.not_before:
+        if is_late(work):
+            return None
+        await work.begin()
     if task.not_before - now > EARLY_MS:
         return await _postpone(work, task.not_before, task.state)
     try:
@@ -60,6 +68,21 @@ async def attend(adapter: Adapter[Any, Any], work: Work, blobs: Blobs) -> Update
     except Later as later:
         work.goes_on = True
         return await _postpone(work, work.now() - (-later.after // _MILLISECOND), later.state)
+
+
+def is_late(work: Work) -> bool:
+    """Whether an attempt was to begin earlier, and has not; says so in the log."""
+    task = work.task
+    if work.is_repeat or work.now() <= task.start_by_ms + DEADLINE_MARGIN_MS:
+        return False
+    _log.info(
+        "task %s of service %s is dropped: attempt %d was to begin %d s ago, by its start_timeout",
+        task.task_id,
+        task.service,
+        task.attempt,
+        (work.now() - task.start_by_ms) // 1000,
+    )
+    return True
 
 
 def is_over(task: Task, now: int) -> bool:

@@ -184,6 +184,7 @@ def _task(
         call.heartbeat_ms,
         history.details.get(operation),
         deadline_ms=_deadline(operation, attempt, history),
+        start_by_ms=_start_by(operation, attempt, history),
     )
     return SendTask(task, dedup_of(execution_id, operation, attempt, fresh))
 
@@ -199,3 +200,9 @@ def _deadline(operation: str, attempt: int, history: History) -> int:
         )
     )
     return min((timer.due for timer in timers if timer is not None), default=0)
+
+
+def _start_by(operation: str, attempt: int, history: History) -> int:
+    """Until when an attempt is to begin; 0 where it has no limit, or is known to have begun."""
+    timer = history.open.get(f"{operation}:start{attempt}")
+    return timer.due if isinstance(timer, c.StartTimer) else 0

@@ -5,6 +5,8 @@ Laws
     sent before an attempt ends in an error, so that the next one knows how far this one came.
  2. A heartbeat that cannot be sent is not the adapter's trouble: the next one is tried.
  3. Once the workflow has withdrawn the task, every heartbeat says so.
+ 4. The heartbeat that reports the begin of an attempt is the exception to law 2: an attempt whose
+    begin cannot be reported is not begun, or it would be given up while it is at work.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class Work:
         now: milliseconds, of the clock that heartbeats are spaced by.
         is_withdrawn: whether the workflow no longer wants the result.
         goes_on: whether its work goes on elsewhere: it was left by Later.
+        is_repeat: whether the task may have been delivered before, and so may have begun.
     """
 
     task: Task
@@ -49,6 +52,7 @@ class Work:
     loop: asyncio.AbstractEventLoop | None = None
     is_withdrawn: bool = False
     goes_on: bool = False
+    is_repeat: bool = False
     _sent_at: int | None = None
     _kept: Json = None
     _is_kept: bool = False
@@ -63,6 +67,20 @@ class Work:
     def sent_at(self) -> int | None:
         """When it was last heard of; None if not yet."""
         return self._sent_at
+
+    async def begin(self) -> None:
+        """Report that the attempt begins; the details of the attempts before stay.
+
+        The adapter's own first heartbeat is sent at once all the same, for its details.
+
+        Raises:
+            BackendError: the report could not be sent; the task must come again.
+        """
+        if self.post is None:
+            return
+        task = self.task
+        operation = operation_of(task.task_id)
+        await self.post(task, Heartbeat(task.execution_id, operation, task.details, task.attempt))
 
     async def beat(self, details: Json) -> None:
         """A sign of life."""

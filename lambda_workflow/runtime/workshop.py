@@ -69,8 +69,13 @@ class Workshop:
         self._at_work: dict[str, dict[Work, asyncio.Task[Outcome]]] = {}
         self._withdrawn: OrderedDict[str, None] = OrderedDict()
 
-    async def do(self, adapter: Adapter[Any, Any], task: Task) -> Outcome:
+    async def do(
+        self, adapter: Adapter[Any, Any], task: Task, *, is_repeat: bool = False
+    ) -> Outcome:
         """Do a task; its result, the task to be put back, or None where nobody waits for one.
+
+        Args:
+            is_repeat: whether the task may have been delivered before.
 
         Raises:
             BackendError: a payload could not be fetched or stored; the task must come again.
@@ -81,15 +86,16 @@ class Workshop:
             return None
         if task.task_id in self._withdrawn:
             return None
-        update = await self._work(adapter, task)
+        work = Work(task, self._post, self._now, asyncio.get_running_loop(), is_repeat=is_repeat)
+        update = await self._work(adapter, work)
         if not isinstance(update, Update) or task.reply:
             return update
         if (failure := update.failure) is not None:
             raise Unheard(failure_words(failure), is_final=not failure.retryable)
         return None
 
-    async def _work(self, adapter: Adapter[Any, Any], task: Task) -> Outcome:
-        work = Work(task, self._post, self._now, asyncio.get_running_loop())
+    async def _work(self, adapter: Adapter[Any, Any], work: Work) -> Outcome:
+        task = work.task
         if not task.heartbeat_ms:  # nobody withdraws it
             return await self._attend(adapter, work)
         doing = asyncio.ensure_future(self._attend(adapter, work))

@@ -150,7 +150,10 @@ class Fake(Generic[Req, Res]):
         return self._and(Run(function, Pace(after)))
 
     def is_silent(self, *, beats_every: timedelta | None = None) -> Fake[Req, Res]:
-        """Never answer: what is left to the workflow is its timeout."""
+        """Never answer: what is left to the workflow is its timeout.
+
+        Without `beats_every` the attempt is not begun either, where the call has a `start_timeout`.
+        """
         return self._and(Silence(Pace(AT_ONCE, beats_every)))
 
     @property

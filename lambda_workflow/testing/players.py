@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from lambda_workflow.errors import EncodeError
@@ -31,7 +31,8 @@ from lambda_workflow.model.service import Service
 from lambda_workflow.model.tokens import make_token
 from lambda_workflow.model.wire import parse_task
 from lambda_workflow.ports import Blobs
-from lambda_workflow.runtime.attend import Postponed
+from lambda_workflow.runtime.attend import Postponed, is_late
+from lambda_workflow.runtime.heartbeats import Work as AdapterWork
 from lambda_workflow.runtime.offload import fetch
 from lambda_workflow.runtime.serve import Adapter
 from lambda_workflow.runtime.workshop import Unheard, Workshop
@@ -134,6 +135,9 @@ class Players:
 
     async def _perform(self, task: Task, fake: Fake[Any, Any]) -> Update | None:
         answer = self.cast.answer(fake, f"{task.task_id}/{task.attempt}")
+        if not isinstance(answer, Silence) and not await self._begins(task):
+            return None
+        task = replace(task, start_by_ms=0)  # its begin is reported
         operation = operation_of(task.task_id)
         await self._pass_time(answer, Heartbeat(task.execution_id, operation, None, task.attempt))
         assert isinstance(fake.target, Service)
@@ -154,6 +158,15 @@ class Players:
                 raise SimulationError(f"fake({task.service!r}): {failure.message}")
             return update
         return None
+
+    async def _begins(self, task: Task) -> bool:
+        """Report that an attempt begins, where that is asked for; False where it is too late."""
+        if task.start_by_ms:
+            work = AdapterWork(task, self._beat, lambda: self.world.now)
+            if is_late(work):
+                return False
+            await work.begin()
+        return True
 
     async def _return_until_done(self, adapter: Adapter[Any, Any], task: Task) -> Update | None:
         while isinstance(outcome := await self._shop.do(adapter, task), Postponed):

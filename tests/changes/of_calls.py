@@ -145,6 +145,7 @@ async def ordering_weighed(ctx: Context, item: str) -> str:
 
 SHORT, LONG = limited(timeout=HOUR), limited(timeout=DAY)
 ATTEMPTS, BEATS = limited(attempt_timeout=HOUR), limited(heartbeat_timeout=HOUR)
+STARTS, SOON = limited(start_timeout=DAY), limited(start_timeout=HOUR)
 RETRIED = limited(retry=RetryPolicy(attempts=9, initial=MINUTE))
 
 
@@ -163,6 +164,7 @@ contract = {
     for name, service in (
         ("no_limits", CHARGE), ("timeout", SHORT), ("longer_timeout", LONG),
         ("attempt_timeout", ATTEMPTS), ("heartbeat", BEATS), ("retried", RETRIED),
+        ("start", SOON), ("later_start", STARTS),
     )
 }  # fmt: skip
 
@@ -239,7 +241,7 @@ def asking(name: str, *people: str) -> Code:
 
 
 TIMEOUTS = "a `timeout=` added to, removed from or changed on a service, call, child or callback"
-LIMITS = "an `attempt_timeout=` or `heartbeat_timeout=` added, removed or changed"
+LIMITS = "an `attempt_timeout=`, `start_timeout=` or `heartbeat_timeout=` added, removed or changed"
 ORDER_OF = "operations that change places, or are put before, between or away from others"
 QUESTION = "the name of a callback, or the answer's type of one without a name"
 DEFAULT = "a field with a default added to a request"
@@ -285,6 +287,10 @@ CHANGES: Final = [
     of_contract(LIMITS, "no_limits", "heartbeat"),
     of_contract(LIMITS, "heartbeat", "no_limits"),
     of_contract(LIMITS, "heartbeat", "attempt_timeout"),
+    of_contract(LIMITS, "no_limits", "start"),
+    of_contract(LIMITS, "start", "no_limits"),
+    of_contract(LIMITS, "start", "later_start"),
+    of_contract(LIMITS, "later_start", "heartbeat"),
     of_contract("another retry policy", "no_limits", "retried"),
     Change(CHILD, calls_a_child, calls_a_child_with_a_name),
     Change(CHILD, calls_a_child_with_a_name, calls_a_child),

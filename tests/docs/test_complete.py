@@ -28,7 +28,9 @@ def test_every_variable_is_documented_and_no_other() -> None:
 
 
 def test_every_field_of_a_task_is_in_the_guide_for_other_languages() -> None:
-    full = Task("e", "e/1", "s", 1, 2, "https://sqs.example.com/q", 3, 4, False, True, 5, 6, 7, 8)
+    full = Task(
+        "e", "e/1", "s", 1, 2, "https://sqs.example.com/q", 3, 4, False, True, 5, 6, 7, 8, 9
+    )
     blob = Task("e", "e/1", "s", BlobRef("k", "d", 1), 1)
     assert all(getattr(full, one.name) != one.default for one in fields(Task))
     text = (ROOT / "docs" / "how-to" / "write-a-service-adapter.md").read_text()

@@ -37,6 +37,7 @@ class MemoryHost(Host):
         self._turning: dict[str, asyncio.Task[None]] = {}
         self._boxes: dict[str, list[Message]] = {}
         self._working: set[asyncio.Task[None]] = set()
+        self._interrupted: list[Task] = []
         self._returning: set[asyncio.Task[None]] = set()  # tasks that are to come back later
 
     @asynccontextmanager
@@ -111,8 +112,10 @@ class MemoryHost(Host):
         adapter, queue = self._app.adapters[task.service], self.memory.queue
         for delivery in range(1, DELIVERIES_MAX + 1):
             try:
-                update = await self._shop.do(adapter, task)
+                is_repeat = task in self._interrupted or delivery > 1
+                update = await self._shop.do(adapter, task, is_repeat=is_repeat)
             except asyncio.CancelledError:
+                self._interrupted.append(task)
                 again = SendTask(task, "")
                 await self.memory.queue.send_tasks([again])
                 raise

@@ -57,8 +57,8 @@ class Bench:
     async def beat(self, task: Task, message: Heartbeat) -> None:
         self.beats.append((self.now, message.details))
 
-    async def do(self, task: Task) -> Outcome:
-        return await self.shop.do(self.adapter, task)
+    async def do(self, task: Task, *, is_repeat: bool = False) -> Outcome:
+        return await self.shop.do(self.adapter, task, is_repeat=is_repeat)
 
     async def put_back(self, task: Task) -> Postponed:
         outcome = await self.do(task)

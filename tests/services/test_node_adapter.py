@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -211,6 +212,28 @@ async def test_long_work_is_heard_of(site: Site) -> None:
     assert isinstance(result, Update)
     assert beats[0] == Heartbeat("e", "1", {"printed": 0}, 2)
     assert all(isinstance(beat, Heartbeat) for beat in beats)
+
+
+async def test_the_begin_is_reported_and_what_comes_too_late_is_not_begun(site: Site) -> None:
+    now = time.time_ns() // 1_000_000
+    task = replace(site.task([100]), start_by_ms=now + 60_000, details={"printed": 7})
+    await put(site.url, render_task(task))
+    late = replace(site.task([100], 2), start_by_ms=now - 120_000)
+    await put(site.url, render_task(late))
+    assert await site.handled() == 0
+    begin, result = await site.told()
+    assert begin == Heartbeat("e", "1", {"printed": 7}, 2)
+    assert isinstance(result, Update)
+    await put(site.url, render_task(late))
+    site.server.fault("sqs", "SendMessage", "error", name="in.fifo")
+    async with lease(site.url):  # as a process that died at it
+        pass
+    site.server.advance(VISIBILITY_SECONDS + 1)
+    assert await site.handled() == 1  # its begin cannot be reported
+    assert await site.told() == []
+    site.server.advance(VISIBILITY_SECONDS + 1)
+    assert await site.handled() == 0
+    assert [type(told) for told in await site.told()] == [Heartbeat, Update]
 
 
 async def test_what_is_withdrawn_or_wants_no_result_has_none(site: Site) -> None:

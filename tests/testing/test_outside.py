@@ -22,6 +22,7 @@ from lambda_workflow import (
     Service,
     ServiceError,
     Signal,
+    StartTimedOut,
     Status,
     Update,
     heartbeat,
@@ -55,6 +56,7 @@ class Approval:
 
 
 MAIL = Service("mail", str, bool)
+PLAIN = Service("plain", int, int)
 WORK = Service(
     "work", int, int, heartbeat_timeout=timedelta(seconds=30), retry=RetryPolicy(jitter=0)
 )
@@ -237,6 +239,27 @@ def test_a_workflow_of_another_app_is_faked() -> None:
     assert simulate(far, 5, fake(elsewhere).returns("paid")).result == "paid"
     with pytest.raises(SimulationError, match="calls 'pay' of another App, 'bank': add fake"):
         simulate(far, 5)
+
+
+def test_a_start_timeout_passes_in_virtual_time() -> None:
+    @workflow
+    async def work(ctx: Context, n: int) -> str:
+        try:
+            return str(await ctx.call(PLAIN, n, start_timeout=timedelta(minutes=1)))
+        except StartTimedOut as late:
+            return f"{late.type} {late.attempts}"
+
+    begun = simulate(work, 1, fake(PLAIN).returns(5, after=HOUR))
+    assert (begun.result, begun.elapsed) == ("5", HOUR)
+    ran = simulate(work, 1, fake(PLAIN).runs(lambda n: n + 1, after=HOUR))
+    assert ran.result == "2"
+    waited = simulate(work, 1, fake(PLAIN).is_silent().returns(6))
+    assert waited.result == "6"
+    assert timedelta(minutes=1) <= waited.elapsed < timedelta(minutes=2)
+    assert waited.calls[0].attempts == 2
+    never = simulate(work, 1, fake(PLAIN).is_silent())
+    assert never.result == "StartTimedOut 3"
+    assert never.calls[0].state == "failed"
 
 
 def test_a_heartbeat_timeout_passes_in_virtual_time() -> None:

@@ -52,6 +52,7 @@ async def workflow_code(ctx: Context, client: Client) -> None:
     whatever = await ctx.callback()
     assert_type(whatever, Any)
     assert_type(await ctx.call(COUNT, "a", heartbeat_timeout=timedelta(1)), int)
+    assert_type(await ctx.call(COUNT, "a", start_timeout=timedelta(1)), int)
     assert_type(ctx.send(COUNT, "a"), None)
     ctx.send(COUNT, 1)  # type: ignore[misc]  # the service takes a str
     assert_type(await ctx.step(len, "a", at_most_once=True), int)

@@ -111,7 +111,7 @@ class Services:
             world.tasks.delete(delivery.receipt)
             return
         try:
-            update = await self._perform(task)
+            update = await self._perform(task, is_repeat=delivery.receives > 1)
         except BackendError as error:  # payloads are out of reach: the task is redelivered
             world.note("service", error)
             return
@@ -139,8 +139,8 @@ class Services:
         for work in self._at_work.get(task.task_id, ()):
             work.is_withdrawn = True
 
-    async def _perform(self, task: Task) -> Update | Postponed | None:
-        work = Work(task, self._beat, lambda: self.world.now)
+    async def _perform(self, task: Task, *, is_repeat: bool) -> Update | Postponed | None:
+        work = Work(task, self._beat, lambda: self.world.now, is_repeat=is_repeat)
         working = self._at_work.setdefault(task.task_id, [])
         working.append(work)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from lambda_workflow.errors import CallTimedOut, StepInterrupted
+from lambda_workflow.errors import CallTimedOut, StartTimedOut, StepInterrupted
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.retry import RetryPolicy
 from lambda_workflow.replay.context import Context
@@ -19,6 +19,7 @@ from lambda_workflow.testing.simulation.corpus.contracts import (
     NOTE,
     PATIENT,
     SILENT,
+    SLOW,
     SLUGGISH,
 )
 from lambda_workflow.testing.simulation.corpus.plain import few
@@ -65,6 +66,24 @@ async def unheard(ctx: Context, number: int) -> list[object]:
     except CallTimedOut as late:
         return [late.type, late.attempts]
     return []
+
+
+@workflow
+async def never_begun(ctx: Context, number: int) -> list[object]:
+    policy = RetryPolicy(attempts=number + 1, initial=timedelta(seconds=5))
+    try:
+        await ctx.call(SILENT, number, start_timeout=MINUTE, retry=policy)
+    except StartTimedOut as late:
+        return [late.type, late.attempts]
+    return []
+
+
+@workflow
+async def begun_in_time(ctx: Context, number: int) -> list[int]:
+    """Attempts wait for their adapter, report their begin, and give signs of life."""
+    late = ctx.call(SLOW, 60 * number, start_timeout=10 * MINUTE)
+    beaten = ctx.call(BEATING, 60 * number, start_timeout=10 * MINUTE)
+    return list(await asyncio.gather(late, beaten))
 
 
 @workflow
@@ -212,6 +231,8 @@ SHAPES = (
     Shape(faded, few, returns(lambda n: n)),
     Shape(faded_side_by_side, few, returns(lambda n: [i % 2 for i in range(n)])),
     Shape(sluggish, few, returns(lambda n: n % 3)),
+    Shape(never_begun, few, returns(lambda n: ["StartTimedOut", n + 1])),
+    Shape(begun_in_time, few, either(returns(lambda n: [60 * n, 60 * n]), _silenced)),
     Shape(unheard, few, returns(lambda n: ["AttemptTimedOut", n + 1])),
     # a timer whose message has been in the dead-letter queue fires after the last attempt's
     Shape(limited_in_all, few, returns_one_of(lambda n: ["CallTimedOut", "AttemptTimedOut"])),
