@@ -62,6 +62,8 @@ def test_every_fault_at_every_point_mends_itself_after_wrong_code_has_blocked() 
 
 RARE = (
     "a heartbeat alone wakes what was BLOCKED",
+    "a message without its payload is moved away",
+    "a payload is lost",
     "a step blocks its worker for hours",
     "a step that runs at most once is interrupted",
     "a timer is lost",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from lambda_workflow.model.history import History
+from lambda_workflow.model.limits import RECEIVES_MAX
 from lambda_workflow.model.messages import Cancel, Request, Terminate
 from lambda_workflow.model.turn import decode_turns
 from lambda_workflow.model.usage import Usage
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from lambda_workflow.runtime.turns import TurnResult
     from lambda_workflow.testing.simulation.world import World
 
-DETERMINISTIC_MAX: Final = 5  # receives of one message that fail alike with nothing wrong outside
+# receives of one message that fail alike with nothing wrong outside: at the next it is moved away
+DETERMINISTIC_MAX: Final = RECEIVES_MAX - 1
 
 Key = tuple[str, ...]
 

@@ -27,6 +27,7 @@ Laws (each is a function below, under its number; the later ones stand in laws_b
 20. What is fire and forget is performed.
 21. A message is answered for only once all that its turn, and the last turn before, causes is sent.
 22. No message is delivered again and again for a reason that is the same each time.
+23. No fact is recorded whose payload is not there.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from lambda_workflow.model.turn import Turn
 from lambda_workflow.model.wire import parse, render
 from lambda_workflow.runtime.dispatch import header_of
 from lambda_workflow.testing.simulation.laws_beyond import beyond, outcome_of, replay_law
+from lambda_workflow.testing.simulation.noise import NOWHERE
 from lambda_workflow.testing.simulation.run import CALLER_URL, CALM, Execution, Run
 from lambda_workflow.testing.simulation.shape import Outcome
 
@@ -240,7 +242,11 @@ def _world_laws(run: Run) -> Iterator[str]:
     if run.setting == CALM and world.needless:
         yield f"law 18: {world.needless} fired for executions that had ended"
     moved = {letter.body for letter in world.poison}
-    if moved != set(run.poison):
+    world.seen["a message without its payload is moved away"] += len(moved & set(run.hollow))
+    for name in run.ids():
+        if any(NOWHERE in text for text in run.store.history(name)):
+            yield f"law 23: {name} has recorded a payload that is not there"
+    if moved - set(run.hollow) != set(run.poison):
         yield f"law 9: poison {sorted(run.poison)}, but moved away were {sorted(moved)}"
     if world.inbox.dead:
         yield f"law 9: the dead-letter queue has {world.inbox.dead[:3]}; {world.losses[-3:]}"

@@ -6,6 +6,7 @@ Laws
     them.
  2. A listing shows each header some time after it was projected, in any order.
  3. While payloads are out of reach no put and no get succeeds.
+ 4. A payload that is lost, or replaced by another content, stays so until somebody restores it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Outages:
         retention: seconds until a closed execution expires; 0: it never does.
         listing_lag: seconds, at most, until a header can be listed.
         timers_lost: how often a schedule never fires.
+        blob_lost: from when on a payload that is stored may be lost, in seconds; 0: never.
         blobs_gone: when payloads get out of reach, and for how long, in seconds.
         changed: how often a repeated message has another body.
     """
@@ -41,6 +43,7 @@ class Outages:
     listing_lag: float = 0.0
     timers_lost: float = 0.0
     blobs_gone: tuple[float, float] = (0.0, 0.0)
+    blob_lost: float = 0.0
     changed: float = 0.0
 
     @classmethod
@@ -51,6 +54,7 @@ class Outages:
             listing_lag=rng.choice((0.0, 2.0, 600.0)),
             timers_lost=rng.choice((0.0, 0.0, 0.0, 0.2, 1.0)),
             blobs_gone=rng.choice(((0.0, 0.0), (rng.uniform(1, 300), rng.choice((20.0, 900.0))))),
+            blob_lost=rng.choice((0.0, rng.uniform(1, 60))),
             changed=rng.choice((0.0, 0.3)),
         )
 
@@ -131,9 +135,9 @@ class RetainingStore(MemoryStore):
 
     def _expire(self, name: str) -> None:
         self.expired[name] = self._texts[name]
-        self.on_expiry()
         wait = self._rng.uniform(0, DELETION_LAG_SECONDS)
         self._deletions[name] = self._loop.call_later(wait, self._delete, name)
+        self.on_expiry()
 
     def _delete(self, name: str) -> None:
         for kept in (self._texts, self._headers, self._begins, self._index._headers):
@@ -149,6 +153,23 @@ class DistantBlobs(MemoryBlobs):
         self._from, seconds = outages.blobs_gone
         self._until = self._from + seconds
         self.refused = 0
+        self.lost: dict[str, bytes] = {}
+        self.on_put: Callable[[str], None] = lambda key: None
+
+    async def put(self, key: str, content: bytes) -> None:
+        """Keep the content of a key."""
+        await super().put(key, content)
+        self.on_put(key)
+
+    def lose(self, key: str, *, replaced: bool) -> None:
+        """Lose one payload, or have another content in its place."""
+        self.lost[key] = self._contents.pop(key)
+        if replaced:
+            self._contents[key] = b'"another content"'
+
+    def restore(self) -> None:
+        """Put back what was lost, from a backup."""
+        self._contents.update(self.lost)
 
     def check(self, key: str) -> None:
         """Refuse if payloads are out of reach now.

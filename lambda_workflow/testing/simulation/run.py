@@ -34,6 +34,7 @@ from lambda_workflow.runtime.app import App
 from lambda_workflow.testing.clock import EPOCH
 from lambda_workflow.testing.simulation.deliveries import Deliveries
 from lambda_workflow.testing.simulation.faults import Plan, RandomPlan
+from lambda_workflow.testing.simulation.losses import begin_losses
 from lambda_workflow.testing.simulation.noise import annoy
 from lambda_workflow.testing.simulation.outages import (
     NO_OUTAGES,
@@ -126,7 +127,12 @@ CALM: Final = Setting(1, Habits(), NEVER, 0, 0.0, 0.0, Temper())
 
 @dataclass(slots=True)
 class Run:
-    """A run and, after `play`, what it left behind."""
+    """A run and, after `play`, what it left behind.
+
+    Attributes:
+        poison: the bodies that must be moved away.
+        hollow: those that must be unless they come too late: their payload is not there.
+    """
 
     seed: int
     corpus: Corpus
@@ -138,6 +144,7 @@ class Run:
     services: Services
     outside: Outside
     poison: list[str] = field(default_factory=list)
+    hollow: list[str] = field(default_factory=list)
     _workers: list[Worker] = field(default_factory=list)
     _hired: int = 0
     redriven: set[str] = field(default_factory=set)
@@ -187,6 +194,7 @@ class Run:
             self._hire()
         if setting.outages.retention:  # dead letters live no longer
             world.inbox.on_dead = self._look_at_dead
+        begin_losses(self)
         for execution in self.executions:
             self._announce(execution)
         await world.loop.wait_idle()
@@ -269,11 +277,12 @@ class Run:
         for number in range(sends):
             when = at + number * rng.choice((0.1, 400.0))
             world.loop.call_later(when, world.send, execution.message, f"start:{execution.id}")
-        self._visit(execution, Guest(self.outside, execution.id, at))
+        self.visit(execution, Guest(self.outside, execution.id, at))
         while rng.random() < self.setting.noise / (1 + self.setting.noise):
             self._annoy(execution, at + rng.expovariate(1 / 60))
 
-    def _visit(self, execution: Execution, guest: Guest) -> None:
+    def visit(self, execution: Execution, guest: Guest) -> None:
+        """Let somebody outside do what they do to an execution."""
         if execution.shape.visits is not None:
             execution.shape.visits(guest, execution.request)
         within = self.world.rng.choice((5.0, 120.0, 5_000.0))
@@ -320,8 +329,7 @@ class Run:
         held = False
         for execution_id in self.ids():
             status = self.turns(execution_id)[-1].status
-            # the redrive of what is BLOCKED sends nothing again; the next one does
-            again = number < 2 and execution_id in self.redriven | self.world.lost
+            again = number < 1 and execution_id in self.redriven | self.world.lost
             orders: list[type[Resume | Redrive]] = [Redrive] if again and not status.closed else []
             if status is Status.PAUSED:
                 orders.insert(0, Resume)

@@ -119,6 +119,7 @@ class World:
     failures: dict[str, str] = field(default_factory=dict)
     _schedules: dict[tuple[str, str], asyncio.TimerHandle] = field(default_factory=dict)
     _scheduled: int = 0
+    _sent_back: int = 0
 
     @classmethod
     def create(cls, loop: SimulationLoop, rng: Random, plan: Plan, *, max_receives: int) -> World:
@@ -220,11 +221,16 @@ class World:
     def redrive_dead(self) -> None:
         """What an operator does with a dead-letter queue: send everything back to its source."""
         dead, self.inbox.dead = self.inbox.dead, []
-        for number, letter in enumerate(dead):
-            self.inbox.send(letter.body, letter.group, f"redriven:{number}:{self.loop.time()}")
-            if self.deliveries is not None:
-                first = self.deliveries.first_id(letter.id)
-                self.deliveries.redriven[self.inbox.messages[-1].id] = first
+        for letter in dead:
+            self.send_back(letter)
+
+    def send_back(self, letter: DeadLetter) -> None:
+        """Move a dead letter back to the inbox."""
+        self._sent_back += 1
+        self.inbox.send(letter.body, letter.group, f"redriven:{self._sent_back}")
+        if self.deliveries is not None:
+            first = self.deliveries.first_id(letter.id)
+            self.deliveries.redriven[self.inbox.messages[-1].id] = first
 
     def notify(self, happening: Happening) -> None:
         """Observe what the runtime says, for the trace and for the report of a stuck run."""

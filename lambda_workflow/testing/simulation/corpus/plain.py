@@ -204,7 +204,7 @@ SHAPES = (
     Shape(signalled, few, returns(lambda n: [0, 2, 6, 12])),
     Shape(generated, few, returns(doubles)),
     Shape(growing, few, returns(lambda n: n * (n + 1))),
-    Shape(voluminous, few, returns(lambda n: "ü" * (n * 160_000)), weight=2),
+    Shape(voluminous, few, returns(lambda n: "ü" * (n * 160_000)), weight=3),
     Shape(cleaned_up, few, returns(lambda n: 2 * n + len(f"release {n}"))),
     Shape(unawaited, few, returns(lambda n: 2 * n)),
 )
