@@ -28,7 +28,7 @@ def damage_in(turns: Iterable[Turn]) -> str:
 
 def _wrong(value: Any) -> str:
     kind: type[object] = type(value)
-    for name, hint in _hints(kind):
+    for name, hint in _hints(kind):  # type: ignore[arg-type]  # a class can be hashed
         part = getattr(value, name)
         if not _fits(part, hint):
             return f"`{name}` of {kind.__name__} is no sound {type(part).__name__}"

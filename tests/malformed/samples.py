@@ -36,7 +36,8 @@ ASK: Final = Update("ask", int, int)
 
 @workflow
 async def child(ctx: Context, n: int) -> int:
-    return n or int(await ctx.wait_signal(NUDGE))
+    nudged = await ctx.wait_signal(NUDGE)
+    return n or nudged
 
 
 @workflow

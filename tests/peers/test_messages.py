@@ -283,7 +283,8 @@ async def test_what_comes_to_a_paused_execution_is_kept(world: World) -> None:
 async def wrong_type(ctx: Context, _: None) -> str:
     """Reads the signal `add` as another App might have sent it."""
     other: Signal[int] = Signal("check-out", int)
-    return f"{await ctx.wait_signal(other)}"
+    received = await ctx.wait_signal(other)
+    return f"{received}"
 
 
 @family.case

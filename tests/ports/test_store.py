@@ -11,6 +11,12 @@ import pytest
 from lambda_workflow.errors import Conflict
 from lambda_workflow.model.events import Run, Started
 from lambda_workflow.model.lifecycle import Status
+from lambda_workflow.model.limits import (
+    MEMO_BYTES_MAX,
+    TAG_CHARACTERS_MAX,
+    TAG_NAME_CHARACTERS_MAX,
+    TAGS_MAX,
+)
 from lambda_workflow.model.turn import Turn, decode_turn, encode_turn
 from lambda_workflow.model.usage import Usage
 from lambda_workflow.ports import Commit, PutHeader
@@ -20,12 +26,6 @@ from lambda_workflow.runtime.offload import (
     RECORD_BYTES_MAX,
     deposit_record,
     fetch_records,
-)
-from lambda_workflow.runtime.start_options import (
-    MEMO_BYTES_MAX,
-    TAG_CHARACTERS_MAX,
-    TAG_NAME_CHARACTERS_MAX,
-    TAGS_MAX,
 )
 from tests.ports.harness import Harness
 from tests.ports.made import (
