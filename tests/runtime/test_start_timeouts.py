@@ -15,6 +15,7 @@ from lambda_workflow import (
     Context,
     RetryPolicy,
     Service,
+    StartTimedOut,
     Status,
     Task,
     workflow,
@@ -95,6 +96,25 @@ async def test_each_attempt_has_a_limit_of_its_own(make_host: MakeHost) -> None:
     failure = host.outcome()
     assert failure.type == "StartTimedOut"
     assert "no adapter began the attempt within 60 s" in failure.message
+
+
+async def test_a_call_that_has_failed_takes_no_answer(make_host: MakeHost) -> None:
+    @workflow(name="calls")
+    async def calls(ctx: Context, n: int) -> str:
+        try:
+            await ctx.call(LIMITED, n, retry=RetryPolicy(attempts=1))
+        except StartTimedOut:
+            await ctx.sleep(MINUTE)
+        return "went on"
+
+    host = await begun(make_host, App("tests", workflows=[calls], services=[LIMITED]))
+    await host.wait(60)
+    assert list(host.history().open) == ["2"]
+    facts = host.history().facts
+    await host.answer("1", 7)
+    assert host.history().facts == facts
+    await host.wait(60)
+    assert host.outcome() == "went on"
 
 
 async def test_an_error_and_an_answer_stop_it(make_host: MakeHost) -> None:
