@@ -6,32 +6,30 @@ A part may become what `json.dumps` never writes: NaN, 1e400, half a character, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Final
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-SETTINGS: Final = {
-    "database": None,
-    "deadline": None,
-    "derandomize": True,
-    "print_blob": False,
-    "suppress_health_check": list(HealthCheck),
-}
+_SETTINGS: Final = settings(
+    database=None,
+    deadline=None,
+    derandomize=True,
+    print_blob=False,
+    suppress_health_check=list(HealthCheck),
+)
 
 
-def quick(examples: int) -> Callable[[Any], Any]:
+def quick(examples: int) -> settings:
     """A property tried on the same examples in each run, few enough for `make test`."""
-    return settings(**SETTINGS, max_examples=examples)  # type: ignore[arg-type]  # of a dict
+    return settings(_SETTINGS, max_examples=examples)
 
 
-def thorough(examples: int) -> Callable[[Any], Any]:
+def thorough(examples: int) -> settings:
     """A property tried on many examples, other ones in each run."""
-    return settings(  # type: ignore[misc]  # of a dict
-        **{**SETTINGS, "derandomize": False}, max_examples=examples
-    )
+    return settings(_SETTINGS, max_examples=examples, derandomize=False)
 
 
 class Raw(str):
