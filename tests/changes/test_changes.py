@@ -1,6 +1,7 @@
 """Every change of the page, at every suspension point: it goes on rightly, or is BLOCKED and heals.
 
-By default each point is tried in one order and one kind of memory, `--thorough` tries all.
+By default each point is tried in one order and one kind of memory, and some on SQLite;
+`--thorough` tries all, on both.
 """
 
 from __future__ import annotations
@@ -94,6 +95,17 @@ async def test_a_change_on_sqlite(change: Change, tmp_path: Path) -> None:
     new, _ = await alone(change, change.new(), tmp_path / "new")
     place = tmp_path / "changed", points // 2, (ORDERS[2], 0, False)
     await _try(change, (old, new), place, "sqlite")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.id)
+async def test_a_change_at_every_point_on_sqlite(change: Change, tmp_path: Path) -> None:
+    old, points = await alone(change, change.old(), tmp_path / "old")
+    new, _ = await alone(change, change.new(), tmp_path / "new")
+    for point in range(min(points, POINTS_MAX)):
+        for number, variant in enumerate(variants(0, thorough=True)):
+            place = tmp_path / f"{point}-{number}", point, variant
+            await _try(change, (old, new), place, "sqlite")
 
 
 async def _try(
