@@ -27,7 +27,7 @@
     ├── BatchFailed                   items of a map or parallel failed (an ExceptionGroup of why)
     ├── PollTimedOut                  a poll's condition did not hold in time (also a TimeoutError)
     ├── SagaFailed                    compensations failed as well (an ExceptionGroup of why)
-    ├── TaskCancelled                 reaches a service adapter: nobody wants its result any more
+    ├── TaskCancelled                 reaches a service adapter: its result is no longer wanted
     ├── ServiceError                  raised by a service adapter to choose type, retryable, details
     ├── NonDeterminismError           the code no longer does what the history says it did
     ├── WorkflowBug                   workflow code raised what says that the code is wrong
@@ -203,7 +203,7 @@ class StepTimedOut(StepFailed, TimeoutError):
 
 
 class StepInterrupted(StepFailed):
-    """A step that runs at most once was begun and its worker died: nobody knows how far it came."""
+    """A step that runs at most once was begun and its worker died: how far it came is not known."""
 
 
 class BatchFailed(WorkflowError, ExceptionGroup[Exception]):

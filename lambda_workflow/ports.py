@@ -319,7 +319,7 @@ KINDS = {
     "long": "a run nears the limit of its history; `facts`, `limit`",
     "conflict": "another worker was first; the turn starts over",
     "dead_letter": "a message was moved to the dead-letter queue; `reason`",
-    "unawaited": "an execution ended with a call that nobody awaited; `operation`",
+    "unawaited": "an execution ended with a call that was never awaited; `operation`",
     "unseen": "an exception in workflow code that no code awaits; `message`, `error`, `line`",
     "set_aside": "a malformed signal was set aside; `name`, `id`, `reason`",
     "stubborn": "workflow code refused to be unwound; `line`",

@@ -31,7 +31,7 @@ Res = TypeVar("Res")
 
 
 async def post_result(service: Service[Never, Res], task: Task, value: Res) -> None:
-    """Answer a task: the call returns `value`. Nothing is sent where nobody waits (`ctx.send`).
+    """Answer a task: the call returns `value`. Nothing is sent where no call waits (`ctx.send`).
 
     The task is one that an adapter was given, kept as `render_task(task)`, a JSON object, and read
     by `parse_task(text)`. The function that answers needs the right to send to the task's queue.

@@ -72,14 +72,14 @@ class Engine:
             `:memory:` keeps nothing.
         clock: a `SkippingClock` lets waits pass at once.
         observer: is told what happens; else the log `lambda_workflow` is, at WARNING what needs a
-            look: an execution that is BLOCKED, a host that fails, a call that nobody awaited.
+            look: an execution that is BLOCKED, a host that fails, a call that was never awaited.
         concurrency: executions in a turn at the same time; steps run within turns.
         service_concurrency: service adapters at work at the same time.
         responses: keep each outcome in the file, for `SqliteFile.receive_responses`.
         check: replay from the start at every turn and compare; for development.
         guard: refuse the clock, chance, I/O and what blocks in workflow code, at its line; see
             `docs/workflows.md`. It costs about a twentieth of a turn.
-        strict: a call that nobody awaited fails the execution; for development.
+        strict: a call that was never awaited fails the execution; for development.
         turn_warning_seconds, turn_seconds_max: how long workflow code may run without waiting,
             before its line is named and before it is cut off and BLOCKED; None is for ever.
         lease_seconds: how long another engine may give no sign of life before it is taken for dead,

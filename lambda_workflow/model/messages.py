@@ -173,14 +173,14 @@ class Task:
     """One attempt of a call, as a service's queue carries it. `task_id` is its idempotency key.
 
     Attributes:
-        heartbeat_ms: how often the adapter has to be heard of; 0 for never.
+        heartbeat_ms: the longest time between two heartbeats of the adapter; 0: none is expected.
         details: of the last heartbeat of the attempts before.
         reply: whether anybody waits for the result.
         cancelled: whether this withdraws the task instead.
         deadline_ms: until when anybody waits for this attempt, since the epoch; 0 for ever.
         state: what the adapter gave its `Later`.
         not_before: when it is to come back to the adapter, in milliseconds since the epoch.
-        beat_at: when it was last heard of before it came back.
+        beat_at: when the last heartbeat was before the task came back.
         start_by_ms: until when the attempt is to begin, since the epoch; the adapter reports the
             begin by a heartbeat. 0 where the call has no `start_timeout`.
     """

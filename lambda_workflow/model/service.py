@@ -41,7 +41,7 @@ class Service(Generic[Req, Res]):
         retry: what happens when the service answers with an error; see `RetryPolicy`.
         attempt_timeout: how long one attempt may take; then it counts as an error.
         heartbeat_timeout: how long an attempt may be silent; the adapter calls `heartbeat`. The
-            adapter of such a service is also told when nobody wants its result any more.
+            adapter of such a service is also told when its result is no longer wanted.
         start_timeout: how long the task of an attempt may wait before an adapter begins it; then
             the attempt counts as an error. The adapter reports the begin by a heartbeat.
         unreadable: what a result of another type than `response` does: "block" keeps it as it came

@@ -179,7 +179,7 @@ class Calls(Children):
         Args:
             answer: the type of the answer; one of another type is refused where it is given.
             timeout: how long it may take; for ever if not given.
-            heartbeat_timeout: how long whoever works on it may be silent.
+            heartbeat_timeout: the longest time between two heartbeats of the answering party.
             name: what the history shows.
 
         Raises:

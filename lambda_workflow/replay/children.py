@@ -43,7 +43,7 @@ class Children(ContextBase):
         id: str | None = None,
         name: str = "",
     ) -> str:
-        """Start another workflow that nobody waits for; it outlives this one. Returns its id.
+        """Start another workflow without waiting for it; it outlives this one. Returns its id.
 
         Raises:
             EncodeError: the request is not of the workflow's request type.

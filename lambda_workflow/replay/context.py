@@ -186,7 +186,7 @@ class Context(Calls, Inbox, Patterns):
     def continue_as_new(self, request: Any) -> NoReturn:
         """End this run, and begin the next with an empty history: same execution id, new request.
 
-        Signals that nobody has taken go with it; what is still open is given up. The code begins
+        Signals that were not taken go with it; what is still open is given up. The code begins
         from its start, as the newest version that the App has. Ends in an exception that should
         pass; code that catches it ends its run all the same, when it returns.
 

@@ -67,7 +67,7 @@ class Tools:
         workflows: the names of the App's workflows; None lets every one pass.
         bugs: the exceptions of workflow code that block it; a workflow's own set counts first.
         around: entered, paused, around each drain of workflow code (the guard).
-        strict: a call that nobody awaited fails the execution instead of a warning.
+        strict: a call that was never awaited fails the execution instead of a warning.
         watched: runs the code of an execution under the watchdog; what it returns blocks the
             execution.
         app, version: the App's name and the label of its code, for what is said of it.

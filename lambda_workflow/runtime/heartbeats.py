@@ -118,7 +118,7 @@ class Work:
         """Raise if the task was withdrawn."""
         if self.is_withdrawn:
             raise TaskCancelled(
-                f"the workflow has withdrawn task {self.task.task_id}: nobody wants its result"
+                f"the workflow has withdrawn task {self.task.task_id}: its result is not wanted"
             )
 
 

@@ -43,7 +43,7 @@ def interrupted(step: Step[Any]) -> StepOutcome:
     """The end of a step that runs at most once, and was begun by a worker that is gone."""
     failure = Failure(
         "lambda_workflow.errors.StepInterrupted",
-        f"attempt {step.attempt} was begun and its worker died: nobody knows how far it came",
+        f"attempt {step.attempt} was begun and its worker died: how far it came is not known",
     )
     return StepOutcome(step.operation, step.attempt, None, failure)
 
@@ -108,7 +108,7 @@ class StepInfo:
     Attributes:
         attempt: which attempt this is, from 1.
         idempotency_key: the same for every attempt and every repetition of this step, and no
-            other's; give it to whoever can tell a repeated request by it.
+            other's; give it to a party that can tell a repeated request by it.
     """
 
     execution_id: str

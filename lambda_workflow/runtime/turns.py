@@ -83,7 +83,7 @@ class Turns:
         live_max: how many executions are kept in memory between turns; 0 keeps none.
         check: replay from scratch at every turn and compare (development and tests).
         guard: refuse clock, dice and I/O in workflow code (development and tests).
-        strict: a call that nobody awaited fails the execution (tests).
+        strict: a call that was never awaited fails the execution (tests).
         limits: how long workflow code may run without waiting.
         interrupted: the error of a turn that a signal of the process has ended.
     """

@@ -211,7 +211,7 @@ class Snapshot:
         history: all facts and commands, payloads in place.
         performed: how often each service did its work; more than the calls where attempts failed
             or a task was delivered twice.
-        warnings: slips that are no errors in production, such as an exception nobody looked at.
+        warnings: slips that are no errors in production, such as an exception never looked at.
         faults: what went wrong, if faults were asked for.
         custom_status: what the workflow said of itself by `ctx.set_status`, as JSON.
         replies: the updates that it was asked for, with its replies.

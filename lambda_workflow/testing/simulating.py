@@ -55,7 +55,7 @@ class Simulation(Generic[In, Out]):
             another order, services fail where a retry is left.
         faults: exactly these, as a failed `explore` prints them; or a function that decides at
             every point.
-        strict: a call that nobody awaited fails, and so does workflow code that asks the clock,
+        strict: a call that was never awaited fails, and so does workflow code that asks the clock,
             chance or the network.
         turns_max: how many turns are made before the simulation counts as endless.
         turn_seconds_max: how long workflow code may run without waiting, in real time, before it
