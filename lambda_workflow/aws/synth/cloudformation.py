@@ -191,7 +191,7 @@ def _trigger(trigger: r.Trigger) -> dict[str, Any]:
 
 
 PARTIAL: Final = Because(
-    ["ReportBatchItemFailures"], "Only what failed is redelivered, not the whole batch."
+    ["ReportBatchItemFailures"], "Only what failed comes again, not the whole batch."
 )
 
 
