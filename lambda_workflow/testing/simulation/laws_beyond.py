@@ -12,7 +12,7 @@ from lambda_workflow.model.history import History
 from lambda_workflow.model.ids import task_id
 from lambda_workflow.model.lifecycle import Status
 from lambda_workflow.model.messages import Signal, Update, UpdateRequest
-from lambda_workflow.model.turn import Turn
+from lambda_workflow.model.turn import Turn, decode_turn
 from lambda_workflow.model.wire import parse
 from lambda_workflow.replay.execution import Execution as Replay
 from lambda_workflow.runtime.lent import tools_for
@@ -105,21 +105,35 @@ def _child_laws(run: Run, execution: Execution, turns: Sequence[Turn]) -> Iterat
             elif isinstance(command, c.Complete | c.Fail | c.End | c.ContinueAsNew):
                 ended = True
     for child in started.values():
-        theirs = run.turns(child.child)
-        if not theirs and not ended:
+        lives = _lives(run, child)
+        if not lives and not ended:
             yield f"law 14: child {child.child} was never started"
-        if theirs and not child.detached and child.operation not in answered:
-            yield from _close_law(execution, child, theirs)
+        if not child.detached and child.operation not in answered:
+            for theirs in lives:
+                yield from _close_law(execution, child, theirs)
+
+
+def _lives(run: Run, child: c.StartChild) -> list[list[Turn]]:
+    """The histories under a child's id: one that has expired leaves the id to the next."""
+    former = run.store.former.get(child.child, ())
+    lives = [*([decode_turn(text) for text in texts] for texts in former), run.turns(child.child)]
+    return [turns for turns in lives if turns]
 
 
 def _is_outcome(
     run: Run, execution: Execution, child: c.StartChild, event: e.CallSucceeded | e.CallErrored
 ) -> bool:
-    theirs = run.turns(child.child)
-    if not _is_of(execution, child, theirs):
-        return isinstance(event, e.CallErrored) and (
-            event.failure.type == "ExecutionAlreadyStarted"
-        )
+    return any(
+        _is_end(run, life, event) if _is_of(execution, child, life) else _is_refusal(event)
+        for life in _lives(run, child)
+    )
+
+
+def _is_refusal(event: e.CallSucceeded | e.CallErrored) -> bool:
+    return isinstance(event, e.CallErrored) and event.failure.type == "ExecutionAlreadyStarted"
+
+
+def _is_end(run: Run, theirs: Sequence[Turn], event: e.CallSucceeded | e.CallErrored) -> bool:
     outcome = outcome_of(run, theirs)
     if outcome is None:
         return False

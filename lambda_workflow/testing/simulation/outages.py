@@ -67,12 +67,14 @@ class RetainingStore(MemoryStore):
 
     Attributes:
         expired: the records of executions that are deleted, or cannot be read any more.
+        former: the records of executions that had expired when their id was taken again.
         shown: the last header of each execution, of one that has expired as well.
     """
 
     def __init__(self, loop: SimulationLoop, rng: Random, outages: Outages) -> None:
         super().__init__()
         self.expired: dict[str, list[str]] = {}
+        self.former: dict[str, list[list[str]]] = {}
         self.shown: dict[str, Header] = {}
         self.on_expiry: Callable[[], None] = lambda: None
         self._loop = loop
@@ -100,7 +102,7 @@ class RetainingStore(MemoryStore):
         name = commit.execution_id
         if name in self.expired and commit.turn.number == 1:
             self._delete(name)
-            del self.expired[name]
+            self.former.setdefault(name, []).append(self.expired.pop(name))
         effects = await super().commit(commit)
         if self._outages.retention and commit.turn.number == len(self._texts[name]):
             if (handle := self._deletions.pop(name, None)) is not None:

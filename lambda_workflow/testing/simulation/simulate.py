@@ -106,7 +106,7 @@ def _play(name: str, run: Run, trace: bool) -> Report:
     except WorkflowError as error:  # it is stuck, or the core raised where it must not
         broken.append(f"the run ended early: {type(error).__name__}: {error}")
     finally:
-        _end(loop)
+        unwind(loop)
     broken += violations(run)
     turns = sum(len(run.turns(execution_id)) for execution_id in run.ids())
     return Report(name, broken, len(run.ids()), turns, world.points, world.trace or (), seen(run))
@@ -126,9 +126,10 @@ def seen(run: Run) -> Counter[str]:
     return found
 
 
-def _end(loop: SimulationLoop) -> None:
+def unwind(loop: SimulationLoop) -> None:
     """Unwind what still waits, as `asyncio.run` does."""
     for task in (waiting := asyncio.all_tasks(loop)):
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    if waiting:  # without tasks `gather` knows no loop
+        loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
     loop.close()

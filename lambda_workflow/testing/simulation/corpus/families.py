@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 from lambda_workflow.errors import ChildFailed, ChildTimedOut
 from lambda_workflow.model.lifecycle import Status
@@ -18,6 +19,7 @@ from lambda_workflow.testing.simulation.corpus.contracts import (
 )
 from lambda_workflow.testing.simulation.corpus.hearing import NUMBER, number_senders, told
 from lambda_workflow.testing.simulation.corpus.plain import few
+from lambda_workflow.testing.simulation.outages import RETENTION_SECONDS
 from lambda_workflow.testing.simulation.outside import Guest
 from lambda_workflow.testing.simulation.shape import (
     Outcome,
@@ -30,6 +32,7 @@ from lambda_workflow.testing.simulation.shape import (
 )
 
 HOUR = timedelta(hours=1)
+CLOCKS_APART: Final = 2 * 3_600_000  # milliseconds between two workers' clocks, at most
 
 
 # the children
@@ -144,14 +147,14 @@ async def absent_parent(ctx: Context, number: int) -> str:
 
 @workflow
 async def rival_parents(ctx: Context, number: int) -> str:
-    """The child's id belongs to somebody else, for as long as the name is taken."""
+    """The child's id belongs to the first call, until that child has expired."""
     name = f"{ctx.execution_id}-kid"
     first = await ctx.call(kid, number, id=name)
     try:
-        await ctx.call(kid, number + 1, id=name)
+        second = await ctx.call(kid, number + 1, id=name)
     except ChildFailed as failed:
         return f"{first} {failed.type}"
-    return ""
+    return f"{first} {second}"
 
 
 @workflow
@@ -187,6 +190,15 @@ def _heard(count: int, outcome: Outcome) -> bool:
     return done and len(told(outcome)) == count
 
 
+def _begun_again(number: int, outcome: Outcome) -> bool:
+    """The first child had expired when the second call began: its id was free again."""
+    moments = [event.at for turn in outcome.turns for event in turn.events]
+    expired = moments[-1] - moments[0] >= 1_000 * RETENTION_SECONDS - CLOCKS_APART
+    again = f"{2 * number} {2 * (number + 1)}"  # each call has the outcome of its own child
+    return expired and outcome.status is Status.COMPLETED and outcome.result == again
+
+
+_refused = returns(lambda n: f"{2 * n} ExecutionAlreadyStarted")
 cancelled = ends(Status.CANCELLED)
 terminated = ends(Status.TERMINATED)
 
@@ -206,7 +218,7 @@ SHAPES = (
     Shape(leaving_parent, few, returns(lambda n: 2 * n), begets=True),
     Shape(dying_parent, few, fails_with("CallFailed"), begets=True),
     Shape(absent_parent, few, returns(lambda n: "/1"), begets=True),
-    Shape(rival_parents, few, returns(lambda n: f"{2 * n} ExecutionAlreadyStarted"), begets=True),
+    Shape(rival_parents, few, either(_refused, _begun_again), begets=True),
     Shape(parent_of_twins, few, returns_one_of(lambda n: [[-1, 2 * n]]), begets=True),
     Shape(parent_of_told, few, returns(lambda n: sum(range(n))), _tell_kid, begets=True),
     Shape(distant_parent, few, returns(lambda n: 2 * n), begets=True),
