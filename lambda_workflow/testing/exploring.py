@@ -30,7 +30,7 @@ from lambda_workflow.testing.fakes import Fake, FakeCallback
 from lambda_workflow.testing.looking import Simulated
 from lambda_workflow.testing.progress import Progress
 from lambda_workflow.testing.schedule import Decide, Fault, by_dice, by_script, never, simpler
-from lambda_workflow.testing.simulating import RECENT, Simulation
+from lambda_workflow.testing.simulating import RECENT, WORKFLOW, Simulation
 from lambda_workflow.testing.stage_world import TURNS_MAX, Endless, SimulationError
 
 In = TypeVar("In")
@@ -221,6 +221,7 @@ class _Trials:
     doing: str = "the run without faults"
 
     def __post_init__(self) -> None:
+        check_kind(self.workflow, Workflow, "what explore is to run", WORKFLOW)
         self.progress = Progress(self.workflow.name)
 
     def run(self, decide: Decide) -> Trial:

@@ -74,7 +74,7 @@ async def test_an_unanswered_callback_times_out(world: World) -> None:
 async def test_a_silent_callback_times_out(world: World) -> None:
     """Durable 4-4, 7-12, Step Functions' HeartbeatSeconds: without a sign of life, it fails."""
     error = await world.fails(asks, Ask(world.key, beat=5))
-    assert error.type.endswith("CallbackTimedOut")
+    assert error.type.endswith("CallbackHeartbeatTimedOut")
     assert "heartbeat" in error.message
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from lambda_workflow import (
     Context,
     EncodeError,
@@ -288,10 +290,11 @@ async def wrong_type(ctx: Context, _: None) -> str:
 
 
 @family.case
-async def test_a_signal_that_cannot_be_read_is_set_aside(world: World) -> None:
-    """Temporal drops it with a warning; so here, where its sender had no type for it."""
+async def test_a_signal_that_cannot_be_read_is_refused_where_it_is_sent(world: World) -> None:
+    """Temporal drops it with a warning; here its sender is told, and nothing is sent."""
     handle = await world.start(wrong_type, None)
     untyped: Signal[object] = Signal("check-out", object)
-    for said in ("no number", 7):
-        await world.client.signal(handle.execution_id, untyped, said)
+    with pytest.raises(EncodeError, match="allowed integer"):
+        await world.client.signal(handle.execution_id, untyped, "no number")
+    await world.client.signal(handle.execution_id, untyped, 7)
     assert await world.result(handle) == "7"

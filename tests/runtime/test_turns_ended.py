@@ -75,7 +75,7 @@ async def test_a_child_whose_start_was_never_sent_is_started_before_it_is_ended(
     first, second = of_kid(host)
     assert isinstance(first, Request)
     assert isinstance(second, Terminate if policy else Cancel)
-    with pytest.raises(BackendError, match="has not begun"):  # the start was held up on its way
+    with pytest.raises(BackendError, match="has not started"):  # the start was held up on its way
         await host.send(second)
     for message in (first, second, first, second):
         await host.send(message)
@@ -89,7 +89,7 @@ async def test_a_parent_s_order_to_end_what_has_expired_is_discarded_after_some_
     host = make_host(APP)
     end = order("kid", "its parent e ended", start="e/1")
     for receives in range(1, RECEIVES_MAX):
-        with pytest.raises(BackendError, match="has not begun"):
+        with pytest.raises(BackendError, match="has not started"):
             await host.turns.run("kid", [Arrival(end, receives=receives)])
     result = await host.turns.run("kid", [Arrival(end, receives=RECEIVES_MAX)])
     assert (result.status, result.commits) == (None, 0)
