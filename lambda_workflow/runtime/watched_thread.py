@@ -85,6 +85,7 @@ class WatchedThread:
         self.ran = 0.0  # seconds without a fact
         self.counted = 0.0  # the same, without the time in which the whole process stood still
         self.named = 0
+        self.author = (0, "")  # the last line of the author's code that was seen, and in which run
 
     def end(self) -> None:
         """The run is over: nothing is raised in this thread any more."""
@@ -107,7 +108,7 @@ class WatchedThread:
         """A signal has come while this thread runs something; in the thread itself."""
         runs = self.runs
         if runs is not None:
-            self.cut = Cut(self.ran, signal=name, place=_line(frame) if frame else "?")
+            self.cut = Cut(self.ran, signal=name, place=self._line(frame) if frame else "?")
             runs.stop()
             raise CutOff
 
@@ -154,7 +155,7 @@ class WatchedThread:
         if frame is None or is_debugged(frame):
             return
         if not cut.place:
-            cut.place = _line(frame)
+            cut.place = self._line(frame)
         del frame  # it would keep what the code refers to
         if self.cut is None:
             self._fire(cut, runs)
@@ -187,6 +188,8 @@ class WatchedThread:
             if self.runs is None or self.number != number:
                 return None
             frame = sys._current_frames().get(self.ident)
+            if frame is not None:
+                self._line(frame)  # code that yields is seldom on the stack: keep where it was
             if frame is not None and is_users(frame):
                 return frame
             if frame is not None and any(_may_be_cut(one) for one in _of_run(frame)):
@@ -198,11 +201,24 @@ class WatchedThread:
         frame = self._aim() or sys._current_frames().get(self.ident)
         if frame is None:
             return
-        fields = {"line": _line(frame), "seconds": round(self.ran, 1)}
+        fields = {"line": self._line(frame), "seconds": round(self.ran, 1)}
         try:
             self.observer.notify(Happening("slow", runs.execution_id, fields=fields))
         except Exception:  # noqa: BLE001  # the thread goes on
             _log.exception("an observer raised")
+
+    def _line(self, frame: FrameType) -> str:
+        """The innermost line of the author's code, here or when it was last seen in this run.
+
+        A library's where it was never seen.
+        """
+        frames = _of_run(frame)
+        users = next((one for one in frames if is_users(one)), None)
+        if users is not None:
+            self.author = self.number, place_of(users)
+        if self.author[0] == self.number:
+            return self.author[1]
+        return place_of(next(iter(frames), frame))
 
 
 def _of_run(frame: FrameType) -> list[FrameType]:
@@ -217,10 +233,3 @@ def _of_run(frame: FrameType) -> list[FrameType]:
 
 def _may_be_cut(frame: FrameType) -> bool:
     return not is_of_package(frame) and not frame.f_code.co_filename.startswith(_ASYNCIO)
-
-
-def _line(frame: FrameType) -> str:
-    """The innermost line of the author's code; of a library's where there is none."""
-    frames = _of_run(frame)
-    users = [one for one in frames if is_users(one)]
-    return place_of(next(iter(users or frames), frame))
