@@ -79,11 +79,20 @@ def ending_effects(command: c.Ending, history: History, inbox_url: str, fresh: s
         for timer in history.open.values()
         if isinstance(timer, c.StartTimer)
     ]
-    for operation in history.open:
+    for operation in [*history.open, *_given_up(history)]:
         effects += withdrawal(operation, history, inbox_url, fresh)
     if started is None or isinstance(command, c.ContinueAsNew):
         return effects
     return effects + _outcome(command, history, started, fresh)
+
+
+def _given_up(history: History) -> list[str]:
+    """Calls whose timeout is recorded, where the execution ended before its code withdrew them."""
+    if history.ended is None:
+        return []
+    commands = [command for turn in history.run_turns() for command in turn.commands]
+    withdrawn = {x.operation for x in commands if isinstance(x, c.CancelCall)}
+    return [x for x in history.opened if f"-{x}" in history.taken and x not in withdrawn]
 
 
 def _outcome(

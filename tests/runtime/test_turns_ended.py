@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from lambda_workflow import App, Context, Status, workflow
-from lambda_workflow.errors import BackendError
+from lambda_workflow import App, Context, Service, Status, workflow
+from lambda_workflow.errors import BackendError, ChildTimedOut
 from lambda_workflow.model import events as e
 from lambda_workflow.model import messages as m
 from lambda_workflow.model.events import StartOptions
@@ -59,7 +61,29 @@ async def leaving(ctx: Context, n: int) -> int:
     return n
 
 
-APP = App("tests", workflows=[parent, child, stepping, renewed, leaving], services=[DOUBLE])
+BEATEN = Service("beaten", int, int, heartbeat_timeout=timedelta(minutes=30))
+
+
+@workflow
+async def limited(ctx: Context, n: int) -> list[int]:
+    hour = timedelta(hours=1)
+    kid = ctx.call(child, n, id="kid", timeout=hour, parent_close="terminate")
+    return list(await asyncio.gather(kid, ctx.call(BEATEN, n, timeout=hour)))
+
+
+@workflow
+async def resigned(ctx: Context, n: int) -> None:
+    with suppress(ChildTimedOut):
+        await ctx.call(child, n, id="kid", timeout=timedelta(hours=1), parent_close="terminate")
+    await ctx.sleep(timedelta(days=1))
+
+
+APP = App(
+    "tests",
+    workflows=[parent, child, stepping, renewed, leaving, limited, resigned],
+    services=[DOUBLE, BEATEN],
+)
+UNKNOWN = App("tests", workflows=[child], services=[DOUBLE])
 
 
 @pytest.mark.parametrize("policy", ["", "terminate"])
@@ -105,6 +129,41 @@ async def test_an_order_to_end_that_stands_before_the_start_takes_effect_after_i
     start = Request("kid", "child", 1, options=StartOptions("e/1"))
     await host.send(Cancel("kid", "given up", start="e/1"), start)
     assert host.status("kid") is Status.CANCELLED
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+async def test_what_timed_out_is_told_though_the_execution_ends_before_its_code_runs(
+    make_host: MakeHost, blocked: bool
+) -> None:
+    host = make_host(APP)
+    await host.start(limited, 1)
+    late = host.clock.now() + 3_600_000
+    timers = [m.Timer("e", "1:timeout", late), m.Timer("e", "2:timeout", late)]
+    host.clock.jump(3_600)
+    if blocked:
+        host.deploy(UNKNOWN)
+        await host.send(*timers)
+        assert host.status() is Status.BLOCKED
+        await host.send(Terminate("e"))
+    else:
+        await host.send(*timers, Terminate("e"))
+    assert host.status() is Status.TERMINATED
+    assert isinstance(of_kid(host)[-1], Terminate)
+    assert [task.task_id for task in host.tasks() if task.cancelled] == ["e/2"]
+
+
+async def test_a_child_that_its_parent_s_code_gave_up_is_not_told_again(
+    make_host: MakeHost,
+) -> None:
+    host = make_host(APP)
+    await host.start(resigned, 1)
+    host.clock.jump(3_600)
+    await host.send(m.Timer("e", "1:timeout", host.clock.now()))
+    told = of_kid(host)
+    assert isinstance(told[-1], Terminate)
+    await host.send(Terminate("e"))
+    assert host.status() is Status.TERMINATED
+    assert of_kid(host) == told
 
 
 async def test_who_gives_a_child_up_does_not_end_somebody_else_s(make_host: MakeHost) -> None:
