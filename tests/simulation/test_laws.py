@@ -72,8 +72,10 @@ def test_rival_parents_may_have_two_results_only_once_a_child_can_have_expired(
     assert any("law 1:" in text for text in violations(run))
 
 
-@pytest.mark.parametrize(("name", "beats"), [("never_begun", False), ("begun_in_time", True)])
-def test_noise_does_not_begin_a_call_that_must_never_be_begun(
+@pytest.mark.parametrize(
+    ("name", "beats"), [("never_begun", False), ("begun_in_time", False), ("beaten", True)]
+)
+def test_noise_does_not_begin_a_call_with_a_start_timeout(
     calm: Callable[[str], Run], name: str, beats: bool
 ) -> None:
     run = calm(name)

@@ -72,8 +72,8 @@ def annoy(run: Run, execution: Execution, when: float) -> None:
             loop.call_later(when, world.send, Update(f"no-{name}", "1", "?"), salt)
         case 4:
             loop.call_later(when, world.send, Timer(name, "77", world.now), salt)
-        case 5 | 6 if execution.shape.unbegun:
-            return  # it would say that the adapter has begun; this one says nothing at all
+        case 5 | 6 if execution.shape.starts_timed:
+            return  # it would say that an adapter has begun, where none has
         case 5 | 6:
             for number in range(rng.choice((1, 1, 3))):
                 beat = Heartbeat(name, _operation(rng), {"beat": number})

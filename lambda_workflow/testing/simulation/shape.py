@@ -49,8 +49,8 @@ class Shape:
         begets: whether it starts executions or runs, or is delayed: code begins in mid-run.
         alone: whether it is run by itself, and not just by others.
         weight: how often it is drawn, against the others.
-        unbegun: whether its calls must never be begun. A heartbeat without its attempt, of which an
-            adapter is the sender, counts as a begin: no such noise is sent to it.
+        starts_timed: whether its calls have a start timeout. A heartbeat without its attempt counts
+            as a begin, and an adapter drops what it gets too late: noise must not say so instead.
     """
 
     workflow: Any
@@ -63,7 +63,7 @@ class Shape:
     begets: bool = False
     alone: bool = True
     weight: int = 1
-    unbegun: bool = False
+    starts_timed: bool = False
 
     @property
     def name(self) -> str:

@@ -231,8 +231,13 @@ SHAPES = (
     Shape(faded, few, returns(lambda n: n)),
     Shape(faded_side_by_side, few, returns(lambda n: [i % 2 for i in range(n)])),
     Shape(sluggish, few, returns(lambda n: n % 3)),
-    Shape(never_begun, few, returns(lambda n: ["StartTimedOut", n + 1]), unbegun=True),
-    Shape(begun_in_time, few, either(returns(lambda n: [60 * n, 60 * n]), _silenced)),
+    Shape(never_begun, few, returns(lambda n: ["StartTimedOut", n + 1]), starts_timed=True),
+    Shape(
+        begun_in_time,
+        few,
+        either(returns(lambda n: [60 * n, 60 * n]), _silenced),
+        starts_timed=True,
+    ),
     Shape(unheard, few, returns(lambda n: ["AttemptTimedOut", n + 1])),
     # a timer whose message has been in the dead-letter queue fires after the last attempt's
     Shape(limited_in_all, few, returns_one_of(lambda n: ["CallTimedOut", "AttemptTimedOut"])),
