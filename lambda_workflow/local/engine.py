@@ -78,7 +78,8 @@ class Engine:
         responses: keep each outcome in the file, for `SqliteFile.receive_responses`.
         check: replay from the start at every turn and compare; for development.
         guard: refuse the clock, chance, I/O and what blocks in workflow code, at its line; see
-            `docs/workflows.md`. It costs about a twentieth of a turn.
+            `docs/workflows.md`. It costs about a sixth of the workflows per second
+            of `benchmarks/embedded.py`.
         strict: a call that was never awaited fails the execution; for development.
         turn_warning_seconds, turn_seconds_max: how long workflow code may run without waiting,
             before its line is named and before it is cut off and BLOCKED; None is for ever.
