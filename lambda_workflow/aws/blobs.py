@@ -127,7 +127,7 @@ class S3Blobs:
         try:
             present = await self._call("GetObject", key)
         except AwsError as error:
-            if error.status == _REFUSED:  # whoever fetches it checks the digest
+            if error.status == _REFUSED:  # each fetch checks the digest
                 return
             if error.code == _MISSING:  # it has expired since
                 await self._put(key, content)

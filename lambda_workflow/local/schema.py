@@ -155,7 +155,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    version = version_of(connection, path)  # again, now that nobody else can change it
+    version = version_of(connection, path)  # again, under the lock
     for statement in (line for script in MIGRATIONS[version:] for line in script):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
